@@ -1,0 +1,34 @@
+/* machine.h — this node's own account in the domain
+ *
+ * The keytab (/etc/krb5.keytab) is the only secret.  From it holdfastd keeps one credential cache
+ * (MACHINE_CCACHE) fresh; disk processes and libsmbclient read tickets from there and never see
+ * the keytab.  No password is ever stored.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "appliance/base/error.h"
+
+#define MACHINE_CCACHE_PATH "/run/holdfast/krb5/machine"
+#define MACHINE_CCACHE "FILE:" MACHINE_CCACHE_PATH
+
+enum { MACHINE_NAME_MAX = 256 };
+
+typedef struct Machine {
+        char realm[MACHINE_NAME_MAX];           /* LAB.TEST */
+        char domain[MACHINE_NAME_MAX];          /* lab.test */
+        char host[MACHINE_NAME_MAX];            /* hv1.lab.test, lower case */
+        char account[MACHINE_NAME_MAX];         /* HV1$ */
+        char principal[MACHINE_NAME_MAX];       /* HV1$@LAB.TEST */
+} Machine;
+
+/* Who we are by the keytab.  ERROR_NOT_FOUND (with the Add-Computer sentence) when there is none. */
+int machine_load(Machine *ret, Error *err) FAILS;
+
+/* A fresh TGT from the keytab into MACHINE_CCACHE (atomically, mode 0640 group holdfast-disk).
+ * @ret_renew_us: realtime at which it should be called again (half of the lifetime).  Blocks on the
+ * KDC.  ERROR_DENIED: the key is no longer the account's; a clock more than 5 minutes off says so. */
+int machine_refresh(const Machine *machine, uint64_t *ret_renew_us, Error *err) FAILS;

@@ -1,0 +1,62 @@
+/* channel.h — everything two nodes say to each other: TCP 6600
+ *
+ * TLS 1.3 with throw-away certificates; inside it both machine accounts prove themselves by
+ * GSSAPI (Kerberos, host/ service), bound to this TLS connection by its exporter (RFC 9266), and
+ * both ends check that the other is in the fabric group before a single request is served.  Over it:
+ * calls (JSON in, JSON out) and byte streams, each with its own flow-control window.  A heartbeat
+ * (2 s, three misses) ends a dead channel.
+ *
+ * A channel runs on a thread of its own; all functions here are thread-safe and block as stated.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <systemd/sd-json.h>
+
+#include "appliance/base/error.h"
+#include "auth/directory.h"
+#include "auth/machine.h"
+
+enum { CHANNEL_PORT = 6600 };
+
+typedef struct Channel Channel;
+typedef struct ChannelServer ChannelServer;
+
+typedef struct ChannelPeer {
+        char account[MACHINE_NAME_MAX];         /* HV2$, proven */
+        char host[MACHINE_NAME_MAX];            /* hv2.lab.test */
+        char cipher[64];                        /* TLS1.3-AES-256-GCM … */
+} ChannelPeer;
+
+typedef struct ChannelHandlers {
+        /* Serve a call from @peer on a thread that may block.  *ret is owned by the channel afterwards. */
+        int (*call)(void *userdata, Channel *channel, const char *method, sd_json_variant *parameters,
+                    sd_json_variant **ret, Error *err);
+        /* The peer opens a stream to a named service of ours ("libvirt", "memory/JOB"): give a connected
+         * descriptor (the channel closes it). */
+        int (*stream)(void *userdata, Channel *channel, const char *service, int *ret_fd, Error *err);
+        /* The channel ended; called once, after the last call/stream returned. */
+        void (*closed)(void *userdata, Channel *channel, const Error *why);
+        void *userdata;
+} ChannelHandlers;
+
+/* Connect, authenticate both ways, check the group.  Blocks up to 10 s.  Errors name the host and the
+ * next step: ERROR_UNREACHABLE, ERROR_DENIED (not in the group, wrong clock, no key). */
+int channel_connect(const Machine *machine, Directory *directory, const char *host,
+                    const ChannelHandlers *handlers, Channel **ret, Error *err) FAILS;
+void channel_free(Channel *channel);            /* ends it; waits for its thread; accepts NULL */
+const ChannelPeer *channel_peer(const Channel *channel);
+
+/* The other side's error comes back with its kind and text. */
+int channel_call(Channel *channel, const char *method, sd_json_variant *parameters, uint64_t timeout_us,
+                 sd_json_variant **ret, Error *err) FAILS;
+/* Listen on unix @path (made, mode 0600; removed at the end); every connection becomes a stream to the
+ * peer's @service. */
+int channel_forward(Channel *channel, const char *path, const char *service, Error *err) FAILS;
+/* Bytes carried in streams so far, both directions. */
+uint64_t channel_stream_bytes(const Channel *channel);
+
+int channel_server_new(const Machine *machine, Directory *directory, int consumed_listen_fd,
+                       const ChannelHandlers *handlers, ChannelServer **ret, Error *err) FAILS;
+void channel_server_free(ChannelServer *server);
