@@ -1,0 +1,39 @@
+/* node.h — what a command handler may ask holdfastd for
+ *
+ * All functions may be called from pool threads.  The Node lives as long as the process serves.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "appliance/base/error.h"
+#include "appliance/command/command.h"
+#include "appliance/node/jobs.h"
+#include "auth/directory.h"
+#include "auth/machine.h"
+
+typedef struct Node Node;
+typedef struct VmHost VmHost;           /* migrate/host.h: libvirt and the VMs of this node */
+typedef struct Live Live;               /* migrate/live.h: live migrations, outgoing and incoming */
+
+enum { NODE_PATH_MAX = 1024 };
+
+typedef struct NodeConfig {             /* /etc/holdfast/node.json; unknown keys are refused */
+        bool allow_emulation;           /* AllowEmulation: run VMs without hardware virtualization */
+        char virtual_machine_path[NODE_PATH_MAX];       /* VirtualMachinePath: UNC folder for new VMs; "" none */
+        unsigned maximum_migrations;    /* MaximumVirtualMachineMigrations, default 2 */
+} NodeConfig;
+
+const NodeConfig *node_config(const Node *node);
+/* A copy of who we are; ERROR_NOT_FOUND with the Add-Computer sentence when not joined. */
+int node_machine(Node *node, Machine *ret, Error *err) FAILS;
+/* Shared and thread-safe; belongs to the node. */
+int node_directory(Node *node, Directory **ret, Error *err) FAILS;
+Jobs *node_jobs(Node *node);
+VmHost *node_vms(Node *node);
+Live *node_live(Node *node);
+/* After Add-Computer: load the keytab, get tickets, start listening on 6600. */
+int node_identity_changed(Node *node, Error *err) FAILS;
+
+/* The rows of every command of the product (appliance/node/table.c). */
+extern const CommandTable node_commands;
