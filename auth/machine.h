@@ -12,8 +12,10 @@
 
 #include "appliance/base/error.h"
 
+#define MACHINE_KEYTAB_PATH "/etc/krb5.keytab"
 #define MACHINE_CCACHE_PATH "/run/holdfast/krb5/machine"
 #define MACHINE_CCACHE "FILE:" MACHINE_CCACHE_PATH
+#define MACHINE_CCACHE_GROUP "holdfast-disk"
 
 enum { MACHINE_NAME_MAX = 256 };
 
@@ -23,12 +25,19 @@ typedef struct Machine {
         char host[MACHINE_NAME_MAX];            /* hv1.lab.test, lower case */
         char account[MACHINE_NAME_MAX];         /* HV1$ */
         char principal[MACHINE_NAME_MAX];       /* HV1$@LAB.TEST */
+        char keytab[MACHINE_NAME_MAX];          /* path of the file the names were read from */
+        char ccache[MACHINE_NAME_MAX];          /* path of the credential cache kept fresh */
 } Machine;
 
 /* Who we are by the keytab.  ERROR_NOT_FOUND (with the Add-Computer sentence) when there is none. */
 int machine_load(Machine *ret, Error *err) FAILS;
+/* The same with other files than MACHINE_KEYTAB_PATH and MACHINE_CCACHE_PATH. */
+int machine_load_from(const char *keytab, const char *ccache, Machine *ret, Error *err) FAILS;
 
-/* A fresh TGT from the keytab into MACHINE_CCACHE (atomically, mode 0640 group holdfast-disk).
+/* A fresh TGT from the keytab into the cache (atomically, mode 0640 group holdfast-disk).
  * @ret_renew_us: realtime at which it should be called again (half of the lifetime).  Blocks on the
- * KDC.  ERROR_DENIED: the key is no longer the account's; a clock more than 5 minutes off says so. */
+ * KDC.  ERROR_DENIED: the key is no longer the account's, the account is disabled or gone, or the
+ * clock is more than 5 minutes off.  ERROR_UNREACHABLE: no domain controller answered. */
 int machine_refresh(const Machine *machine, uint64_t *ret_renew_us, Error *err) FAILS;
+/* Asks the KDC whether the keytab's key is (still) the account's; writes nothing.  Errors as above. */
+int machine_check(const Machine *machine, Error *err) FAILS;
