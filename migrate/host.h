@@ -1,0 +1,154 @@
+/* host.h — the virtual machines of this node: libvirt, their disks, their ledgers
+ *
+ * Owns one connection to qemu:///system (kept alive, reopened when libvirtd restarts), libvirt's event thread, and a
+ * keeper thread that puts things in order whenever the world changed: a machine that is off has no disk process and no
+ * ledger entry naming us.  Running machines are never touched by a restart of this process.
+ *
+ * All calls are thread-safe and block (libvirt, the share): pool threads only.  A machine is named by name (without
+ * case) or id.  Who changes a machine claims it first, so that no two operations run on one machine or one disk.
+ * Refuses to know: moves (migrate/live.h), commands, JSON over varlink.
+ */
+#pragma once
+
+#include <libvirt/libvirt.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <systemd/sd-json.h>
+
+#include "appliance/base/cleanup.h"
+#include "appliance/base/error.h"
+#include "auth/machine.h"
+#include "migrate/definition.h"
+#include "smb/disk/client.h"
+
+typedef struct VmHost VmHost;
+
+typedef struct VmHostConfig {
+        bool allow_emulation;                   /* else a host without hardware virtualization runs nothing */
+        char host[MACHINE_NAME_MAX];            /* hv1.lab.test: what the ledger says of us */
+} VmHostConfig;
+
+/* One per process: registers libvirt's event implementation.  libvirtd need not be up yet: calls answer
+ * ERROR_UNREACHABLE until it is. */
+int vmhost_new(const VmHostConfig *config, VmHost **ret, Error *err) FAILS;
+void vmhost_free(VmHost *host);                 /* leaves every machine running; accepts NULL */
+DEFINE_FREEP(VmHost, vmhost_free);
+/* After Add-Computer: our name. */
+void vmhost_set_name(VmHost *host, const char *name);
+const VmHostConfig *vmhost_config(const VmHost *host);
+
+/* ---- what happened ---------------------------------------------------------------------------- */
+
+typedef enum VmEventKind {
+        VM_EVENT_STARTED, VM_EVENT_STOPPED, VM_EVENT_CRASHED, VM_EVENT_SUSPENDED, VM_EVENT_RESUMED,
+        VM_EVENT_DEFINED, VM_EVENT_UNDEFINED, VM_EVENT_DISK_ERROR, VM_EVENT_GUEST_REBOOTED,
+        VM_EVENT_JOB_COMPLETED,                 /* a migration's figures are final */
+} VmEventKind;
+
+typedef struct VmEvent {
+        VmEventKind kind;
+        int detail;                             /* libvirt's virDomainEvent…DetailType of the kind */
+        char name[VM_NAME_SIZE], id[UUID_TEXT_SIZE];
+} VmEvent;
+
+/* Called on libvirt's event thread: must not block and must not call libvirt.  At most 4 listeners, never removed
+ * before vmhost_free(). */
+int vmhost_listen(VmHost *host, void (*listener)(void *userdata, const VmEvent *event), void *userdata,
+                  Error *err) FAILS;
+
+/* ---- finding ---------------------------------------------------------------------------------- */
+
+typedef enum VmState {                          /* Hyper-V's numbers (VMState) */
+        VM_OTHER = 1, VM_RUNNING = 2, VM_OFF = 3, VM_STOPPING = 4, VM_PAUSED = 9, VM_STARTING = 10,
+        VM_PAUSED_CRITICAL = 32787,             /* stopped itself on a disk error */
+} VmState;
+const char *vm_state_name(VmState state);       /* "Running" */
+
+typedef struct VmInfo {
+        VmDefinition definition;
+        VmState state;
+        bool active;                            /* has a QEMU process */
+        char claim[64];                         /* "moving" …; "" when nobody holds it */
+        char claim_status[96];                  /* Hyper-V style Status text of that, or "" */
+        uint64_t memory_assigned_bytes;         /* 0 when off */
+        bool has_cpu_usage;
+        unsigned cpu_usage_percent;             /* of the machine's processors, since last asked (or since its start) */
+        uint64_t started_us;                    /* realtime of power-on; 0 unknown or off */
+        uint64_t processor_time_ns;
+} VmInfo;
+
+/* Hyper-V's sentence and ERROR_NOT_FOUND when there is none. */
+int vmhost_find(VmHost *host, const char *name_or_id, VmInfo *ret, Error *err) FAILS;
+/* Only domains that carry our metadata, by name.  The caller frees *ret. */
+int vmhost_list(VmHost *host, VmInfo **ret, size_t *ret_count, Error *err) FAILS;
+int vmhost_state(VmHost *host, const char *id, VmState *ret, Error *err) FAILS;
+/* A reference: virDomainFree() it. */
+int vmhost_domain(VmHost *host, const char *name_or_id, virDomainPtr *ret, Error *err) FAILS;
+/* A reference: virConnectClose() it. */
+int vmhost_connection(VmHost *host, virConnectPtr *ret, Error *err) FAILS;
+/* Microsoft.HyperV.PowerShell.VirtualMachine with every property we can tell; others are absent. */
+int vmhost_object(VmHost *host, const VmInfo *info, sd_json_variant **ret, Error *err) FAILS;
+
+/* ---- claims ----------------------------------------------------------------------------------- */
+
+typedef enum VmClaim {
+        VM_CLAIM_CREATE, VM_CLAIM_START, VM_CLAIM_STOP, VM_CLAIM_REMOVE, VM_CLAIM_DISK, VM_CLAIM_MOVE_OUT,
+        VM_CLAIM_MOVE_IN, VM_CLAIM_SETTLE,
+} VmClaim;
+
+/* Exclusive right to change a machine (by id; need not exist here yet) and its disks until vmhost_unclaim().  While
+ * claimed, the keeper leaves machine, disk processes and ledger alone.  ERROR_CONFLICT says what is going on, e.g.
+ * 'The virtual machine "web01" is being moved …'.  @disks NULL: none. */
+int vmhost_claim(VmHost *host, VmClaim what, const char *id, const char *name, const DiskName *disks,
+                 unsigned disk_count, Error *err) FAILS;
+/* The keeper looks at it once more.  Not claimed is fine. */
+void vmhost_unclaim(VmHost *host, const char *id);
+
+/* ---- life ------------------------------------------------------------------------------------- */
+
+typedef struct VmWait {                         /* how a long call learns that its caller is gone */
+        bool (*cancelled)(void *userdata);      /* NULL: never */
+        void *userdata;
+} VmWait;
+
+/* Makes the folder, the .vm file and the domain, or nothing.  @definition->id "" gets a new one.  ERROR_CONFLICT: name
+ * taken here, or a machine of that name lies in the folder already. */
+int vmhost_create(VmHost *host, VmDefinition *definition, Error *err) FAILS;
+/* A .vm file on a share becomes a machine of this node, in place. */
+int vmhost_import(VmHost *host, const char *unc_file, VmDefinition *ret, Error *err) FAILS;
+/* Disk processes, exclusive opens, ledger, QEMU; all undone in reverse when one fails.  Running already is success with
+ * *ret_changed false. */
+int vmhost_start(VmHost *host, const char *name_or_id, bool *ret_changed, Error *err) FAILS;
+/* Power cut; disks are released when it returns. */
+int vmhost_turn_off(VmHost *host, const char *name_or_id, bool *ret_changed, Error *err) FAILS;
+/* Asks the guest; ERROR_TIMEOUT when it is not off after @timeout_us, with the machine still running. */
+int vmhost_shut_down(VmHost *host, const char *name_or_id, uint64_t timeout_us, const VmWait *wait, bool *ret_changed,
+                     Error *err) FAILS;
+/* Off only.  The domain and the .vm file go, disks stay.  *ret_kept: another host runs it by the ledger, so its file
+ * stayed; @ret_host names that host. */
+int vmhost_remove(VmHost *host, const char *name_or_id, bool *ret_kept, char ret_host[static MACHINE_NAME_MAX],
+                  Error *err) FAILS;
+/* Forgets an inactive domain, keeps every file: a leftover at a move's destination.  Not there is success. */
+int vmhost_undefine(VmHost *host, const char *id, Error *err) FAILS;
+
+/* ---- for moves -------------------------------------------------------------------------------- */
+
+typedef struct VmCapabilities {
+        bool hardware_virtualization;           /* KVM usable */
+        bool emulation_allowed;
+        bool machine_type;                      /* DEFINITION_MACHINE known to the emulator */
+        bool cpu_model;                         /* definition_cpu() usable here */
+        char cpu_vendor[32], cpu_model_name[64];        /* of the host, libvirt's names */
+        char emulator[256];
+        unsigned long libvirt_version, qemu_version;    /* major * 1000000 + minor * 1000 + release */
+        unsigned processors;
+        uint64_t memory_total_bytes, memory_free_bytes; /* free: including caches that can be dropped */
+} VmCapabilities;
+int vmhost_capabilities(VmHost *host, VmCapabilities *ret, Error *err) FAILS;
+/* The host's CPU as libvirt XML, for virConnectCompareHypervisorCPU() on another host.  The caller frees. */
+int vmhost_cpu_xml(VmHost *host, char **ret, Error *err) FAILS;
+/* True for a host bridge of that name. */
+bool vmhost_switch_exists(const char *switch_name);
+/* QEMU says that the outgoing migration is complete: paused, drained, inactivated, everything sent.  False while it
+ * runs, when it failed and when there is none. */
+int vmhost_migration_complete(virDomainPtr domain, bool *ret, Error *err) FAILS;
