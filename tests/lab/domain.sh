@@ -1,0 +1,78 @@
+# domain.sh — the domain lab.test: its controller, its users, its file servers and who belongs to it.
+# shellcheck shell=bash
+
+# domain_up NODE…: bring what runs into the state the README promises; quick when it is there already.
+domain_up() {
+        local node pids=() pid
+        domain_controller_up
+        for node in "$@"; do
+                [[ -e $state/nodes/$node/joined ]] && continue
+                case $(node_role "$node") in
+                fs) file_server_join "$node" & pids+=($!) ;;
+                client) member_join "$node" "Domain Computers" & pids+=($!) ;;
+                esac
+        done
+        for pid in "${pids[@]}"; do wait "$pid" || die "a file server or the client could not join; see above"; done
+}
+
+# What provisioning leaves behind is kept in the cache: later labs start with a finished domain.
+domain_seed() {
+        printf '%s' "$cache/domain-$({ root_key tools; cat "$lab_dir/domain-make.sh"; } | sha256sum | cut -c1-16).tar"
+}
+
+domain_controller_up() {
+        local dir=$state/nodes/dc1 seed
+        [[ -e $dir/joined ]] && return
+        seed=$(domain_seed)
+        if [[ ! -e $seed ]]; then
+                say "provisioning the domain $domain, once"
+                in_node dc1 bash /src/tests/lab/domain-make.sh "$realm" "$netbios" "$password" "$(node_address dc1)" \
+                        >"$dir/provision.log" 2>&1 || { tail -n 30 "$dir/provision.log" >&2; die "the domain could not be provisioned"; }
+                tar -C "$dir/upper" --xattrs --xattrs-include='*' -cf "$seed.$$" etc/samba var/lib/samba
+                mv "$seed.$$" "$seed"
+        else
+                in_node dc1 rm -rf /var/lib/samba /etc/samba
+                in_node dc1 tar -C / --xattrs --xattrs-include='*' -xf - <"$seed"
+        fi
+        in_node dc1 systemctl restart samba-ad-dc
+        # the KDC answers a second or two before LDAP does
+        until_true 60 in_node dc1 ldapsearch -x -H ldap://dc1 -b '' -s base currentTime || die "the domain controller does not answer"
+        until_true 30 in_node dc1 host -t SRV "_ldap._tcp.$domain" "$(node_address dc1)" || die "the domain's DNS does not answer"
+        in_node dc1 samba-tool dns zonecreate dc1 77.10.in-addr.arpa -U "Administrator%$password" >/dev/null 2>&1 </dev/null || true
+        : >"$dir/joined"
+}
+
+file_server_join() {
+        local node=$1 dir=$state/nodes/$1
+        in_node "$node" bash /src/tests/lab/fs-make.sh "$realm" "$netbios" "$password" >"$dir/join.log" 2>&1 </dev/null ||
+                { tail -n 20 "$dir/join.log" >&2; return 1; }
+        : >"$dir/joined"
+}
+
+# member_join NODE GROUP: the lab's own way into the domain, with the administrator's password.  Hosts of a demo or a test
+# join by the product's Add-Computer; this is for everything else.
+member_join() {
+        local node=$1 group=$2 dir=$state/nodes/$1 short=${1^^}
+        printf %s "$password" | in_node "$node" adcli join --domain="$domain" --domain-controller="dc1.$domain" \
+                --computer-name="$short" --host-fqdn="$node.$domain" --login-user=Administrator --stdin-password \
+                --service-name=host --service-name=RestrictedKrbHost --service-name=cifs --service-name=HTTP \
+                --service-name=WSMAN >"$dir/join.log" 2>&1 || { tail -n 5 "$dir/join.log" >&2; return 1; }
+        in_node dc1 samba-tool dns add dc1 "$domain" "$node" A "$(node_address "$node")" -U "Administrator%$password" \
+                >>"$dir/join.log" 2>&1 </dev/null || true      # it is there already after a second join
+        if [[ $group != "Domain Computers" ]]; then
+                in_node dc1 samba-tool group addmembers "$group" "$short\$" >>"$dir/join.log" 2>&1 </dev/null ||
+                        { tail -n 5 "$dir/join.log" >&2; return 1; }
+        fi
+        : >"$dir/joined"
+}
+
+lab_join() {
+        local node pids=() pid
+        (($#)) || die "usage: lab join NODE…"
+        for node in "$@"; do
+                node_leader "$node" || die "node $node is not running"
+                member_join "$node" "Holdfast Hosts" & pids+=($!)
+        done
+        for pid in "${pids[@]}"; do wait "$pid" || die "a node could not join"; done
+        say "joined: $*"
+}
