@@ -41,3 +41,5 @@ int machine_load_from(const char *keytab, const char *ccache, Machine *ret, Erro
 int machine_refresh(const Machine *machine, uint64_t *ret_renew_us, Error *err) FAILS;
 /* Asks the KDC whether the keytab's key is (still) the account's; writes nothing.  Errors as above. */
 int machine_check(const Machine *machine, Error *err) FAILS;
+/* Refreshes only when the cache is missing, somebody else's or about to expire.  Errors as above. */
+int machine_ensure(const Machine *machine, Error *err) FAILS;
