@@ -330,6 +330,9 @@ static int take_member(void *userdata, const LdapEntry *entry, Error *err) {
                 return -1;
         if (!seen.computer.enabled)
                 return 0;
+        for (size_t i = 0; i < list->count; i++)        /* a second try begins at the first page again */
+                if (strcmp(list->all[i].account, seen.computer.account) == 0)
+                        return 0;
         DirectoryComputer *more = reallocarray(list->all, list->count + 1, sizeof *more);
         if (!more)
                 return error_oom(err);
