@@ -18,7 +18,7 @@ build_in() {
         stamp="$(root_key tools) $*"
         [[ -e $dir/lab-stamp && $(<"$dir/lab-stamp") == "$stamp" ]] || rm -rf "$dir"
         if [[ ! -e $dir/build.ninja ]]; then
-                tools_run meson setup "/build/$kind" /src "$@"
+                tools_run meson setup "/build/$kind" /src "$@" || return 1
                 printf '%s' "$stamp" >"$dir/lab-stamp"
         fi
         tools_run meson compile -C "/build/$kind"
@@ -38,9 +38,8 @@ build_stage() {
 }
 
 build_plain() {
-        set -e
         rm -rf "$state/build/stage"
-        build_in plain
+        build_in plain || return 1
         tools_run meson install -C /build/plain --no-rebuild --quiet --destdir /build/stage
 }
 

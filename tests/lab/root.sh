@@ -80,7 +80,7 @@ root_build_appliance() {
         done < <(proxy_options)
         mmdebstrap --variant=minbase --include="$list" --aptopt='APT::Install-Recommends "false"' "${options[@]}" \
                 --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
-                --dpkgopt='path-exclude=/usr/share/locale/*' "$suite" "$into" "$(mirror)"
+                --dpkgopt='path-exclude=/usr/share/locale/*' "$suite" "$into" "$(mirror)" || return 1
         sed -i '/[Pp]roxy/d' "$into/etc/apt/apt.conf.d/99mmdebstrap"
         root_anonymous "$into"
 }
@@ -88,7 +88,7 @@ root_build_appliance() {
 root_build_tools() {
         local into=$1
         root_ready appliance
-        cp -a --reflink=auto "$(root_path appliance)" "$into"
+        cp -a --reflink=auto "$(root_path appliance)" "$into" || return 1
         # A mount namespace of its own: whatever happens in there leaves no mount behind.
         proxy_options >"$into/etc/apt/apt.conf.d/98building"
         cp -L /etc/resolv.conf "$into/etc/resolv.conf"
@@ -102,7 +102,8 @@ root_build_tools() {
                 export DEBIAN_FRONTEND=noninteractive LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
                 chroot "$root" apt-get update
                 chroot "$root" apt-get install -y --no-install-recommends "$@"
-                chroot "$root" apt-get clean' _ "$into" $(packages "$checkout/tests/lab/packages")
+                chroot "$root" apt-get clean' _ "$into" $(packages "$checkout/tests/lab/packages") ||
+                return 1
         rm -f "$into/etc/apt/apt.conf.d/98building" "$into/usr/sbin/policy-rc.d"
         rm -rf "$into"/var/lib/apt/lists/*
         root_anonymous "$into"
