@@ -13,7 +13,6 @@
 #include <libvirt/libvirt.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <systemd/sd-json.h>
 
 #include "appliance/base/cleanup.h"
 #include "appliance/base/error.h"
@@ -35,7 +34,7 @@ void vmhost_free(VmHost *host);                 /* leaves every machine running;
 DEFINE_FREEP(VmHost, vmhost_free);
 /* After Add-Computer: our name. */
 void vmhost_set_name(VmHost *host, const char *name);
-const VmHostConfig *vmhost_config(const VmHost *host);
+void vmhost_name(VmHost *host, char ret[static MACHINE_NAME_MAX]);
 
 /* ---- what happened ---------------------------------------------------------------------------- */
 
@@ -43,15 +42,17 @@ typedef enum VmEventKind {
         VM_EVENT_STARTED, VM_EVENT_STOPPED, VM_EVENT_CRASHED, VM_EVENT_SUSPENDED, VM_EVENT_RESUMED,
         VM_EVENT_DEFINED, VM_EVENT_UNDEFINED, VM_EVENT_DISK_ERROR, VM_EVENT_GUEST_REBOOTED,
         VM_EVENT_JOB_COMPLETED,                 /* a migration's figures are final */
+        VM_EVENT_TROUBLE,                       /* the keeper could not put something in order and tries again; text */
 } VmEventKind;
 
 typedef struct VmEvent {
         VmEventKind kind;
         int detail;                             /* libvirt's virDomainEvent…DetailType of the kind */
-        char name[VM_NAME_SIZE], id[UUID_TEXT_SIZE];
+        char name[VM_NAME_SIZE], id[UUID_TEXT_SIZE];    /* "" where the event is about no machine */
+        char text[ERROR_TEXT_MAX];              /* TROUBLE, DISK_ERROR: a sentence; else "" */
 } VmEvent;
 
-/* Called on libvirt's event thread: must not block and must not call libvirt.  At most 4 listeners, never removed
+/* Called on libvirt's event thread or the keeper's: must not block and must not call libvirt or this host.  At most 4 listeners, never removed
  * before vmhost_free(). */
 int vmhost_listen(VmHost *host, void (*listener)(void *userdata, const VmEvent *event), void *userdata,
                   Error *err) FAILS;
@@ -86,8 +87,6 @@ int vmhost_state(VmHost *host, const char *id, VmState *ret, Error *err) FAILS;
 int vmhost_domain(VmHost *host, const char *name_or_id, virDomainPtr *ret, Error *err) FAILS;
 /* A reference: virConnectClose() it. */
 int vmhost_connection(VmHost *host, virConnectPtr *ret, Error *err) FAILS;
-/* Microsoft.HyperV.PowerShell.VirtualMachine with every property we can tell; others are absent. */
-int vmhost_object(VmHost *host, const VmInfo *info, sd_json_variant **ret, Error *err) FAILS;
 
 /* ---- claims ----------------------------------------------------------------------------------- */
 
