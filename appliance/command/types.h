@@ -15,7 +15,7 @@ typedef struct Property {
 typedef struct Column {
         const char *label;              /* header; NULL: the property's name */
         const char *property;
-        const char *unit;               /* NULL, or "MB": the byte count divided by 1 MiB; "UTC": a local time */
+        const char *unit;               /* NULL, or "MB": the byte count divided by 1 MiB */
 } Column;
 
 typedef struct Type {

@@ -1,0 +1,253 @@
+#include "appliance/command/invocation.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "appliance/base/cleanup.h"
+#include "appliance/base/text.h"
+#include "appliance/command/convert.h"
+#include "appliance/command/object.h"
+
+void *invocation_userdata(const Invocation *invocation) { return invocation->execution->run->userdata; }
+const char *invocation_caller(const Invocation *invocation) { return invocation->execution->run->caller; }
+unsigned invocation_width(const Invocation *invocation) { return invocation->execution->run->width; }
+const CommandTable *invocation_table(const Invocation *invocation) { return invocation->execution->table; }
+sd_json_variant *invocation_input(const Invocation *invocation) { return invocation->input; }
+
+const char *invocation_set(const Invocation *invocation) {
+        return invocation->binding.set ? invocation->binding.set->name : invocation->command->sets[0].name;
+}
+
+bool invocation_cancelled(const Invocation *invocation) {
+        const Execution *x = invocation->execution;
+        return x->stopped || (x->run->cancelled && atomic_load(x->run->cancelled));
+}
+
+/* ---- arguments --------------------------------------------------------------------------------- */
+
+sd_json_variant *invocation_value(const Invocation *invocation, const char *parameter) {
+        return binding_value(&invocation->binding, parameter);
+}
+
+bool invocation_has(const Invocation *invocation, const char *parameter) {
+        return invocation_value(invocation, parameter) != NULL;
+}
+
+bool invocation_switch(const Invocation *invocation, const char *parameter) {
+        sd_json_variant *value = invocation_value(invocation, parameter);
+        return value && sd_json_variant_is_boolean(value) && sd_json_variant_boolean(value);
+}
+
+const char *invocation_string(const Invocation *invocation, const char *parameter) {
+        sd_json_variant *value = invocation_value(invocation, parameter);
+        return value && sd_json_variant_is_string(value) ? sd_json_variant_string(value) : NULL;
+}
+
+uint64_t invocation_unsigned(const Invocation *invocation, const char *parameter, uint64_t otherwise) {
+        sd_json_variant *value = invocation_value(invocation, parameter);
+        return value && sd_json_variant_is_unsigned(value) ? sd_json_variant_unsigned(value) : otherwise;
+}
+
+size_t invocation_count(const Invocation *invocation, const char *parameter) {
+        sd_json_variant *value = invocation_value(invocation, parameter);
+        if (!value)
+                return 0;
+        return sd_json_variant_is_array(value) ? sd_json_variant_elements(value) : 1;
+}
+
+sd_json_variant *invocation_item(const Invocation *invocation, const char *parameter, size_t i) {
+        sd_json_variant *value = invocation_value(invocation, parameter);
+        return value && sd_json_variant_is_array(value) ? sd_json_variant_by_index(value, i) : value;
+}
+
+void secret_key(const Invocation *invocation, const char *parameter, char to[static RECORD_NAME_MAX]) {
+        (void)snprintf(to, RECORD_NAME_MAX, "%u.%.60s", invocation->number, parameter);
+}
+
+const char *invocation_credential(const Invocation *invocation, const char *parameter, const char **ret_password) {
+        const ProgramRun *run = invocation->execution->run;
+        sd_json_variant *value = invocation_item(invocation, parameter, 0);
+        char key[RECORD_NAME_MAX];
+
+        if (!value)
+                return NULL;
+        secret_key(invocation, parameter, key);
+        *ret_password = run->secret ? run->secret(run->sink, key) : NULL;
+        return object_string(value, "UserName");
+}
+
+/* ---- records ----------------------------------------------------------------------------------- */
+
+int invocation_record(Invocation *invocation, RecordStream stream, sd_json_variant *record, Error *err) {
+        Execution *x = invocation->execution;
+        if (!record)
+                return error_oom(err);
+        if (x->run->record(x->run->sink, stream, record, err) < 0) {
+                x->stopped = true;
+                return -1;
+        }
+        return 0;
+}
+
+void invocation_report(Invocation *invocation, const ErrorRecord *record, bool terminating) {
+        Execution *x = invocation->execution;
+        Error err = { 0 };
+
+        if (!*invocation->failure.id)
+                invocation->failure = *record;
+        if (terminating || invocation->errors == ACTION_STOP)
+                x->stop_all = x->stop_all || invocation->errors == ACTION_STOP;
+        if (terminating || invocation->errors != ACTION_SILENT) {
+                auto_(sd_json_variant_unrefp) sd_json_variant *json = record_json(record);
+                (void)invocation_record(invocation, STREAM_ERROR, json, &err);
+                x->had_errors = true;
+        }
+        if (terminating || invocation->errors == ACTION_STOP)
+                x->stopped = true;
+}
+
+void invocation_error(Invocation *invocation, const Error *error, const char *target, const char *id) {
+        ErrorRecord record;
+        (void)record_error(&record, invocation->command, error, target, id);
+        invocation_report(invocation, &record, false);
+}
+
+static void say(Invocation *invocation, RecordStream stream, const char *text) {
+        auto_(sd_json_variant_unrefp) sd_json_variant *message = NULL;
+        Error err = { 0 };
+        if (sd_json_variant_new_string(&message, text) >= 0)
+                (void)invocation_record(invocation, stream, message, &err);
+}
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral" /* the callers' formats are checked */
+static void vsay(Invocation *invocation, RecordStream stream, const char *fmt, va_list ap) {
+        char text[RECORD_MESSAGE_MAX];
+        (void)vsnprintf(text, sizeof text, fmt, ap);
+        say(invocation, stream, text);
+}
+#pragma GCC diagnostic pop
+
+void invocation_warning(Invocation *invocation, const char *fmt, ...) {
+        if (invocation->warnings == ACTION_SILENT)
+                return;
+        va_list ap;
+        va_start(ap, fmt);
+        vsay(invocation, STREAM_WARNING, fmt, ap);
+        va_end(ap);
+        if (invocation->warnings == ACTION_STOP)
+                invocation->execution->stopped = invocation->execution->stop_all = true;
+}
+
+void invocation_verbose(Invocation *invocation, const char *fmt, ...) {
+        if (!invocation->verbose)
+                return;
+        va_list ap;
+        va_start(ap, fmt);
+        vsay(invocation, STREAM_VERBOSE, fmt, ap);
+        va_end(ap);
+}
+
+void invocation_progress(Invocation *invocation, const char *activity, const char *status, int percent, bool done) {
+        auto_(sd_json_variant_unrefp) sd_json_variant *record = NULL;
+        Error err = { 0 };
+        if (invocation->progress == ACTION_SILENT)
+                return;
+        if (sd_json_build(&record, SD_JSON_BUILD_OBJECT(
+                    SD_JSON_BUILD_PAIR_STRING("$type", "System.Management.Automation.ProgressRecord"),
+                    SD_JSON_BUILD_PAIR_STRING("Activity", activity),
+                    SD_JSON_BUILD_PAIR_STRING("StatusDescription", status ? status : ""),
+                    SD_JSON_BUILD_PAIR_INTEGER("PercentComplete", percent),
+                    SD_JSON_BUILD_PAIR_BOOLEAN("Completed", done))) >= 0)
+                (void)invocation_record(invocation, STREAM_PROGRESS, record, &err);
+}
+
+static int ended(Error *err) { return error_set(err, ERROR_CANCELLED, 0, "the pipeline has been stopped"); }
+
+int invocation_emit(Invocation *invocation, sd_json_variant *consumed_object, Error *err) {
+        auto_(sd_json_variant_unrefp) sd_json_variant *object = consumed_object;
+        Execution *x = invocation->execution;
+
+        if (!object)
+                return error_oom(err);
+        if (invocation_cancelled(invocation))
+                return ended(err);
+        if (!invocation->next)
+                return invocation_record(invocation, STREAM_OUTPUT, object, err);
+        if (invocation_feed(invocation->next, object, err) < 0)
+                return -1;
+        return x->stopped || invocation->index < x->enough ? ended(err) : 0;
+}
+
+int invocation_collect(Invocation *invocation, sd_json_variant *object, Error *err) {
+        size_t n = invocation->collected_count;
+        if (n >= COLLECT_MAX)
+                return error_set(err, ERROR_LIMIT, 0, "%s keeps at most %d objects; select fewer in front of it",
+                                 invocation->command->name, COLLECT_MAX);
+        if ((n & (n - 1)) == 0) {
+                void *more = reallocarray(invocation->collected, n == 0 ? 1 : 2 * n, sizeof *invocation->collected);
+                if (!more)
+                        return error_oom(err);
+                invocation->collected = more;
+        }
+        invocation->collected[invocation->collected_count++] = sd_json_variant_ref(object);
+        return 0;
+}
+
+sd_json_variant **invocation_collected(const Invocation *invocation, size_t *ret_count) {
+        *ret_count = invocation->collected_count;
+        return invocation->collected;
+}
+
+void invocation_enough(Invocation *invocation) {
+        if (invocation->execution->enough < invocation->index)
+                invocation->execution->enough = invocation->index;
+}
+
+/* ---- may it be done? --------------------------------------------------------------------------- */
+
+static bool refuse_prompt(Invocation *invocation, const char *target, const char *question, const char *instead) {
+        Error err = { 0 };
+        (void)error_set(&err, ERROR_CONFLICT, 0, "%s Nobody can be asked here: run the command again with %s", question,
+                        instead);
+        invocation_error(invocation, &err, target, "ConfirmationRequired");
+        return false;
+}
+
+bool invocation_should_process(Invocation *invocation, const char *target, const char *operation) {
+        char text[RECORD_MESSAGE_MAX];
+        if (invocation_switch(invocation, "WhatIf")) {
+                (void)snprintf(text, sizeof text, "What if: Performing the operation \"%s\" on target \"%s\".", operation,
+                               target);
+                say(invocation, STREAM_INFORMATION, text);
+                return false;
+        }
+        if (!invocation_switch(invocation, "Confirm"))
+                return true;
+        (void)snprintf(text, sizeof text, "Performing the operation \"%.100s\" on target \"%.200s\".", operation, target);
+        return refuse_prompt(invocation, target, text, "-Confirm:$false, or without -Confirm.");
+}
+
+bool invocation_should_continue(Invocation *invocation, const char *target, const char *question) {
+        bool never_ask = invocation_has(invocation, "Confirm") && !invocation_switch(invocation, "Confirm");
+        if (invocation_switch(invocation, "Force") || never_ask)
+                return true;
+        return refuse_prompt(invocation, target, question, "-Force.");
+}
+
+static Action action(const Invocation *invocation, const char *parameter) {
+        const char *name = invocation_string(invocation, parameter);
+        if (!name)
+                return ACTION_CONTINUE;
+        if (strcmp(name, "Stop") == 0)
+                return ACTION_STOP;
+        return strcmp(name, "SilentlyContinue") == 0 || strcmp(name, "Ignore") == 0 ? ACTION_SILENT : ACTION_CONTINUE;
+}
+
+void invocation_preferences(Invocation *invocation) {
+        invocation->errors = action(invocation, "ErrorAction");
+        invocation->warnings = action(invocation, "WarningAction");
+        invocation->progress = action(invocation, "ProgressAction");
+        invocation->verbose = invocation_switch(invocation, "Verbose");
+}

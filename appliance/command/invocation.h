@@ -1,0 +1,47 @@
+/* invocation.h — the inside of a running command (program.c, invocation.c, utility commands)
+ */
+#pragma once
+
+#include "appliance/command/bind.h"
+#include "appliance/command/program.h"
+
+typedef enum Action { ACTION_CONTINUE, ACTION_SILENT, ACTION_STOP } Action;
+
+typedef struct Execution {
+        const CommandTable *table;
+        const ProgramRun *run;
+        unsigned enough;                /* stages below this index need not go on (Select-Object -First) */
+        bool stopped;                   /* a terminating error was written, or the caller is gone */
+        bool stop_all;                  /* -ErrorAction Stop: also the statements behind this one */
+        bool had_errors;
+} Execution;
+
+struct Invocation {
+        const Command *command;
+        Binding binding;
+        Execution *execution;           /* while running */
+        Invocation *next;               /* the command behind the pipe, or NULL */
+        unsigned index;                 /* in its pipeline */
+        unsigned number;                /* in the whole text: keys of secrets */
+        sd_json_variant *input;         /* borrowed, during run */
+        sd_json_variant **collected;
+        size_t collected_count;
+        uint64_t counter;               /* for the command's own use: objects seen so far */
+        Action errors, warnings, progress;
+        bool verbose;
+        ErrorRecord failure;            /* the first; its id is empty when there was none */
+};
+
+/* Bind and run for one pipeline object; -1 when the pipeline must stop. */
+int invocation_feed(Invocation *invocation, sd_json_variant *object, Error *err) FAILS;
+/* Run once; a failure is written as a terminating error and stops the pipeline by itself. */
+int invocation_call(Invocation *invocation, int (*fn)(Invocation *, Error *), Error *err);
+/* Hands @record to the sink; a caller who is gone stops the pipeline by itself. */
+int invocation_record(Invocation *invocation, RecordStream stream, sd_json_variant *record, Error *err);
+void invocation_report(Invocation *invocation, const ErrorRecord *record, bool terminating);
+/* Commands in front of this one may stop: everything wanted is there. */
+void invocation_enough(Invocation *invocation);
+const CommandTable *invocation_table(const Invocation *invocation);
+/* Reads -ErrorAction and its like from the bound common parameters. */
+void invocation_preferences(Invocation *invocation);
+void secret_key(const Invocation *invocation, const char *parameter, char to[static RECORD_NAME_MAX]);

@@ -1,0 +1,63 @@
+/* syntax.h — PowerShell command text → pipelines of commands with literal arguments
+ *
+ * A strict subset: statements by ; or newline, pipelines by |, commands with -Param value,
+ * -Param:value, -Switch and positional arguments; 'single' and "double" quoted strings, numbers with
+ * KB…PB and hex, $true/$false/$null, a,b lists, @(…) and @{A='x'}.  Anything else PowerShell would
+ * accept is refused by name.  The whole text is parsed before anything runs; nothing is evaluated.
+ * Neither time nor memory grows more than linearly with the text.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <systemd/sd-json.h>
+
+#include "appliance/command/record.h"
+
+enum {
+        SYNTAX_TEXT_MAX = 1024 * 1024,  /* bytes */
+        SYNTAX_PIPELINES_MAX = 64,
+        SYNTAX_STAGES_MAX = 16,         /* a pipeline */
+        SYNTAX_ARGUMENTS_MAX = 256,     /* a command */
+        SYNTAX_ITEMS_MAX = 4096,        /* an array or a hashtable */
+};
+
+typedef enum LiteralKind {
+        LITERAL_STRING, LITERAL_NUMBER, LITERAL_TRUE, LITERAL_FALSE, LITERAL_NULL, LITERAL_ARRAY, LITERAL_HASHTABLE,
+} LiteralKind;
+
+typedef struct Literal {
+        LiteralKind kind;
+        char *text;                     /* STRING: the value.  NUMBER: as typed ("0x10", "4GB") */
+        sd_json_variant *number;        /* NUMBER */
+        char *key;                      /* inside a HASHTABLE */
+        struct Literal *items;          /* ARRAY, HASHTABLE */
+        size_t count;
+} Literal;
+
+typedef struct Argument {
+        char *parameter;                /* "Name" of -Name or -Name:value; NULL: positional */
+        bool has_value;                 /* a value is attached by ':' or this is positional */
+        Literal value;
+} Argument;
+
+typedef struct Stage {
+        char *name;                     /* the command as typed */
+        Argument *arguments;
+        size_t count;
+} Stage;
+
+typedef struct Pipeline {
+        Stage *stages;
+        size_t count;
+} Pipeline;
+
+typedef struct Script {
+        Pipeline *pipelines;
+        size_t count;
+} Script;
+
+/* @text is NUL-terminated UTF-8.  Blank text gives a Script without pipelines. */
+int syntax_parse(const char *text, Script *ret, ErrorRecord *record) FAILS;
+void script_clear(Script *script);
+void literal_clear(Literal *literal);

@@ -1,0 +1,208 @@
+#include "appliance/command/types.h"
+
+#include <string.h>
+
+#include "appliance/base/cleanup.h"
+#include "appliance/base/text.h"
+
+#define HYPERV "Microsoft.HyperV.PowerShell."
+
+static const Type virtual_machine = {
+        .name = HYPERV "VirtualMachine",
+        .properties = (const Property[]){
+                { "Name", "String" }, { "VMName", "String" }, { "Id", "Guid" }, { "VMId", "Guid" },
+                { "ComputerName", "String" }, { "Path", "String" }, { "ConfigurationLocation", "String" },
+                { "Version", "String" }, { "Generation", "Int32" }, { "Notes", "String" },
+                { "CreationTime", "DateTime" }, { "State", "VMState" }, { "Status", "String" },
+                { "Uptime", "TimeSpan" }, { "OperationalStatus", "VMOperationalStatus[]" },
+                { "StatusDescriptions", "String[]" }, { "CPUUsage", "Int32" }, { "ProcessorCount", "Int64" },
+                { "MemoryAssigned", "Int64" }, { "MemoryDemand", "Int64" }, { "MemoryStatus", "String" },
+                { "DynamicMemoryEnabled", "Boolean" }, { "MemoryStartup", "Int64" }, { "MemoryMinimum", "Int64" },
+                { "MemoryMaximum", "Int64" }, { "SnapshotFileLocation", "String" },
+                { "CheckpointFileLocation", "String" }, { "SmartPagingFilePath", "String" },
+                { "AutomaticStartAction", "StartAction" }, { "AutomaticStopAction", "StopAction" },
+                { "CheckpointType", "CheckpointType" }, { "ReplicationState", "VMReplicationState" },
+                { "HardDrives", "HardDiskDrive[]" }, { "NetworkAdapters", "VMNetworkAdapter[]" },
+                { "IsClustered", "Boolean" }, { "IsDeleted", "Boolean" }, { "MigrationReport", "MigrationReport" },
+                { NULL } },
+        .table = (const Column[]){
+                { NULL, "Name" }, { NULL, "State" }, { "CPUUsage(%)", "CPUUsage" },
+                { "MemoryAssigned(M)", "MemoryAssigned", "MB" }, { NULL, "Uptime" }, { NULL, "Status" },
+                { NULL, "Version" }, { NULL, NULL } },
+        .list = "Name,State,CpuUsage,MemoryAssigned,MemoryDemand,MemoryStatus,Uptime,Status,ReplicationState,Generation",
+        .text = "Name",
+};
+
+static const Type hard_disk_drive = {
+        .name = HYPERV "HardDiskDrive",
+        .properties = (const Property[]){
+                { "VMName", "String" }, { "VMId", "Guid" }, { "ControllerType", "ControllerType" },
+                { "ControllerNumber", "Int32" }, { "ControllerLocation", "Int32" }, { "DiskNumber", "UInt32" },
+                { "Path", "String" }, { "Name", "String" }, { "Id", "String" }, { "ComputerName", "String" },
+                { NULL } },
+        .table = (const Column[]){
+                { NULL, "VMName" }, { NULL, "ControllerType" }, { NULL, "ControllerNumber" },
+                { NULL, "ControllerLocation" }, { NULL, "DiskNumber" }, { NULL, "Path" }, { NULL, NULL } },
+        .text = "Path",
+};
+
+static const Type network_adapter = {
+        .name = HYPERV "VMNetworkAdapter",
+        .properties = (const Property[]){
+                { "Name", "String" }, { "IsManagementOs", "Boolean" }, { "VMName", "String" }, { "VMId", "Guid" },
+                { "SwitchName", "String" }, { "MacAddress", "String" }, { "Status", "String[]" },
+                { "IPAddresses", "String[]" }, { NULL } },
+        .table = (const Column[]){
+                { NULL, "Name" }, { NULL, "IsManagementOs" }, { NULL, "VMName" }, { NULL, "SwitchName" },
+                { NULL, "MacAddress" }, { NULL, "Status" }, { NULL, "IPAddresses" }, { NULL, NULL } },
+        .text = "Name",
+};
+
+static const Type vm_host = {
+        .name = HYPERV "VMHost",
+        .properties = (const Property[]){
+                { "Name", "String" }, { "ComputerName", "String" }, { "FullyQualifiedDomainName", "String" },
+                { "LogicalProcessorCount", "Int64" }, { "MemoryCapacity", "Int64" },
+                { "VirtualHardDiskPath", "String" }, { "VirtualMachinePath", "String" },
+                { "MacAddressMinimum", "String" }, { "MacAddressMaximum", "String" },
+                { "MaximumStorageMigrations", "UInt32" }, { "MaximumVirtualMachineMigrations", "UInt32" },
+                { "VirtualMachineMigrationEnabled", "Boolean" },
+                { "VirtualMachineMigrationAuthenticationType", "MigrationAuthenticationType" },
+                { "VirtualMachineMigrationPerformanceOption", "VMMigrationPerformance" },
+                { "UseAnyNetworkForMigration", "Boolean" }, { "EnableEnhancedSessionMode", "Boolean" },
+                { "HardwareVirtualization", "Boolean" }, { "EmulationAllowed", "Boolean" },
+                { "FabricMember", "Boolean" }, { "IsDeleted", "Boolean" }, { NULL } },
+        .table = (const Column[]){
+                { NULL, "Name" }, { NULL, "LogicalProcessorCount" }, { "MemoryCapacity(M)", "MemoryCapacity", "MB" },
+                { NULL, "VirtualMachineMigrationEnabled" }, { NULL, NULL } },
+        .text = "Name",
+};
+
+static const Type virtual_hard_disk = {
+        .name = "Microsoft.Vhd.PowerShell.VirtualHardDisk",
+        .properties = (const Property[]){
+                { "ComputerName", "String" }, { "Path", "String" }, { "VhdFormat", "VhdFormat" },
+                { "VhdType", "VhdType" }, { "FileSize", "UInt64" }, { "Size", "UInt64" }, { "MinimumSize", "UInt64" },
+                { "LogicalSectorSize", "UInt32" }, { "PhysicalSectorSize", "UInt32" }, { "BlockSize", "UInt32" },
+                { "ParentPath", "String" }, { "DiskIdentifier", "String" }, { "FragmentationPercentage", "UInt32" },
+                { "Alignment", "UInt32" }, { "Attached", "Boolean" }, { "DiskNumber", "UInt32" },
+                { "Number", "UInt32" }, { NULL } },
+        .list = "ComputerName,Path,VhdFormat,VhdType,FileSize,Size,MinimumSize,LogicalSectorSize,PhysicalSectorSize,"
+                "BlockSize,ParentPath,DiskIdentifier,FragmentationPercentage,Alignment,Attached,DiskNumber",
+        .text = "Path",
+};
+
+static const Type migration_job = {
+        .name = HYPERV "VMMigrationJob",
+        .properties = (const Property[]){
+                { "Id", "Guid" }, { "VMName", "String" }, { "VMId", "Guid" }, { "MigrationType", "String" },
+                { "SourceHost", "String" }, { "DestinationHost", "String" }, { "Phase", "String" },
+                { "PercentComplete", "Int32" }, { "State", "String" }, { "Started", "DateTime" },
+                { "Ended", "DateTime" }, { "Duration", "TimeSpan" }, { "DowntimeMs", "UInt64" },
+                { "UserName", "String" }, { "Reason", "String" }, { "MigrationReport", "MigrationReport" }, { NULL } },
+        .table = (const Column[]){
+                { NULL, "VMName" }, { NULL, "SourceHost" }, { NULL, "DestinationHost" }, { NULL, "Phase" },
+                { "Percent", "PercentComplete" }, { NULL, "State" }, { NULL, "Started" }, { NULL, "Duration" },
+                { NULL, "DowntimeMs" }, { NULL, NULL } },
+        .list = "Id,VMName,VMId,MigrationType,SourceHost,DestinationHost,Phase,PercentComplete,State,Started,Ended,"
+                "Duration,DowntimeMs,UserName,Reason,MigrationReport",
+        .text = "Id",
+};
+
+static const Type migration_report = {
+        .name = HYPERV "MigrationReport",
+        .properties = (const Property[]){
+                { "VMName", "String" }, { "VMId", "Guid" }, { "MigrationType", "String" }, { "SourceHost", "String" },
+                { "DestinationHost", "String" }, { "Started", "DateTime" }, { "DurationMs", "UInt64" },
+                { "DowntimeMs", "UInt64" }, { "DowntimeMethod", "String" }, { "GuestGapMs", "UInt64" },
+                { "MemoryBytesTotal", "UInt64" }, { "MemoryBytesSent", "UInt64" }, { "Iterations", "UInt64" },
+                { "Encrypted", "Boolean" }, { "ChannelCipher", "String" }, { "Disks", "MigrationReportDisk[]" },
+                { "Phases", "MigrationReportPhase[]" }, { "Result", "String" }, { "Reason", "String" }, { NULL } },
+        .list = "VMName,VMId,MigrationType,SourceHost,DestinationHost,Started,DurationMs,DowntimeMs,DowntimeMethod,"
+                "GuestGapMs,MemoryBytesTotal,MemoryBytesSent,Iterations,Encrypted,ChannelCipher,Disks,Phases,Result,Reason",
+        .text = "Result",
+};
+
+static const Type migration_report_disk = {
+        .name = HYPERV "MigrationReportDisk",
+        .properties = (const Property[]){
+                { "Path", "String" }, { "FileId", "String" }, { "VolumeId", "String" }, { "SizeBytes", "UInt64" },
+                { "BytesMoved", "UInt64" }, { "EpochBefore", "UInt64" }, { "EpochAfter", "UInt64" },
+                { "HandoverMs", "UInt64" }, { NULL } },
+        .list = "Path,FileId,VolumeId,SizeBytes,BytesMoved,EpochBefore,EpochAfter,HandoverMs",
+        .text = "Path",
+};
+
+static const Type migration_report_phase = {
+        .name = HYPERV "MigrationReportPhase",
+        .properties = (const Property[]){
+                { "Name", "String" }, { "StartedMs", "UInt64" }, { "DurationMs", "UInt64" }, { NULL } },
+        .table = (const Column[]){
+                { NULL, "Name" }, { NULL, "StartedMs" }, { NULL, "DurationMs" }, { NULL, NULL } },
+        .text = "Name",
+};
+
+static const Type compatibility_report = {
+        .name = HYPERV "VMCompatibilityReport",
+        .properties = (const Property[]){
+                { "VM", "VirtualMachine" }, { "OperationType", "OperationType" }, { "Destination", "String" },
+                { "Path", "String" }, { "SnapshotPath", "String" }, { "VhdDestinationPath", "String" },
+                { "VhdSourcePath", "String" }, { "Incompatibilities", "VMIncompatibility[]" }, { NULL } },
+        .list = "VM,OperationType,Destination,Path,SnapshotPath,VhdDestinationPath,VhdSourcePath,Incompatibilities",
+};
+
+static const Type incompatibility = {
+        .name = HYPERV "VMIncompatibility",
+        .properties = (const Property[]){
+                { "Message", "String" }, { "MessageId", "Int64" }, { "Source", "PSObject" }, { NULL } },
+        .list = "Message,MessageId,Source",
+        .text = "Message",
+};
+
+static const Type computer_change = {
+        .name = "Microsoft.PowerShell.Commands.ComputerChangeInfo",
+        .properties = (const Property[]){
+                { "HasSucceeded", "Boolean" }, { "ComputerName", "String" }, { NULL } },
+        .table = (const Column[]){ { NULL, "HasSucceeded" }, { NULL, "ComputerName" }, { NULL, NULL } },
+        .text = "ComputerName",
+};
+
+static const Type command_info = {
+        .name = "System.Management.Automation.CmdletInfo",
+        .properties = (const Property[]){
+                { "CommandType", "CommandTypes" }, { "Name", "String" }, { "Version", "Version" },
+                { "Source", "String" }, { "Synopsis", "String" }, { NULL } },
+        .table = (const Column[]){
+                { NULL, "CommandType" }, { NULL, "Name" }, { NULL, "Version" }, { NULL, "Source" }, { NULL, NULL } },
+        .text = "Name",
+};
+
+static const Type measure_info = {
+        .name = "Microsoft.PowerShell.Commands.GenericMeasureInfo",
+        .properties = (const Property[]){
+                { "Count", "Int32" }, { "Average", "Double" }, { "Sum", "Double" }, { "Maximum", "Double" },
+                { "Minimum", "Double" }, { "Property", "String" }, { NULL } },
+        .list = "Count,Average,Sum,Maximum,Minimum,Property",
+};
+
+const Type *const types[] = {
+        &virtual_machine, &hard_disk_drive, &network_adapter, &vm_host, &virtual_hard_disk, &migration_job,
+        &migration_report, &migration_report_disk, &migration_report_phase, &compatibility_report, &incompatibility,
+        &computer_change, &command_info, &measure_info, NULL,
+};
+
+const Type *type_find(const char *name) {
+        const char *dot = strrchr(name, '.');
+        const char *last = dot ? dot + 1 : name;
+        for (size_t i = 0; *last && types[i]; i++)
+                if (text_equal_nocase(strrchr(types[i]->name, '.') + 1, last))
+                        return types[i];
+        return NULL;
+}
+
+const Property *type_property(const Type *type, const char *name) {
+        for (const Property *p = type ? type->properties : NULL; p && p->name; p++)
+                if (text_equal_nocase(p->name, name))
+                        return p;
+        return NULL;
+}
