@@ -1,5 +1,6 @@
 #include "auth/locate.h"
 
+#include <arpa/inet.h>
 #include <arpa/nameser.h>
 #include <errno.h>
 #include <netdb.h>

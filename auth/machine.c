@@ -153,8 +153,7 @@ int machine_load_from(const char *keytab, const char *ccache, Machine *ret, Erro
         memcpy(m.account, found.account, sizeof m.account);
         memcpy(m.host, found.host, sizeof m.host);
         copy_lower(m.domain, m.realm, sizeof m.domain);
-        (void)snprintf(m.principal, sizeof m.principal, "%.*s@%.*s", MACHINE_NAME_MAX / 2, m.account,
-                       MACHINE_NAME_MAX / 2, m.realm);
+        (void)stpcpy(stpcpy(stpcpy(m.principal, m.account), "@"), m.realm);      /* fits: checked above */
         *ret = m;
         return 0;
 }
