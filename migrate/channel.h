@@ -38,6 +38,8 @@ typedef struct ChannelHandlers {
         int (*stream)(void *userdata, Channel *channel, const char *service, int *ret_fd, Error *err);
         /* The channel ended; called once, after the last call/stream returned. */
         void (*closed)(void *userdata, Channel *channel, const Error *why);
+        /* Somebody connected to the server and was refused; for the journal.  May be NULL, as may all. */
+        void (*refused)(void *userdata, const Error *why);
         void *userdata;
 } ChannelHandlers;
 
@@ -45,10 +47,15 @@ typedef struct ChannelHandlers {
  * next step: ERROR_UNREACHABLE, ERROR_DENIED (not in the group, wrong clock, no key). */
 int channel_connect(const Machine *machine, Directory *directory, const char *host,
                     const ChannelHandlers *handlers, Channel **ret, Error *err) FAILS;
-void channel_free(Channel *channel);            /* ends it; waits for its thread; accepts NULL */
+/* Ends it and waits for its thread and handlers; accepts NULL.  Only what channel_connect() gave, and
+ * never from one of its own handlers.  Channels a server accepted belong to the server and may be used
+ * until their closed() has returned. */
+void channel_free(Channel *channel);
+/* Begins to end it, whoever made it; any thread. */
+void channel_end(Channel *channel);
 const ChannelPeer *channel_peer(const Channel *channel);
 
-/* The other side's error comes back with its kind and text. */
+/* The other side's error comes back with its kind and text.  @ret may be NULL. */
 int channel_call(Channel *channel, const char *method, sd_json_variant *parameters, uint64_t timeout_us,
                  sd_json_variant **ret, Error *err) FAILS;
 /* Listen on unix @path (made, mode 0600; removed at the end); every connection becomes a stream to the
@@ -57,6 +64,7 @@ int channel_forward(Channel *channel, const char *path, const char *service, Err
 /* Bytes carried in streams so far, both directions. */
 uint64_t channel_stream_bytes(const Channel *channel);
 
+/* Serves on a thread of its own; at most 16 connections may be unproven at once. */
 int channel_server_new(const Machine *machine, Directory *directory, int consumed_listen_fd,
                        const ChannelHandlers *handlers, ChannelServer **ret, Error *err) FAILS;
 void channel_server_free(ChannelServer *server);
