@@ -33,14 +33,16 @@ build_stage() {
         mkdir -p "$state"
         say "building; log: $state/build.log"
         quietly "$state/build.log" build_plain || die "the build failed; see $state/build.log"
-        rm -rf "$state/product"
-        mv "$state/build/stage" "$state/product"
 }
 
+# The product as hosts get it, in $state/product; replaced only by a whole one.
 build_plain() {
         rm -rf "$state/build/stage"
         build_in plain || return 1
-        tools_run meson install -C /build/plain --no-rebuild --quiet --destdir /build/stage
+        tools_run meson install -C /build/plain --no-rebuild --quiet --destdir /build/stage || return 1
+        mkdir -p "$state/build/stage"
+        rm -rf "$state/product"
+        mv "$state/build/stage" "$state/product"
 }
 
 build_check() { build_in check -Db_sanitize=address,undefined; }

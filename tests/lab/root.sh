@@ -2,7 +2,7 @@
 # `appliance` (image/packages, what ships) and `tools` (that plus tests/lab/packages: compilers, Samba, clients).
 # shellcheck shell=bash
 
-suite=trixie
+debian=trixie
 
 packages() { sed 's/#.*//' "$1" | tr -s ' \n' '\n' | sed '/^$/d'; }
 
@@ -37,7 +37,7 @@ machine_ready() {
 }
 
 root_key() {
-        { printf '%s\n' "format 1 $suite"; packages "$checkout/image/packages"
+        { printf '%s\n' "format 2 $debian"; packages "$checkout/image/packages"
           [[ $1 == appliance ]] || { printf 'and\n'; packages "$checkout/tests/lab/packages"; }
         } | sha256sum | cut -c1-16
 }
@@ -80,7 +80,7 @@ root_build_appliance() {
         done < <(proxy_options)
         mmdebstrap --variant=minbase --include="$list" --aptopt='APT::Install-Recommends "false"' "${options[@]}" \
                 --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
-                --dpkgopt='path-exclude=/usr/share/locale/*' "$suite" "$into" "$(mirror)" || return 1
+                --dpkgopt='path-exclude=/usr/share/locale/*' "$debian" "$into" "$(mirror)" || return 1
         sed -i '/[Pp]roxy/d' "$into/etc/apt/apt.conf.d/99mmdebstrap"
         root_anonymous "$into"
 }
