@@ -40,7 +40,7 @@ static int fail(Error *err, const GssPeer *p, OM_uint32 major, OM_uint32 minor) 
         char detail[ERROR_TEXT_MAX / 2];
         (void)snprintf(detail, sizeof detail, "%.*s", (int)text.length, text.length ? (char *)text.value : "");
         (void)gss_release_buffer(&ignored, &text);
-        return kerberos_error(err, (krb5_error_code)minor, &p->machine, p->initiator ? p->host : "the caller", detail);
+        return kerberos_error(err, (krb5_error_code)minor, &p->machine, p->initiator ? p->host : p->machine.host, detail);
 }
 
 void gss_peer_free(GssPeer *p) {

@@ -193,6 +193,9 @@ static void register_address(const Join *join, const Scratch *scratch, char note
                        join->target.server, join->host, type, join->host, type, join->target.address);
         (void)snprintf(cache, sizeof cache, "KRB5CCNAME=FILE:%s", scratch->ccache);
         const char *const argv[] = { NSUPDATE, "-g", "-t", "5", NULL };
+        /* an administrator's record is not ours to replace, and need not be */
+        if (locate_has_address(join->host, join->target.address))
+                return;
         int r = program_run(argv, script, cache, NSUPDATE_US, &result, &why);
         if (r == 0 && result.status == 0)
                 return;

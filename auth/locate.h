@@ -2,6 +2,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,6 +31,10 @@ int locate_controllers(const char *domain, Controllers *ret, Error *err) FAILS;
  * RFC 2782 is left out, so that the nodes of a small site agree on one controller's view.
  * Pure; @answer is untrusted.  ERROR_PROTOCOL, or ERROR_NOT_FOUND when it holds no usable record. */
 int locate_decode(const uint8_t *answer, size_t size, Controllers *ret, Error *err) FAILS;
+
+/* Whether DNS (not /etc/hosts) gives @address, an IPv4 or IPv6 address as text, for @host.  False also when
+ * nobody answers. */
+bool locate_has_address(const char *host, const char *address);
 
 /* Connects to @host:@port and closes again.  @ret_local receives our own address of that connection as
  * text when it is not NULL.  ERROR_UNREACHABLE. */

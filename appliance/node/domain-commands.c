@@ -1,0 +1,144 @@
+/* Add-Computer: this host becomes a member of a domain. */
+#include "appliance/node/domain-commands.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "appliance/base/cleanup.h"
+#include "appliance/base/text.h"
+#include "appliance/node/node.h"
+#include "auth/directory.h"
+#include "auth/join.h"
+#include "auth/program.h"
+
+enum { RENAME_US = 20 * 1000000 };
+
+static const Parameter parameters[] = {
+        { "DomainName", "String", "DN,Domain", 0, NULL, "DNS name of the domain to join." },
+        { "Credential", "PSCredential", "DomainCredential", PARAMETER_SECRET, NULL,
+          "A user who may join computers; or this computer's pre-staged account, NAME$, with its one-time password." },
+        { "OneTimePassword", "SwitchParameter", NULL, 0, NULL,
+          "The credential is this computer's pre-staged account with its one-time password." },
+        { "OUPath", "String", "OU", 0, NULL, "Organizational unit for a new account, as a distinguished name." },
+        { "Server", "String", "DC", 0, NULL, "The domain controller to join with." },
+        { "NewName", "String", NULL, 0, NULL, "Joins under this name and renames the host to it." },
+        { "Force", "SwitchParameter", NULL, 0, NULL, "Asks nothing; this host never asks." },
+        { "PassThru", "SwitchParameter", NULL, 0, NULL, "Returns an object that says whether it succeeded." },
+        { .name = NULL },
+};
+
+static const ParameterSet sets[] = {
+        { "Domain", "DomainName,Credential", "DomainName", "OneTimePassword,OUPath,Server,NewName,Force,PassThru" },
+        { .name = NULL },
+};
+
+static void own_name(const Invocation *invocation, char *to, size_t size) {
+        const char *wanted = invocation_string(invocation, "NewName");
+        char host[MACHINE_NAME_MAX] = "";
+
+        (void)gethostname(host, sizeof host - 1);
+        host[strcspn(host, ".")] = '\0';
+        (void)snprintf(to, size, "%s", wanted ? wanted : host);
+}
+
+/* A credential that is the computer's own account is a one-time password; nobody else's account is. */
+static int pick_user(const Invocation *invocation, const char *name, const char *user, JoinRequest *request, Error *err) {
+        const char *account = strrchr(user, '\\');
+        account = account ? account + 1 : user;
+        size_t n = strlen(account);
+        bool computer = n > 1 && account[n - 1] == '$';
+
+        if (!computer && invocation_switch(invocation, "OneTimePassword"))
+                return error_set(err, ERROR_INVALID, 0, "-OneTimePassword wants this computer's own account: -Credential "
+                                 "'%s$'", name);
+        if (computer && (n - 1 != strlen(name) || !text_starts_nocase(account, name)))
+                return error_set(err, ERROR_INVALID, 0, "the account '%.32s' is another computer's: this host joins as '%s$'; "
+                                 "choose its name with -NewName, or pre-stage '%s$'", account, name, name);
+        request->user = computer ? NULL : user;
+        return 0;
+}
+
+static void rename_host(Invocation *invocation, const char *name) {
+        const char *const argv[] = { "/usr/bin/hostnamectl", "set-hostname", name, NULL };
+        ProgramResult result;
+        Error err;
+
+        if (program_run(argv, NULL, NULL, RENAME_US, &result, &err) < 0)
+                invocation_warning(invocation, "the host is not renamed yet: %s", err.text);
+        else if (result.status != 0)
+                invocation_warning(invocation, "the host is not renamed yet (%s); rename it with: hostnamectl set-hostname %s",
+                                   program_last_line(&result), name);
+}
+
+/* What is still missing for this host to take part; none of it undoes the join. */
+static void advise(Invocation *invocation, const JoinResult *joined) {
+        Node *node = invocation_userdata(invocation);
+        Directory *directory = NULL;
+        DirectoryComputer computer;
+        Error err;
+
+        if (joined->note[0])
+                invocation_warning(invocation, "%s", joined->note);
+        if (node_identity_changed(node, &err) < 0 || node_directory(node, &directory, &err) < 0 ||
+            directory_require_fabric(directory, joined->machine.account, &computer, &err) < 0)
+                invocation_warning(invocation, "%s", err.text);
+}
+
+static int report(Invocation *invocation, const Machine *machine, Error *err) {
+        sd_json_variant *object = NULL;
+        char name[MACHINE_NAME_MAX];
+
+        if (!invocation_switch(invocation, "PassThru"))
+                return 0;
+        (void)snprintf(name, sizeof name, "%s", machine->account);
+        name[strcspn(name, "$")] = '\0';
+        if (sd_json_build(&object, SD_JSON_BUILD_OBJECT(
+                        SD_JSON_BUILD_PAIR_STRING("$type", "Microsoft.PowerShell.Commands.ComputerChangeInfo"),
+                        SD_JSON_BUILD_PAIR_BOOLEAN("HasSucceeded", true),
+                        SD_JSON_BUILD_PAIR_STRING("ComputerName", name))) < 0)
+                return error_oom(err);
+        return invocation_emit(invocation, object, err);
+}
+
+static int add_computer(Invocation *invocation, Error *err) {
+        const char *password = NULL, *user = invocation_credential(invocation, "Credential", &password);
+        char name[MACHINE_NAME_MAX], operation[2 * MACHINE_NAME_MAX];
+        JoinResult joined;
+        JoinRequest request = {
+                .domain = invocation_string(invocation, "DomainName"),
+                .server = invocation_string(invocation, "Server"),
+                .ou = invocation_string(invocation, "OUPath"),
+                .secret = password,
+                .computer_name = name,
+        };
+
+        own_name(invocation, name, sizeof name);
+        if (!user || !password)
+                return error_set(err, ERROR_INVALID, 0, "Add-Computer needs a user name and a password: -Credential <user>");
+        if (join_check_name(name, err) < 0 || join_check_domain(request.domain, err) < 0 ||
+            pick_user(invocation, name, user, &request, err) < 0)
+                return -1;
+        (void)snprintf(operation, sizeof operation, "Join in domain '%.*s'", MACHINE_NAME_MAX, request.domain);
+        if (!invocation_should_process(invocation, name, operation))
+                return 0;
+        if (join_domain(&request, &joined, err) < 0)
+                return -1;
+        if (invocation_has(invocation, "NewName"))
+                rename_host(invocation, name);
+        advise(invocation, &joined);
+        return report(invocation, &joined.machine, err);
+}
+
+const Command command_add_computer = {
+        .name = "Add-Computer",
+        .module = "Microsoft.PowerShell.Management",
+        .synopsis = "Adds this host to a domain.",
+        .role = ROLE_ADMINISTRATOR,
+        .confirm = true,
+        .output = "Microsoft.PowerShell.Commands.ComputerChangeInfo",
+        .parameters = parameters,
+        .sets = sets,
+        .refused = "ComputerName,LocalCredential,Options,Restart,UnjoinDomainCredential,Unsecure,WorkgroupName",
+        .run = add_computer,
+};
