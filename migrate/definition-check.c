@@ -1,0 +1,168 @@
+/* definition-check.c — the bounds of a definition; see definition.h */
+#include "migrate/definition.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "appliance/base/cleanup.h"
+
+/* U+FFFE and U+FFFF are UTF-8, but no XML. */
+static bool has_no_xml_character(const char *text) {
+        return strstr(text, "\xEF\xBF\xBE") || strstr(text, "\xEF\xBF\xBF");
+}
+
+static size_t characters(const char *text) {
+        size_t n = 0;
+        for (; *text; text++)
+                n += ((unsigned char)*text & 0xC0) != 0x80;
+        return n;
+}
+
+/* [MS-FSCC] 2.1.5 does not forbid these, but no Windows client opens such a folder. */
+static bool is_dos_device(const char *name) {
+        static const char *const devices[] = { "CON", "PRN", "AUX", "NUL", "COM", "LPT" };
+        char stem[5] = "";
+        size_t n = strcspn(name, ".");
+
+        if (n != 3 && n != 4)
+                return false;
+        (void)memcpy(stem, name, n);
+        if (n == 4 && (stem[3] < '1' || stem[3] > '9'))
+                return false;
+        stem[3] = '\0';
+        for (size_t i = n == 3 ? 0 : 4; i < (n == 3 ? 4 : ARRAY_SIZE(devices)); i++)
+                if (text_equal_nocase(stem, devices[i]))
+                        return true;
+        return false;
+}
+
+int definition_check_name(const char *name, Error *err) {
+        static const char forbidden[] = "/\\:*?\"<>|";
+        size_t size = strlen(name);
+
+        if (size == 0)
+                return error_set(err, ERROR_INVALID, 0, "a virtual machine needs a name; give one with -Name");
+        if (!text_is_utf8(name, size) || has_no_xml_character(name))
+                return error_set(err, ERROR_INVALID, 0, "the name of the virtual machine is not valid UTF-8 text");
+        if (size >= VM_NAME_SIZE || characters(name) > VM_NAME_CHARACTERS_MAX)
+                return error_set(err, ERROR_INVALID, 0,
+                                 "the name of the virtual machine is longer than %d characters (or %d bytes); "
+                                 "choose a shorter one", VM_NAME_CHARACTERS_MAX, VM_NAME_SIZE - 1);
+        for (const char *p = name; *p; p++) {
+                if ((unsigned char)*p < 0x20 || *p == 0x7F)
+                        return error_set(err, ERROR_INVALID, 0,
+                                         "the name of the virtual machine holds a control character; leave it out");
+                if (strchr(forbidden, *p))
+                        return error_set(err, ERROR_INVALID, 0, "the virtual machine name \"%s\" holds '%c'; a name "
+                                         "becomes a folder on the share and must hold none of %s", name, *p, forbidden);
+        }
+        if (name[0] == ' ' || name[size - 1] == ' ' || name[size - 1] == '.')
+                return error_set(err, ERROR_INVALID, 0, "the virtual machine name \"%s\" begins or ends with a space, "
+                                 "or ends with a dot; Windows cannot open such a folder", name);
+        if (is_dos_device(name))
+                return error_set(err, ERROR_INVALID, 0, "the virtual machine name \"%s\" is reserved by Windows; "
+                                 "choose another", name);
+        return 0;
+}
+
+static bool is_uuid(const char *text) {
+        for (size_t i = 0; i < UUID_TEXT_SIZE - 1; i++) {
+                bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+                if (dash ? text[i] != '-' : !strchr("0123456789abcdef", text[i]) || text[i] == '\0')
+                        return false;
+        }
+        return text[UUID_TEXT_SIZE - 1] == '\0';
+}
+
+static bool is_mac(const char *text) {
+        for (size_t i = 0; i < VM_MAC_SIZE - 1; i++)
+                if (i % 3 == 2 ? text[i] != ':' : !strchr("0123456789abcdef", text[i]) || text[i] == '\0')
+                        return false;
+        /* The lowest bit of the first byte would make it a group address. */
+        return text[VM_MAC_SIZE - 1] == '\0' && !strchr("13579bdf", text[1]);
+}
+
+/* What Linux accepts as the name of a bridge, minus what would confuse a reader. */
+static bool is_switch(const char *text) {
+        size_t n = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.");
+        return n > 0 && n < VM_SWITCH_SIZE && text[n] == '\0' && text[0] != '.';
+}
+
+static int check_notes(const VmDefinition *d, Error *err) {
+        for (const char *p = d->notes; *p; p++)
+                if ((unsigned char)*p < 0x20 && !strchr("\n\t", *p))
+                        return error_set(err, ERROR_INVALID, 0,
+                                         "the notes of \"%s\" hold a control character; leave it out", d->name);
+        if (!text_is_utf8(d->notes, strlen(d->notes)) || has_no_xml_character(d->notes))
+                return error_set(err, ERROR_INVALID, 0, "the notes of \"%s\" are not valid UTF-8 text", d->name);
+        return 0;
+}
+
+static int check_devices(const VmDefinition *d, Error *err) {
+        if (d->disk_count > VM_DISKS_MAX || d->adapter_count > VM_ADAPTERS_MAX)
+                return error_set(err, ERROR_LIMIT, 0, "\"%s\" has more than %d disks or %d network adapters",
+                                 d->name, VM_DISKS_MAX, VM_ADAPTERS_MAX);
+        auto_free DiskName *names = calloc(VM_DISKS_MAX, sizeof *names);
+        if (!names)
+                return error_oom(err);
+        if (definition_disks(d, names, err) < 0)
+                return -1;
+        for (unsigned i = 0; i < d->disk_count; i++)
+                for (unsigned j = 0; j < i; j++)
+                        if (strcmp(names[i].id, names[j].id) == 0)
+                                return error_set(err, ERROR_INVALID, 0, "\"%s\" names the disk %s twice",
+                                                 d->name, d->disks[i]);
+        for (unsigned i = 0; i < d->adapter_count; i++) {
+                if (!is_switch(d->adapters[i].switch_name))
+                        return error_set(err, ERROR_INVALID, 0, "\"%s\" is no name of a virtual switch",
+                                         d->adapters[i].switch_name);
+                if (!is_mac(d->adapters[i].mac))
+                        return error_set(err, ERROR_INVALID, 0, "a network adapter of \"%s\" has the MAC address "
+                                         "\"%s\", which is none", d->name, d->adapters[i].mac);
+        }
+        return 0;
+}
+
+int definition_check(const VmDefinition *d, Error *err) {
+        DiskName folder;
+
+        if (definition_check_name(d->name, err) < 0)
+                return -1;
+        if (!is_uuid(d->id))
+                return error_set(err, ERROR_INVALID, 0, "\"%s\" has the id \"%s\", which is no UUID", d->name, d->id);
+        if (d->generation != 1)
+                return error_set(err, ERROR_UNSUPPORTED, 0, "\"%s\" is a generation %u virtual machine; this version "
+                                 "of Holdfast runs generation 1", d->name, d->generation);
+        if (d->memory_bytes < VM_MEMORY_MIN || d->memory_bytes > VM_MEMORY_MAX || d->memory_bytes % (2ULL << 20))
+                return error_set(err, ERROR_INVALID, 0, "\"%s\" has %llu bytes of memory; it must be a multiple of "
+                                 "2 MB between 32 MB and 12 TB", d->name, (unsigned long long)d->memory_bytes);
+        if (d->processor_count < 1 || d->processor_count > VM_PROCESSORS_MAX)
+                return error_set(err, ERROR_INVALID, 0, "\"%s\" has %u processors; it must be 1 to %d", d->name,
+                                 d->processor_count, VM_PROCESSORS_MAX);
+        if (disk_name(d->folder, &folder, err) < 0)
+                return error_wrap(err, "the folder of \"%s\"", d->name);
+        if (check_notes(d, err) < 0)
+                return -1;
+        return check_devices(d, err);
+}
+
+int definition_disks(const VmDefinition *d, DiskName *ret, Error *err) {
+        for (unsigned i = 0; i < d->disk_count; i++)
+                if (disk_name(d->disks[i], &ret[i], err) < 0)
+                        return error_wrap(err, "disk %u of \"%s\"", i, d->name);
+        return 0;
+}
+
+int definition_path(const VmDefinition *d, char *ret, size_t size, Error *err) {
+        int n = snprintf(ret, size, "%s\\%s.vm", d->folder, d->name);
+        if (n < 0 || (size_t)n >= size)
+                return error_set(err, ERROR_LIMIT, 0, "the path of \"%s\" in %s is too long", d->name, d->folder);
+        return 0;
+}
+
+const char *definition_cpu(bool emulated) {
+        /* Nehalem is what x86-64-v2 asks for, and every host with hardware virtualization since 2009 has it; QEMU shows
+         * the guest the host's own vendor.  TCG emulates qemu64 the same way on any host. */
+        return emulated ? "qemu64" : "Nehalem";
+}

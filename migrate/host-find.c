@@ -1,0 +1,226 @@
+/* host-find.c — which machines there are and how they are; see host.h */
+#include "migrate/host-internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <libvirt/virterror.h>
+
+#include "migrate/libvirt-error.h"
+
+static const struct { VmState state; const char *name; } state_names[] = {
+        { VM_RUNNING, "Running" }, { VM_OFF, "Off" }, { VM_STOPPING, "Stopping" }, { VM_PAUSED, "Paused" },
+        { VM_STARTING, "Starting" }, { VM_PAUSED_CRITICAL, "PausedCritical" }, { VM_OTHER, "Other" },
+};
+
+const char *vm_state_name(VmState state) {
+        for (size_t i = 0; i < ARRAY_SIZE(state_names); i++)
+                if (state_names[i].state == state)
+                        return state_names[i].name;
+        return "Other";
+}
+
+static VmState state_of(int state, int reason) {
+        static const struct { int state, reason; VmState is; } rows[] = {       /* reason -1: any */
+                { VIR_DOMAIN_RUNNING, -1, VM_RUNNING },
+                { VIR_DOMAIN_BLOCKED, -1, VM_RUNNING },
+                { VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_IOERROR, VM_PAUSED_CRITICAL },
+                { VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_STARTING_UP, VM_STARTING },
+                { VIR_DOMAIN_PAUSED, -1, VM_PAUSED },
+                { VIR_DOMAIN_PMSUSPENDED, -1, VM_PAUSED },
+                { VIR_DOMAIN_SHUTDOWN, -1, VM_STOPPING },
+                { VIR_DOMAIN_SHUTOFF, -1, VM_OFF },
+                { VIR_DOMAIN_CRASHED, -1, VM_OFF },
+        };
+        for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+                if (rows[i].state == state && (rows[i].reason < 0 || rows[i].reason == reason))
+                        return rows[i].is;
+        return VM_OTHER;
+}
+
+int host_no_such_machine(const char *name_or_id, Error *err) {
+        return error_set(err, ERROR_NOT_FOUND, 0,
+                         "Hyper-V was unable to find a virtual machine with name \"%.200s\".", name_or_id);
+}
+
+void host_domains_freep(Domains *domains) {
+        for (size_t i = 0; i < domains->count; i++)
+                domain_freep(&domains->list[i]);
+        free(domains->list);
+        *domains = (Domains){ 0 };
+}
+
+int host_domains(VmHost *host, unsigned flags, Domains *ret, Error *err) {
+        auto_(connection_freep) virConnectPtr connection = NULL;
+
+        if (vmhost_connection(host, &connection, err) < 0)
+                return -1;
+        int n = virConnectListAllDomains(connection, &ret->list, flags);
+        if (n < 0)
+                return libvirt_error(err, "cannot list the virtual machines of this host");
+        ret->count = (size_t)n;
+        return 0;
+}
+
+int host_definition(virDomainPtr domain, unsigned flags, VmDefinition *ret, Error *err) {
+        auto_free char *xml = virDomainGetXMLDesc(domain, flags);
+
+        if (!xml)
+                return libvirt_error(err, "\"%s\"", virDomainGetName(domain));
+        return definition_read(xml, strlen(xml), ret, err);
+}
+
+int vmhost_domain(VmHost *host, const char *name_or_id, virDomainPtr *ret, Error *err) {
+        auto_(host_domains_freep) Domains all = { 0 };
+        virDomainPtr found = NULL;
+
+        if (host_domains(host, 0, &all, err) < 0)
+                return -1;
+        for (size_t i = 0; i < all.count; i++) {
+                const char *name = virDomainGetName(all.list[i]);
+                char id[VIR_UUID_STRING_BUFLEN] = "";
+                if (strcmp(name, name_or_id) == 0)
+                        found = all.list[i];    /* exactly so goes before "the same but for case" */
+                else if (!found && (text_equal_nocase(name, name_or_id) ||
+                                    (virDomainGetUUIDString(all.list[i], id) == 0 && text_equal_nocase(id, name_or_id))))
+                        found = all.list[i];
+        }
+        if (!found)
+                return host_no_such_machine(name_or_id, err);
+        (void)virDomainRef(found);
+        *ret = found;
+        return 0;
+}
+
+static uint64_t monotonic_us(void) {
+        struct timespec now;
+        (void)clock_gettime(CLOCK_MONOTONIC, &now);
+        return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static uint64_t realtime_us(void) {
+        struct timespec now;
+        (void)clock_gettime(CLOCK_REALTIME, &now);
+        return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* Used since the last question; the first question is answered with the mean since power-on. */
+static void cpu_usage(VmHost *host, VmInfo *info) {
+        uint64_t now = monotonic_us(), since_us = 0, used_ns = 0;
+        Sample *sample = NULL;
+
+        (void)pthread_mutex_lock(&host->lock);
+        for (size_t i = 0; i < SAMPLES_MAX && !sample; i++)
+                if (strcmp(host->samples[i].id, info->definition.id) == 0)
+                        sample = &host->samples[i];
+        if (sample && sample->processor_time_ns <= info->processor_time_ns && now > sample->at_us) {
+                since_us = now - sample->at_us;
+                used_ns = info->processor_time_ns - sample->processor_time_ns;
+        } else if (info->started_us && realtime_us() > info->started_us) {
+                since_us = realtime_us() - info->started_us;
+                used_ns = info->processor_time_ns;
+        }
+        if (!sample)
+                sample = &host->samples[host->sample_next++ % SAMPLES_MAX];
+        (void)memcpy(sample->id, info->definition.id, sizeof sample->id);
+        sample->processor_time_ns = info->processor_time_ns;
+        sample->at_us = now;
+        (void)pthread_mutex_unlock(&host->lock);
+
+        unsigned processors = info->definition.processor_count;
+        info->has_cpu_usage = since_us > 0 && processors > 0;
+        if (info->has_cpu_usage) {
+                uint64_t percent = used_ns / 10 / since_us / processors;
+                info->cpu_usage_percent = percent > 100 ? 100 : (unsigned)percent;
+        }
+}
+
+/* Written by our own vmhost_start(): <run started="1764000000000000" …/>. */
+static uint64_t started_us(virDomainPtr domain) {
+        auto_free char *run = virDomainGetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, DEFINITION_RUN_NAMESPACE,
+                                                   VIR_DOMAIN_AFFECT_LIVE);
+        const char *at = run ? strstr(run, "started=") : NULL;
+        uint64_t us = at ? strtoull(at + strlen("started=") + 1, NULL, 10) : 0;
+
+        return us < realtime_us() ? us : 0;
+}
+
+/* Cheap on purpose: nothing here asks QEMU, so a machine in the middle of a move answers at once. */
+static int info_of(VmHost *host, virDomainPtr domain, VmInfo *ret, Error *err) {
+        virDomainInfo use;
+        int state = 0, reason = 0;
+
+        *ret = (VmInfo){ 0 };
+        if (host_definition(domain, 0, &ret->definition, err) < 0)
+                return -1;
+        if (virDomainGetState(domain, &state, &reason, 0) < 0 || virDomainGetInfo(domain, &use) < 0)
+                return libvirt_error(err, "\"%s\"", virDomainGetName(domain));
+        ret->state = state_of(state, reason);
+        ret->active = state != VIR_DOMAIN_SHUTOFF && state != VIR_DOMAIN_CRASHED;
+        if (ret->active) {
+                ret->memory_assigned_bytes = (uint64_t)use.memory << 10;
+                ret->processor_time_ns = use.cpuTime;
+                ret->started_us = started_us(domain);
+                cpu_usage(host, ret);
+        }
+        host_claim_text(host, ret->definition.id, ret->claim, ret->claim_status);
+        return 0;
+}
+
+int vmhost_find(VmHost *host, const char *name_or_id, VmInfo *ret, Error *err) {
+        auto_(domain_freep) virDomainPtr domain = NULL;
+        auto_free VmInfo *info = malloc(sizeof *info);
+
+        if (!info)
+                return error_oom(err);
+        if (vmhost_domain(host, name_or_id, &domain, err) < 0)
+                return -1;
+        if (info_of(host, domain, info, err) < 0)
+                return err->kind == ERROR_PROTOCOL ? host_no_such_machine(name_or_id, err) : -1;
+        *ret = *info;
+        return 0;
+}
+
+static int by_name(const void *a, const void *b) {
+        return strcasecmp(((const VmInfo *)a)->definition.name, ((const VmInfo *)b)->definition.name);
+}
+
+int vmhost_list(VmHost *host, VmInfo **ret, size_t *ret_count, Error *err) {
+        auto_(host_domains_freep) Domains all = { 0 };
+        size_t count = 0;
+
+        if (host_domains(host, 0, &all, err) < 0)
+                return -1;
+        auto_free VmInfo *list = calloc(all.count + 1, sizeof *list);
+        if (!list)
+                return error_oom(err);
+        for (size_t i = 0; i < all.count; i++) {
+                /* Not ours, or gone since the list was made: neither is in the answer. */
+                if (info_of(host, all.list[i], &list[count], err) == 0)
+                        count++;
+                else if (err->kind != ERROR_PROTOCOL && err->kind != ERROR_NOT_FOUND)
+                        return -1;
+        }
+        *err = (Error){ 0 };
+        qsort(list, count, sizeof *list, by_name);
+        *ret = take_ptr(list);
+        *ret_count = count;
+        return 0;
+}
+
+int vmhost_state(VmHost *host, const char *id, VmState *ret, Error *err) {
+        auto_(connection_freep) virConnectPtr connection = NULL;
+        int state = 0, reason = 0;
+
+        if (vmhost_connection(host, &connection, err) < 0)
+                return -1;
+        auto_(domain_freep) virDomainPtr domain = virDomainLookupByUUIDString(connection, id);
+        if (!domain)
+                return libvirt_error(err, "the virtual machine %s", id);
+        if (virDomainGetState(domain, &state, &reason, 0) < 0)
+                return libvirt_error(err, "\"%s\"", virDomainGetName(domain));
+        *ret = state_of(state, reason);
+        return 0;
+}

@@ -1,0 +1,106 @@
+/* host-internal.h — what the parts of the VM host share; nobody else includes it
+ *
+ * Lock order: connect_lock before lock.  Neither is held while the share or a disk process is asked; lock is not held
+ * while libvirt is asked.
+ */
+#pragma once
+
+#include <pthread.h>
+
+#include "migrate/host.h"
+
+enum {
+        CLAIMS_MAX = 256, LISTENERS_MAX = 4, SAMPLES_MAX = 1024,
+        EVENTS_USED = 4,                        /* kinds of libvirt events we listen to */
+};
+
+typedef struct Claim {
+        bool used;
+        VmClaim what;
+        char id[UUID_TEXT_SIZE], name[VM_NAME_SIZE];
+        unsigned disk_count;
+        char disks[VM_DISKS_MAX][DISK_ID_SIZE];
+} Claim;
+
+typedef struct Sample {                         /* for CPUUsage: what a machine had used when last asked */
+        char id[UUID_TEXT_SIZE];
+        uint64_t processor_time_ns, at_us;
+} Sample;
+
+struct VmHost {
+        VmHostConfig config;                    /* host: under lock */
+
+        pthread_mutex_t lock;                   /* guards what is below, to the next remark */
+        pthread_cond_t claims_changed;          /* CLOCK_MONOTONIC */
+        Claim claims[CLAIMS_MAX];
+        struct { void (*call)(void *userdata, const VmEvent *event); void *userdata; } listeners[LISTENERS_MAX];
+        unsigned listener_count;
+        Sample samples[SAMPLES_MAX];
+        unsigned sample_next;
+        bool stopping, settle_wanted;
+        pthread_cond_t keeper_wake;             /* CLOCK_MONOTONIC */
+
+        pthread_mutex_t connect_lock;           /* guards connection and callbacks */
+        virConnectPtr connection;
+        int callbacks[EVENTS_USED];
+
+        int stop_timer;                         /* wakes libvirt's event loop for the last time */
+        bool events_stopping;                   /* atomic */
+        bool has_event_thread, has_keeper;
+        pthread_t event_thread, keeper;
+};
+
+/* Scope guards of libvirt's references. */
+static inline void domain_freep(virDomainPtr *domain) {
+        if (*domain)
+                (void)virDomainFree(*domain);
+}
+static inline void connection_freep(virConnectPtr *connection) {
+        if (*connection)
+                (void)virConnectClose(*connection);
+}
+
+/* ---- host-events.c ---- */
+int host_events_start(VmHost *host, Error *err) FAILS;
+void host_events_stop(VmHost *host);
+int host_events_register(VmHost *host, virConnectPtr connection, Error *err) FAILS;
+void host_events_unregister(VmHost *host, virConnectPtr connection);
+void host_tell(VmHost *host, const VmEvent *event);
+
+/* ---- host-keeper.c ---- */
+int host_keeper_start(VmHost *host, Error *err) FAILS;
+void host_keeper_stop(VmHost *host);
+void host_keeper_wake(VmHost *host);            /* cheap, any thread */
+
+/* ---- host-claim.c ---- */
+/* Claims one disk for the keeper; false when somebody has it. */
+bool host_claim_settle(VmHost *host, const char *disk_id);
+void host_unclaim_quietly(VmHost *host, const char *id);        /* without waking the keeper */
+/* What is going on with a machine, for people; "" when nothing. */
+void host_claim_text(VmHost *host, const char *id, char claim[static 64], char status[static 96]);
+
+/* ---- host-find.c ---- */
+/* The domains of ours; each entry and the array are the caller's (host_domains_free). */
+typedef struct Domains {
+        virDomainPtr *list;
+        size_t count;
+} Domains;
+int host_domains(VmHost *host, unsigned flags, Domains *ret, Error *err) FAILS;
+void host_domains_freep(Domains *domains);
+/* The definition libvirt holds: @flags VIR_DOMAIN_XML_INACTIVE or 0.  ERROR_PROTOCOL: not ours. */
+int host_definition(virDomainPtr domain, unsigned flags, VmDefinition *ret, Error *err) FAILS;
+int host_no_such_machine(const char *name_or_id, Error *err);
+
+/* ---- host-power.c ---- */
+/* Stops the disk processes of a machine that is off, and takes our name out of its ledger. */
+int host_release(VmHost *host, const VmDefinition *definition, Error *err) FAILS;
+/* Takes our name, and only ours, out of the ledger in @folder. */
+int host_clear_ledger(VmHost *host, const char *folder, Error *err) FAILS;
+
+/* ---- host-capability.c ---- */
+/* Whether machines run emulated here; ERROR_UNSUPPORTED when they would have to and must not. */
+int host_emulated(VmHost *host, virConnectPtr connection, bool *ret, Error *err) FAILS;
+
+/* ---- host-life.c ---- */
+/* Gives libvirt the persistent domain of @definition, replacing the one of the same id. */
+int host_define(VmHost *host, const VmDefinition *definition, Error *err) FAILS;

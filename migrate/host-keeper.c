@@ -1,0 +1,192 @@
+/* host-keeper.c — a machine that is off holds nothing
+ *
+ * One thread, woken by every event that may matter, by the end of every claim and by the return of libvirtd.  It never
+ * remembers what happened; it looks at what is: a disk process that no running machine uses and nobody has claimed is
+ * stopped, and our name leaves the ledger.  So an event that was missed while we were down is made good at start.
+ */
+#include "migrate/host-internal.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { RETRY_S = 5, CALM_MS = 200, DISKS_SEEN_MAX = 4096 };
+#define DISK_FOLDER "/run/holdfast/disk"
+
+typedef struct DiskIds {
+        char (*list)[DISK_ID_SIZE];
+        size_t count;
+} DiskIds;
+
+static void disk_ids_freep(DiskIds *ids) { free(ids->list); }
+
+/* Which disk processes have left a trace: the folder is theirs, and goes when they are stopped. */
+static int disk_ids(DiskIds *ret, Error *err) {
+        DIR *dir = opendir(DISK_FOLDER);
+
+        if (!dir)
+                return errno == ENOENT ? 0 : error_set(err, ERROR_INTERNAL, errno, "cannot read %s: %m", DISK_FOLDER);
+        ret->list = calloc(DISKS_SEEN_MAX, sizeof *ret->list);
+        for (const struct dirent *e; ret->list && ret->count < DISKS_SEEN_MAX && (e = readdir(dir));)
+                if (strlen(e->d_name) == DISK_ID_SIZE - 1 && strspn(e->d_name, "0123456789abcdef") == DISK_ID_SIZE - 1)
+                        (void)memcpy(ret->list[ret->count++], e->d_name, DISK_ID_SIZE);
+        (void)closedir(dir);
+        return ret->list ? 0 : error_oom(err);
+}
+
+/* The machines of this host with their disks; running says which. */
+typedef struct Known {
+        VmDefinition definition;
+        DiskName disks[VM_DISKS_MAX];
+        bool active;
+} Known;
+
+static int known_machines(VmHost *host, Known **ret, size_t *ret_count, Error *err) {
+        auto_(host_domains_freep) Domains all = { 0 };
+        size_t count = 0;
+
+        if (host_domains(host, 0, &all, err) < 0)
+                return -1;
+        auto_free Known *list = calloc(all.count + 1, sizeof *list);
+        if (!list)
+                return error_oom(err);
+        for (size_t i = 0; i < all.count; i++) {
+                Error not_ours = { 0 };
+                Known *k = &list[count];
+                int active = virDomainIsActive(all.list[i]);
+                if (host_definition(all.list[i], 0, &k->definition, &not_ours) < 0 ||
+                    definition_disks(&k->definition, k->disks, &not_ours) < 0) {
+                        if (not_ours.kind != ERROR_PROTOCOL && not_ours.kind != ERROR_NOT_FOUND) {
+                                *err = not_ours;
+                                return -1;
+                        }
+                        continue;
+                }
+                k->active = active != 0;        /* an unknown answer counts as running */
+                count++;
+        }
+        *ret = take_ptr(list);
+        *ret_count = count;
+        return 0;
+}
+
+static const Known *machine_of(const Known *list, size_t count, const char *disk_id, bool active) {
+        for (size_t i = 0; i < count; i++)
+                for (unsigned j = 0; j < list[i].definition.disk_count; j++)
+                        if (list[i].active == active && strcmp(list[i].disks[j].id, disk_id) == 0)
+                                return &list[i];
+        return NULL;
+}
+
+/* Claimed by us; the machines are listed after that, so one that was being started is seen running. */
+static int settle_claimed(VmHost *host, const char *disk_id, Error *err) {
+        auto_free Known *machines = NULL;
+        size_t count = 0;
+
+        if (known_machines(host, &machines, &count, err) < 0)
+                return -1;
+        if (machine_of(machines, count, disk_id, true))
+                return 0;
+        DiskName disk = { 0 };
+        (void)snprintf(disk.id, sizeof disk.id, "%s", disk_id);
+        (void)snprintf(disk.nbd_socket, sizeof disk.nbd_socket, "%s/%s/nbd.sock", DISK_FOLDER, disk_id);
+        if (disk_stop(&disk, err) < 0)
+                return -1;
+        const Known *machine = machine_of(machines, count, disk_id, false);
+        return machine ? host_clear_ledger(host, machine->definition.folder, err) : 0;
+}
+
+static int settle(VmHost *host, Error *err) {
+        auto_(disk_ids_freep) DiskIds ids = { 0 };
+        auto_free Known *machines = NULL;
+        Error later = { 0 };
+        size_t count = 0;
+        int r = 0;
+
+        if (disk_ids(&ids, err) < 0 || (ids.count > 0 && known_machines(host, &machines, &count, err) < 0))
+                return -1;
+        for (size_t i = 0; i < ids.count; i++) {
+                /* Looked at twice: cheaply here, and again once nobody else can start the machine. */
+                if (machine_of(machines, count, ids.list[i], true) || !host_claim_settle(host, ids.list[i]))
+                        continue;
+                if (settle_claimed(host, ids.list[i], r < 0 ? &later : err) < 0)
+                        r = -1;
+                host_unclaim_quietly(host, ids.list[i]);
+        }
+        return r;
+}
+
+static void tell_trouble(VmHost *host, const Error *error) {
+        VmEvent event = { .kind = VM_EVENT_TROUBLE };
+        (void)memcpy(event.text, error->text, sizeof event.text);
+        host_tell(host, &event);
+}
+
+static struct timespec later(long ms) {
+        struct timespec at;
+        (void)clock_gettime(CLOCK_MONOTONIC, &at);
+        at.tv_sec += ms / 1000;
+        at.tv_nsec += ms % 1000 * 1000000;
+        if (at.tv_nsec >= 1000000000) {
+                at.tv_sec++;
+                at.tv_nsec -= 1000000000;
+        }
+        return at;
+}
+
+static void *keeper_thread(void *userdata) {
+        VmHost *host = userdata;
+        char told[ERROR_TEXT_MAX] = "";
+
+        (void)pthread_mutex_lock(&host->lock);
+        while (!host->stopping) {
+                if (!host->settle_wanted) {
+                        (void)pthread_cond_wait(&host->keeper_wake, &host->lock);
+                        continue;
+                }
+                host->settle_wanted = false;
+                (void)pthread_mutex_unlock(&host->lock);
+                auto_(connection_freep) virConnectPtr connection = NULL;
+                Error err = { 0 };
+                int r = vmhost_connection(host, &connection, &err);
+                if (r == 0)
+                        r = settle(host, &err);
+                if (r < 0 && strcmp(told, err.text) != 0)       /* once, not every five seconds */
+                        tell_trouble(host, &err);
+                (void)snprintf(told, sizeof told, "%s", r < 0 ? err.text : "");
+                (void)pthread_mutex_lock(&host->lock);
+                struct timespec again = later(r < 0 ? RETRY_S * 1000 : CALM_MS);
+                host->settle_wanted |= r < 0;
+                while (!host->stopping && pthread_cond_timedwait(&host->keeper_wake, &host->lock, &again) == 0)
+                        ;
+        }
+        (void)pthread_mutex_unlock(&host->lock);
+        return NULL;
+}
+
+void host_keeper_wake(VmHost *host) {
+        (void)pthread_mutex_lock(&host->lock);
+        host->settle_wanted = true;
+        (void)pthread_cond_signal(&host->keeper_wake);
+        (void)pthread_mutex_unlock(&host->lock);
+}
+
+int host_keeper_start(VmHost *host, Error *err) {
+        int r = pthread_create(&host->keeper, NULL, keeper_thread, host);
+        if (r != 0)
+                return error_set(err, ERROR_LIMIT, r, "cannot start the keeper's thread");
+        host->has_keeper = true;
+        return 0;
+}
+
+void host_keeper_stop(VmHost *host) {
+        if (!host->has_keeper)
+                return;
+        (void)pthread_mutex_lock(&host->lock);
+        host->stopping = true;
+        (void)pthread_cond_signal(&host->keeper_wake);
+        (void)pthread_mutex_unlock(&host->lock);
+        (void)pthread_join(host->keeper, NULL);
+}

@@ -1,0 +1,281 @@
+/* host-power.c — machines are switched on and off; see host.h
+ *
+ * Switching on takes things in an order in which each can be undone: definition, disk processes, exclusive opens,
+ * ledger, QEMU.  The file server decides who may write: the ledger only says whom to ask when it refuses.
+ */
+#include "migrate/host-internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <libvirt/virterror.h>
+
+#include "migrate/ledger.h"
+#include "migrate/libvirt-error.h"
+#include "smb/share/files.h"
+
+#define WRONG_STATE "The operation cannot be performed while the virtual machine is in its current state."
+
+static uint64_t now_us(clockid_t clock) {
+        struct timespec now;
+        (void)clock_gettime(clock, &now);
+        return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+int host_clear_ledger(VmHost *host, const char *folder, Error *err) {
+        char us[MACHINE_NAME_MAX];
+        Ledger ledger;
+
+        vmhost_name(host, us);
+        if (ledger_read(folder, &ledger, err) < 0)
+                return -1;
+        if (!text_equal_nocase(ledger.host, us))
+                return 0;
+        ledger.host[0] = '\0';
+        ledger.since_us = now_us(CLOCK_REALTIME);
+        return ledger_write(folder, &ledger, err);
+}
+
+int host_release(VmHost *host, const VmDefinition *d, Error *err) {
+        auto_free DiskName *disks = calloc(VM_DISKS_MAX, sizeof *disks);
+        Error later = { 0 };
+        int r = 0;
+
+        if (!disks)
+                return error_oom(err);
+        if (definition_disks(d, disks, err) < 0)
+                return -1;
+        /* Each is tried: one that hangs must not keep the others locked.  The first failure is told. */
+        for (unsigned i = 0; i < d->disk_count; i++)
+                if (disk_stop(&disks[i], r < 0 ? &later : err) < 0)
+                        r = -1;
+        if (d->disk_count > 0 && host_clear_ledger(host, d->folder, r < 0 ? &later : err) < 0)
+                r = -1;
+        return r < 0 ? error_wrap(err, "\"%s\" is off, but its files were not released", d->name) : 0;
+}
+
+/* What is on the share counts: another host may have changed the machine since we learnt of it. */
+static int read_definition(VmHost *host, const VmDefinition *known, VmDefinition *ret, Error *err) {
+        auto_free char *xml = NULL;
+        char path[DISK_UNC_MAX];
+        size_t size = 0;
+
+        if (definition_path(known, path, sizeof path, err) < 0)
+                return -1;
+        if (files_read(path, VM_DEFINITION_MAX, &xml, &size, err) < 0)
+                return err->kind != ERROR_NOT_FOUND ? -1 :
+                        error_set(err, ERROR_NOT_FOUND, 0, "the definition of \"%s\" is gone from the share (%s); put it "
+                                  "back, or forget the virtual machine with Remove-VM", known->name, path);
+        if (definition_read(xml, size, ret, err) < 0)
+                return error_wrap(err, "%s", path);
+        if (strcmp(ret->id, known->id) != 0 || strcmp(ret->name, known->name) != 0)
+                return error_set(err, ERROR_CONFLICT, 0, "%s now defines another virtual machine (\"%s\", %s); remove "
+                                 "\"%s\" from this host with Remove-VM and use Import-VM", path, ret->name, ret->id,
+                                 known->name);
+        (void)memcpy(ret->folder, known->folder, sizeof ret->folder);
+        for (unsigned i = 0; i < ret->adapter_count; i++)
+                if (!vmhost_switch_exists(ret->adapters[i].switch_name))
+                        return error_set(err, ERROR_NOT_FOUND, 0, "Could not find Ethernet switch '%s'. \"%s\" needs it; "
+                                         "make a bridge of that name on this host", ret->adapters[i].switch_name,
+                                         ret->name);
+        return host_define(host, ret, err);
+}
+
+/* Things to put back in reverse order while the machine does not run yet. */
+typedef struct Start {
+        VmHost *host;
+        const VmDefinition *definition;
+        const Ledger *before;
+        DiskName *disks;
+        unsigned started;
+        bool ledger_written;
+} Start;
+
+static void start_undo(Start *s) {
+        Error ignored = { 0 };
+        Ledger off = *s->before;
+
+        if (s->ledger_written) {
+                off.host[0] = '\0';
+                (void)!ledger_write(s->definition->folder, &off, &ignored);
+        }
+        while (s->started > 0)
+                (void)!disk_stop(&s->disks[--s->started], &ignored);
+}
+
+static int held_by(const VmDefinition *d, const DiskName *disk, const Ledger *ledger, const char *us, Error *err) {
+        if (*ledger->host && !text_equal_nocase(ledger->host, us))
+                return error_set(err, ERROR_CONFLICT, err->cause, "\"%s\" was not started: %s runs it and holds %s "
+                                 "(ledger of the virtual machine); move it here with Move-VM on that host, or turn it "
+                                 "off there", d->name, ledger->host, disk->unc);
+        return error_set(err, ERROR_CONFLICT, err->cause, "\"%s\" was not started: somebody else has %s open for "
+                         "writing; the file server knows who (Get-SmbOpenFile, smbstatus -L)", d->name, disk->unc);
+}
+
+static int take_disks(Start *s, uint64_t epoch, const char *us, Error *err) {
+        const VmDefinition *d = s->definition;
+        DiskStatus status;
+
+        for (; s->started < d->disk_count; s->started++) {
+                /* The machine is off and claimed: a disk process of it is a leftover. */
+                if (disk_stop(&s->disks[s->started], err) < 0)
+                        return -1;
+                if (disk_start(&s->disks[s->started], &status, err) < 0)
+                        return error_wrap(err, "\"%s\" was not started", d->name);
+        }
+        for (unsigned i = 0; i < d->disk_count; i++)
+                if (disk_acquire(&s->disks[i], epoch, &status, err) < 0)
+                        return err->kind == ERROR_CONFLICT ? held_by(d, &s->disks[i], s->before, us, err)
+                                                           : error_wrap(err, "\"%s\" was not started", d->name);
+        return 0;
+}
+
+static int start_qemu(virDomainPtr domain, const VmDefinition *d, Error *err) {
+        auto_free char *run = text_format("<run started='%llu'/>", (unsigned long long)now_us(CLOCK_REALTIME));
+
+        if (!run)
+                return error_oom(err);
+        if (virDomainCreate(domain) < 0)
+                return libvirt_error(err, "\"%s\" was not started", d->name);
+        /* Without it Uptime is not shown; the machine runs all the same. */
+        (void)virDomainSetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, run, "holdfast-run", DEFINITION_RUN_NAMESPACE,
+                                   VIR_DOMAIN_AFFECT_LIVE);
+        return 0;
+}
+
+static int start_claimed(VmHost *host, virDomainPtr domain, const VmDefinition *d, DiskName *disks, Error *err) {
+        char us[MACHINE_NAME_MAX];
+        Ledger before = { 0 }, after = { 0 };
+
+        vmhost_name(host, us);
+        if (d->disk_count > 0 && ledger_read(d->folder, &before, err) < 0)
+                return -1;
+        if (ledger_next_epoch(&before, &after.epoch, err) < 0)
+                return -1;
+        after.since_us = now_us(CLOCK_REALTIME);
+        (void)memcpy(after.host, us, sizeof after.host);
+
+        Start s = { .host = host, .definition = d, .before = &before, .disks = disks };
+        if (take_disks(&s, after.epoch, us, err) < 0)
+                goto undo;
+        before.epoch = after.epoch;     /* this term is used up, whatever follows */
+        if (d->disk_count > 0 && ledger_write(d->folder, &after, err) < 0)
+                goto undo;
+        s.ledger_written = d->disk_count > 0;
+        if (start_qemu(domain, d, err) < 0)
+                goto undo;
+        return 0;
+undo:
+        start_undo(&s);
+        return -1;
+}
+
+int vmhost_start(VmHost *host, const char *name_or_id, bool *ret_changed, Error *err) {
+        auto_(domain_freep) virDomainPtr domain = NULL;
+        auto_free VmInfo *info = malloc(sizeof *info);
+        auto_free VmDefinition *d = calloc(1, sizeof *d);
+        auto_free DiskName *disks = calloc(VM_DISKS_MAX, sizeof *disks);
+
+        if (!info || !d || !disks)
+                return error_oom(err);
+        if (vmhost_find(host, name_or_id, info, err) < 0)
+                return -1;
+        const char *id = info->definition.id;
+        if (vmhost_domain(host, id, &domain, err) < 0)
+                return -1;
+        if (info->state == VM_RUNNING && !*info->claim) {
+                *ret_changed = false;
+                return 0;
+        }
+        if (info->active && !*info->claim)
+                return error_set(err, ERROR_CONFLICT, 0, WRONG_STATE " \"%s\" is %s.", info->definition.name,
+                                 vm_state_name(info->state));
+        /* Claimed without disks first: which disks it has is on the share, and the share is slow. */
+        if (vmhost_claim(host, VM_CLAIM_START, id, info->definition.name, NULL, 0, err) < 0)
+                return -1;
+        int r = read_definition(host, &info->definition, d, err);
+        host_unclaim_quietly(host, id);
+        if (r < 0 || definition_disks(d, disks, err) < 0 ||
+            vmhost_claim(host, VM_CLAIM_START, id, d->name, disks, d->disk_count, err) < 0)
+                return -1;
+        if (virDomainIsActive(domain) == 1)
+                r = error_set(err, ERROR_CONFLICT, 0, WRONG_STATE " \"%s\" was started by somebody else.", d->name);
+        else
+                r = start_claimed(host, domain, d, disks, err);
+        vmhost_unclaim(host, id);
+        *ret_changed = r == 0;
+        return r;
+}
+
+/* Claims the machine with its disks, as libvirt knows them now. */
+static int claim_running(VmHost *host, const char *name_or_id, VmInfo *info, virDomainPtr *ret, Error *err) {
+        auto_free DiskName *disks = calloc(VM_DISKS_MAX, sizeof *disks);
+
+        if (!disks)
+                return error_oom(err);
+        if (vmhost_find(host, name_or_id, info, err) < 0 || definition_disks(&info->definition, disks, err) < 0 ||
+            vmhost_domain(host, info->definition.id, ret, err) < 0)
+                return -1;
+        return vmhost_claim(host, VM_CLAIM_STOP, info->definition.id, info->definition.name, disks,
+                            info->definition.disk_count, err);
+}
+
+int vmhost_turn_off(VmHost *host, const char *name_or_id, bool *ret_changed, Error *err) {
+        auto_(domain_freep) virDomainPtr domain = NULL;
+        auto_free VmInfo *info = malloc(sizeof *info);
+
+        if (!info)
+                return error_oom(err);
+        if (claim_running(host, name_or_id, info, &domain, err) < 0)
+                return -1;
+        int r = virDomainDestroy(domain);
+        bool was_off = r < 0 && virGetLastErrorCode() == VIR_ERR_OPERATION_INVALID;
+        if (r < 0 && !was_off)
+                r = libvirt_error(err, "\"%s\" was not turned off", info->definition.name);
+        else
+                r = host_release(host, &info->definition, err);
+        vmhost_unclaim(host, info->definition.id);
+        *ret_changed = !was_off;
+        return r;
+}
+
+static int ask_guest(VmHost *host, const char *name_or_id, VmInfo *info, virDomainPtr *ret, Error *err) {
+        if (claim_running(host, name_or_id, info, ret, err) < 0)
+                return -1;
+        int r = 0;
+        if (info->active && info->state != VM_RUNNING && info->state != VM_STOPPING)
+                r = error_set(err, ERROR_CONFLICT, 0, WRONG_STATE " \"%s\" is %s.", info->definition.name,
+                              vm_state_name(info->state));
+        else if (info->active && virDomainShutdownFlags(*ret, VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN) < 0 &&
+                 virGetLastErrorCode() != VIR_ERR_OPERATION_INVALID)
+                r = libvirt_error(err, "\"%s\" was not shut down", info->definition.name);
+        /* Not held while we wait: somebody may lose patience and turn it off. */
+        host_unclaim_quietly(host, info->definition.id);
+        return r;
+}
+
+int vmhost_shut_down(VmHost *host, const char *name_or_id, uint64_t timeout_us, const VmWait *wait, bool *ret_changed,
+                     Error *err) {
+        auto_(domain_freep) virDomainPtr domain = NULL;
+        auto_free VmInfo *info = malloc(sizeof *info);
+        uint64_t deadline = now_us(CLOCK_MONOTONIC) + timeout_us;
+
+        if (!info)
+                return error_oom(err);
+        if (ask_guest(host, name_or_id, info, &domain, err) < 0)
+                return -1;
+        while (virDomainIsActive(domain) == 1) {
+                if (wait && wait->cancelled && wait->cancelled(wait->userdata))
+                        return error_set(err, ERROR_CANCELLED, 0, "\"%s\" was asked to shut down; nobody waits for it "
+                                         "any more", info->definition.name);
+                if (now_us(CLOCK_MONOTONIC) >= deadline)
+                        return error_set(err, ERROR_TIMEOUT, 0, "\"%s\" did not shut down within %llu s: its guest does "
+                                         "not answer the power button; wait, or use Stop-VM -TurnOff",
+                                         info->definition.name, (unsigned long long)(timeout_us / 1000000));
+                (void)usleep(100000);
+        }
+        *ret_changed = info->active;
+        return vmhost_turn_off(host, info->definition.id, &(bool){ false }, err);
+}
