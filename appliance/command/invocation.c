@@ -66,7 +66,7 @@ void secret_key(const Invocation *invocation, const char *parameter, char to[sta
 }
 
 const char *invocation_credential(const Invocation *invocation, const char *parameter, const char **ret_password) {
-        const ProgramRun *run = invocation->execution->run;
+        const BatchRun *run = invocation->execution->run;
         sd_json_variant *value = invocation_item(invocation, parameter, 0);
         char key[RECORD_NAME_MAX];
 

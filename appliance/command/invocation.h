@@ -1,15 +1,15 @@
-/* invocation.h — the inside of a running command (program.c, invocation.c, utility commands)
+/* invocation.h — the inside of a running command (batch.c, invocation.c, utility commands)
  */
 #pragma once
 
 #include "appliance/command/bind.h"
-#include "appliance/command/program.h"
+#include "appliance/command/batch.h"
 
 typedef enum Action { ACTION_CONTINUE, ACTION_SILENT, ACTION_STOP } Action;
 
 typedef struct Execution {
         const CommandTable *table;
-        const ProgramRun *run;
+        const BatchRun *run;
         unsigned enough;                /* stages below this index need not go on (Select-Object -First) */
         bool stopped;                   /* a terminating error was written, or the caller is gone */
         bool stop_all;                  /* -ErrorAction Stop: also the statements behind this one */

@@ -71,7 +71,7 @@ static const Type vm_host = {
                 { "VirtualMachineMigrationPerformanceOption", "VMMigrationPerformance" },
                 { "UseAnyNetworkForMigration", "Boolean" }, { "EnableEnhancedSessionMode", "Boolean" },
                 { "HardwareVirtualization", "Boolean" }, { "EmulationAllowed", "Boolean" },
-                { "FabricMember", "Boolean" }, { "IsDeleted", "Boolean" }, { NULL } },
+                { "DomainMember", "Boolean" }, { "IsDeleted", "Boolean" }, { NULL } },
         .table = (const Column[]){
                 { NULL, "Name" }, { NULL, "LogicalProcessorCount" }, { "MemoryCapacity(M)", "MemoryCapacity", "MB" },
                 { NULL, "VirtualMachineMigrationEnabled" }, { NULL, NULL } },

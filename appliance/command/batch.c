@@ -1,4 +1,4 @@
-#include "appliance/command/program.h"
+#include "appliance/command/batch.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +15,7 @@ typedef struct Statement {
         size_t count;
 } Statement;
 
-struct Program {
+struct Batch {
         const CommandTable *table;
         Statement *statements;
         size_t count;
@@ -43,21 +43,21 @@ static void uncollect(Invocation *invocation) {
         invocation->collected_count = 0;
 }
 
-void program_free(Program *program) {
-        if (!program)
+void batch_free(Batch *batch) {
+        if (!batch)
                 return;
-        for (size_t i = 0; i < program->count; i++) {
-                for (size_t j = 0; j < program->statements[i].count; j++) {
-                        uncollect(&program->statements[i].commands[j]);
-                        binding_clear(&program->statements[i].commands[j].binding);
+        for (size_t i = 0; i < batch->count; i++) {
+                for (size_t j = 0; j < batch->statements[i].count; j++) {
+                        uncollect(&batch->statements[i].commands[j]);
+                        binding_clear(&batch->statements[i].commands[j].binding);
                 }
-                free(program->statements[i].commands);
+                free(batch->statements[i].commands);
         }
-        free(program->statements);
-        free(program);
+        free(batch->statements);
+        free(batch);
 }
 
-DEFINE_FREEP(Program, program_free);
+DEFINE_FREEP(Batch, batch_free);
 
 static int check_role(const Command *command, Role role, ErrorRecord *record) {
         Error err = { 0 };
@@ -68,8 +68,8 @@ static int check_role(const Command *command, Role role, ErrorRecord *record) {
         return record_error(record, command, &err, NULL, NULL);
 }
 
-static int bind_statement(Program *program, const Pipeline *pipeline, Role role, unsigned *number, ErrorRecord *record) {
-        Statement *s = &program->statements[program->count++];
+static int bind_statement(Batch *batch, const Pipeline *pipeline, Role role, unsigned *number, ErrorRecord *record) {
+        Statement *s = &batch->statements[batch->count++];
 
         s->commands = calloc(pipeline->count, sizeof *s->commands);
         if (!s->commands)
@@ -77,7 +77,7 @@ static int bind_statement(Program *program, const Pipeline *pipeline, Role role,
         for (; s->count < pipeline->count; s->count++) {
                 const Stage *stage = &pipeline->stages[s->count];
                 Invocation *invocation = &s->commands[s->count];
-                const Command *command = command_find(program->table, stage->name);
+                const Command *command = command_find(batch->table, stage->name);
 
                 if (!command)
                         return record_not_a_command(record, stage->name);
@@ -94,22 +94,22 @@ static int bind_statement(Program *program, const Pipeline *pipeline, Role role,
         return 0;
 }
 
-int program_new(const CommandTable *table, const char *text, Role role, Program **ret, ErrorRecord *record) {
+int batch_new(const CommandTable *table, const char *text, Role role, Batch **ret, ErrorRecord *record) {
         auto_(script_clear) Script script = { 0 };
-        auto_(program_freep) Program *program = calloc(1, sizeof *program);
+        auto_(batch_freep) Batch *batch = calloc(1, sizeof *batch);
         unsigned number = 0;
 
         if (syntax_parse(text, &script, record) < 0)
                 return -1;
-        if (program)
-                program->statements = calloc(script.count + 1, sizeof *program->statements);
-        if (!program || !program->statements)
+        if (batch)
+                batch->statements = calloc(script.count + 1, sizeof *batch->statements);
+        if (!batch || !batch->statements)
                 return record_syntax(record, "OutOfMemory", "There is not enough memory for the command.");
-        program->table = table;
+        batch->table = table;
         for (size_t i = 0; i < script.count; i++)
-                if (bind_statement(program, &script.pipelines[i], role, &number, record) < 0)
+                if (bind_statement(batch, &script.pipelines[i], role, &number, record) < 0)
                         return -1;
-        *ret = take_ptr(program);
+        *ret = take_ptr(batch);
         return 0;
 }
 
@@ -131,10 +131,10 @@ static bool command_secret(const Invocation *invocation, size_t *skip, SecretNee
         return false;
 }
 
-bool program_secret(const Program *program, size_t i, SecretNeed *ret) {
-        for (size_t s = 0; s < program->count; s++)
-                for (size_t c = 0; c < program->statements[s].count; c++)
-                        if (command_secret(&program->statements[s].commands[c], &i, ret))
+bool batch_secret(const Batch *batch, size_t i, SecretNeed *ret) {
+        for (size_t s = 0; s < batch->count; s++)
+                for (size_t c = 0; c < batch->statements[s].count; c++)
+                        if (command_secret(&batch->statements[s].commands[c], &i, ret))
                                 return true;
         return false;
 }
@@ -190,12 +190,12 @@ static void run_statement(Statement *s, Execution *x) {
         }
 }
 
-bool program_run(Program *program, const ProgramRun *run) {
+bool batch_run(Batch *batch, const BatchRun *run) {
         bool had_errors = false;
 
-        for (size_t i = 0; i < program->count; i++) {
-                Execution x = { .table = program->table, .run = run };
-                run_statement(&program->statements[i], &x);
+        for (size_t i = 0; i < batch->count; i++) {
+                Execution x = { .table = batch->table, .run = run };
+                run_statement(&batch->statements[i], &x);
                 had_errors = had_errors || x.had_errors;
                 if (x.stop_all || (run->cancelled && atomic_load(run->cancelled)))
                         return true;

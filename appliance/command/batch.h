@@ -1,7 +1,7 @@
-/* program.h — a command text, parsed and bound, and its execution
+/* batch.h — a command text, parsed and bound, and its execution
  *
- * program_new() does everything that can fail without effect: grammar, unknown commands, unknown or
- * missing parameters, conversions, roles.  program_run() executes on the calling thread and hands
+ * batch_new() does everything that can fail without effect: grammar, unknown commands, unknown or
+ * missing parameters, conversions, roles.  batch_run() executes on the calling thread and hands
  * every record to a sink, in order.  No I/O of its own.
  */
 #pragma once
@@ -14,7 +14,7 @@
 #include "appliance/command/command.h"
 #include "appliance/command/record.h"
 
-typedef struct Program Program;
+typedef struct Batch Batch;
 
 typedef enum RecordStream {
         STREAM_OUTPUT,                  /* an object, or a string */
@@ -30,22 +30,22 @@ RecordStream stream_from_name(const char *name);
 
 /* A password a parameter needs and the text cannot hold. */
 typedef struct SecretNeed {
-        char key[RECORD_NAME_MAX];      /* how program_run() asks for it */
-        const char *command, *parameter, *user; /* borrowed from the Program */
+        char key[RECORD_NAME_MAX];      /* how batch_run() asks for it */
+        const char *command, *parameter, *user; /* borrowed from the Batch */
 } SecretNeed;
 
-/* @role: what the caller may do.  @table and its rows outlive the Program. */
-int program_new(const CommandTable *table, const char *text, Role role, Program **ret, ErrorRecord *record) FAILS;
-void program_free(Program *program);
+/* @role: what the caller may do.  @table and its rows outlive the Batch. */
+int batch_new(const CommandTable *table, const char *text, Role role, Batch **ret, ErrorRecord *record) FAILS;
+void batch_free(Batch *batch);
 /* The i-th secret; false when there are fewer. */
-bool program_secret(const Program *program, size_t i, SecretNeed *ret);
+bool batch_secret(const Batch *batch, size_t i, SecretNeed *ret);
 
-typedef struct ProgramRun {
+typedef struct BatchRun {
         void *userdata;                 /* invocation_userdata() */
         const char *caller;             /* "root", "LAB\\anna" */
         unsigned width;                 /* of the caller's terminal; 0: no limit */
         const atomic_bool *cancelled;   /* set from any thread: stop soon */
-        /* The secret for a key of program_secret(), or NULL.  May be NULL when there are none. */
+        /* The secret for a key of batch_secret(), or NULL.  May be NULL when there are none. */
         const char *(*secret)(void *sink, const char *key);
         /* One record; @record is borrowed and must be turned into something of its own before another
          * thread sees it.  May block.  -1: the caller is gone, stop. */
@@ -53,7 +53,7 @@ typedef struct ProgramRun {
         /* A command of the text has ended: for the audit log.  @failure NULL: without any error. */
         void (*ended)(void *sink, const Command *command, const ErrorRecord *failure);
         void *sink;
-} ProgramRun;
+} BatchRun;
 
 /* Returns whether any error record was written (or the run was cancelled). */
-bool program_run(Program *program, const ProgramRun *run);
+bool batch_run(Batch *batch, const BatchRun *run);

@@ -1,0 +1,194 @@
+/* The machine account's tickets: loaded at start, renewed at half of their life, tried again soon when it fails. */
+#include "appliance/node/node-internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "appliance/base/cleanup.h"
+#include "appliance/base/log.h"
+
+enum {
+        RETRY_S = 30,
+        RENEW_LEAST_S = 30,             /* whatever a KDC says */
+        RENEW_MOST_S = 4 * 3600,
+};
+
+typedef struct Attempt {
+        Node *node;
+        uint64_t again_us;              /* realtime; 0: not joined, nothing to renew */
+        void (*first)(void *userdata);
+        void *userdata;
+} Attempt;
+
+static uint64_t now_us(void) {
+        struct timespec ts;
+        (void)clock_gettime(CLOCK_REALTIME, &ts);
+        return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+/* Logs a failure once, and its end. */
+static void report(Node *node, const Machine *machine, const Error *failure) {
+        LogField fields[] = { { "PRINCIPAL", machine ? machine->principal : NULL },
+                              { "ERROR_KIND", failure ? error_kind_name(failure->kind) : NULL }, { NULL, NULL } };
+        char was[ERROR_TEXT_MAX];
+
+        (void)pthread_mutex_lock(&node->lock);
+        memcpy(was, node->complained, sizeof was);
+        memcpy(node->complained, failure ? failure->text : "", failure ? strlen(failure->text) + 1 : 1);
+        (void)pthread_mutex_unlock(&node->lock);
+        LogField *from = machine ? fields : fields + 1;
+        if (failure && strcmp(was, failure->text) != 0)
+                log_write(LOG_WARNING, LOG_ID_IDENTITY, from, "%s; trying again every %d seconds", failure->text, RETRY_S);
+        else if (!failure && *was)
+                log_write(LOG_NOTICE, LOG_ID_IDENTITY, from, "this host can prove its identity again");
+}
+
+static int open_directory(Node *node, const Machine *machine, bool changed, Error *err) {
+        Directory *directory = NULL;
+
+        (void)pthread_mutex_lock(&node->lock);
+        bool have = node->directory_count > 0 && !changed, full = node->directory_count == DIRECTORIES_MAX;
+        (void)pthread_mutex_unlock(&node->lock);
+        if (have)
+                return 0;
+        if (full)
+                return error_set(err, ERROR_LIMIT, 0, "this host changed its domain too often; restart holdfastd");
+        if (directory_new(machine, &directory, err) < 0)
+                return -1;
+        (void)pthread_mutex_lock(&node->lock);
+        node->directories[node->directory_count++] = directory;
+        (void)pthread_mutex_unlock(&node->lock);
+        return 0;
+}
+
+/* Only on the identity thread.  0 also when this host is not joined. */
+static int refresh(Node *node, uint64_t *ret_again_us, Error *err) {
+        Machine machine = { 0 };
+        Error why = { 0 };
+
+        *ret_again_us = 0;
+        bool joined = machine_load(&machine, &why) == 0;
+        (void)pthread_mutex_lock(&node->lock);
+        bool changed = joined && (!node->joined || strcmp(node->machine.principal, machine.principal) != 0);
+        node->joined = joined;
+        node->machine = machine;
+        node->why_not = why;
+        node->ready = node->ready && !changed;
+        (void)pthread_mutex_unlock(&node->lock);
+        if (!joined && why.kind == ERROR_NOT_FOUND)
+                return 0;               /* no member of a domain: a normal state */
+
+        *ret_again_us = now_us() + RETRY_S * 1000000ULL;
+        if (!joined) {
+                *err = why;
+                report(node, NULL, err);
+                return -1;
+        }
+        uint64_t renew_us = 0;
+        if (machine_refresh(&machine, &renew_us, err) < 0 || open_directory(node, &machine, changed, err) < 0) {
+                report(node, &machine, err);
+                return -1;
+        }
+        report(node, &machine, NULL);
+        (void)pthread_mutex_lock(&node->lock);
+        node->ready = true;
+        (void)pthread_mutex_unlock(&node->lock);
+        uint64_t least = now_us() + RENEW_LEAST_S * 1000000ULL, most = now_us() + RENEW_MOST_S * 1000000ULL;
+        *ret_again_us = renew_us < least ? least : renew_us > most ? most : renew_us;
+        return 0;
+}
+
+static void attempt_work(void *userdata) {
+        Attempt *attempt = userdata;
+        Error err = { 0 };
+        (void)!refresh(attempt->node, &attempt->again_us, &err);        /* report() said it */
+}
+
+static int on_renewal(sd_event_source *source, uint64_t usec, void *userdata);
+
+static void attempt_done(void *userdata) {
+        auto_free Attempt *attempt = userdata;
+        Node *node = attempt->node;
+
+        if (attempt->again_us > 0) {
+                uint64_t now = 0;
+                (void)sd_event_source_set_enabled(node->renewal, SD_EVENT_ONESHOT);
+                (void)sd_event_now(node->event, CLOCK_BOOTTIME, &now);
+                (void)sd_event_source_set_time(node->renewal, now + (attempt->again_us - now_us()));
+        }
+        if (attempt->first)
+                attempt->first(attempt->userdata);
+}
+
+static int try_now(Node *node, void (*first)(void *userdata), void *userdata, Error *err) {
+        Attempt *attempt = calloc(1, sizeof *attempt);
+        if (!attempt)
+                return error_oom(err);
+        *attempt = (Attempt){ .node = node, .first = first, .userdata = userdata };
+        if (pool_run(node->identity_pool, attempt_work, attempt_done, attempt, err) < 0) {
+                free(attempt);
+                return -1;
+        }
+        return 0;
+}
+
+static int on_renewal(sd_event_source *source, uint64_t usec, void *userdata) {
+        Error err = { 0 };
+        if (try_now(userdata, NULL, NULL, &err) < 0)
+                log_write(LOG_WARNING, LOG_ID_IDENTITY, NULL, "cannot renew this host's tickets: %s", err.text);
+        return 0;
+}
+
+int identity_start(Node *node, void (*first)(void *userdata), void *userdata, Error *err) {
+        int r = sd_event_add_time(node->event, &node->renewal, CLOCK_BOOTTIME, 0, 1000000, on_renewal, node);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(node->renewal, SD_EVENT_OFF);
+        if (r < 0)
+                return error_set(err, ERROR_INTERNAL, -r, "cannot make the timer for tickets");
+        return try_now(node, first, userdata, err);
+}
+
+/* ---- Add-Computer -------------------------------------------------------------------------------- */
+
+typedef struct Change {
+        Node *node;
+        pthread_mutex_t lock;
+        pthread_cond_t wake;
+        bool done;
+        int result;
+        Error err;
+        uint64_t again_us;
+} Change;
+
+static void change_work(void *userdata) {
+        Change *change = userdata;
+        Error err = { 0 };
+        uint64_t again_us = 0;
+        int r = refresh(change->node, &again_us, &err);
+
+        (void)pthread_mutex_lock(&change->lock);
+        change->result = r;
+        change->err = err;
+        change->done = true;
+        (void)pthread_cond_signal(&change->wake);
+        (void)pthread_mutex_unlock(&change->lock);
+}
+
+int node_identity_changed(Node *node, Error *err) {
+        Change change = { .node = node, .lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER };
+
+        /* On the identity thread, so that two refreshes never write the ticket cache at once. */
+        if (pool_run(node->identity_pool, change_work, NULL, &change, err) < 0)
+                return -1;
+        (void)pthread_mutex_lock(&change.lock);
+        while (!change.done)
+                (void)pthread_cond_wait(&change.wake, &change.lock);
+        (void)pthread_mutex_unlock(&change.lock);
+        if (change.result < 0) {
+                *err = change.err;
+                return -1;
+        }
+        /* Once more through the timer's way, which also plans the next renewal. */
+        return try_now(node, NULL, NULL, err);
+}

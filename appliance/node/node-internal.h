@@ -1,0 +1,38 @@
+/* node-internal.h — the parts of holdfastd's Node (node.c, identity.c, main.c)
+ */
+#pragma once
+
+#include <pthread.h>
+#include <systemd/sd-event.h>
+
+#include "appliance/base/pool.h"
+#include "appliance/node/node.h"
+
+enum { DIRECTORIES_MAX = 16 };
+
+struct Node {
+        NodeConfig config;
+        sd_event *event;
+        Pool *pool;                     /* commands */
+        Pool *identity_pool;            /* one thread: a busy host must not let its tickets expire */
+        sd_event_source *renewal;       /* loop only */
+        Jobs *jobs;
+        VmHost *vms;
+        Live *live;
+
+        pthread_mutex_t lock;           /* guards what follows */
+        bool joined;
+        bool ready;                     /* tickets are there */
+        Machine machine;
+        Error why_not;                  /* joined is false: what machine_load() said */
+        Directory *directories[DIRECTORIES_MAX];        /* the last is current; older ones may still be in use */
+        unsigned directory_count;
+        char complained[ERROR_TEXT_MAX];        /* the last identity failure logged: each is logged once */
+};
+
+/* Loads the configuration and the job store and starts the pools; on the loop's thread. */
+int node_new(sd_event *event, const char *config_path, const char *jobs_path, Node **ret, Error *err) FAILS;
+/* Waits for running commands; the machines keep running. */
+void node_free(Node *node);
+/* Starts keeping our tickets fresh; @first is called on the loop when the first attempt has ended. */
+int identity_start(Node *node, void (*first)(void *userdata), void *userdata, Error *err) FAILS;

@@ -1,0 +1,76 @@
+#include "appliance/node/node-internal.h"
+
+#include <stdlib.h>
+
+#include "appliance/base/cleanup.h"
+#include "appliance/node/config.h"
+
+enum {
+        COMMAND_THREADS = 24,           /* long moves are few (MaximumVirtualMachineMigrations) */
+        COMMAND_QUEUE = 128,
+};
+
+DEFINE_FREEP(Node, node_free);
+
+int node_new(sd_event *event, const char *config_path, const char *jobs_path, Node **ret, Error *err) {
+        auto_(node_freep) Node *node = calloc(1, sizeof *node);
+        if (!node)
+                return error_oom(err);
+        (void)pthread_mutex_init(&node->lock, NULL);
+        node->event = sd_event_ref(event);
+        (void)error_set(&node->why_not, ERROR_UNREACHABLE, 0, "this host has not yet looked up its own account; try again "
+                        "in a few seconds");
+        if (config_load(config_path, &node->config, err) < 0 || jobs_open(jobs_path, &node->jobs, err) < 0 ||
+            pool_new(event, COMMAND_THREADS, COMMAND_QUEUE, &node->pool, err) < 0 ||
+            pool_new(event, 1, 4, &node->identity_pool, err) < 0)
+                return -1;
+        *ret = take_ptr(node);
+        return 0;
+}
+
+void node_free(Node *node) {
+        if (!node)
+                return;
+        (void)sd_event_source_disable_unref(node->renewal);
+        pool_free(node->pool);
+        pool_free(node->identity_pool);
+        jobs_close(node->jobs);
+        for (unsigned i = 0; i < node->directory_count; i++)
+                directory_free(node->directories[i]);
+        (void)sd_event_unref(node->event);
+        (void)pthread_mutex_destroy(&node->lock);
+        free(node);
+}
+
+const NodeConfig *node_config(const Node *node) { return &node->config; }
+Jobs *node_jobs(Node *node) { return node->jobs; }
+VmHost *node_vms(Node *node) { return node->vms; }
+Live *node_live(Node *node) { return node->live; }
+
+int node_machine(Node *node, Machine *ret, Error *err) {
+        (void)pthread_mutex_lock(&node->lock);
+        bool joined = node->joined;
+        if (joined)
+                *ret = node->machine;
+        else
+                *err = node->why_not;
+        (void)pthread_mutex_unlock(&node->lock);
+        return joined ? 0 : -1;
+}
+
+int node_directory(Node *node, Directory **ret, Error *err) {
+        Directory *directory = NULL;
+        (void)pthread_mutex_lock(&node->lock);
+        if (!node->joined)
+                *err = node->why_not;
+        else if (node->directory_count == 0)
+                (void)error_set(err, ERROR_UNREACHABLE, 0, "the directory of %s cannot be asked: %s", node->machine.domain,
+                                *node->complained ? node->complained : "no domain controller answered yet");
+        else
+                directory = node->directories[node->directory_count - 1];
+        (void)pthread_mutex_unlock(&node->lock);
+        if (!directory)
+                return -1;
+        *ret = directory;
+        return 0;
+}

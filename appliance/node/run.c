@@ -1,0 +1,257 @@
+#include "appliance/node/run.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "appliance/base/cleanup.h"
+#include "appliance/base/log.h"
+#include "appliance/command/batch.h"
+
+typedef struct Secret {
+        char key[RECORD_NAME_MAX];
+        char *value;
+} Secret;
+
+struct Run {
+        Node *node;
+        char *text, caller[256];
+        Role role;
+        unsigned width;
+        Secret secrets[RUN_SECRETS_MAX];
+        size_t secret_count;
+        RunEnded ended;
+        void *userdata;
+
+        sd_varlink *link;               /* loop only; NULL when the caller is gone */
+        unsigned held;                  /* loop only: sent, not yet read by the caller */
+
+        atomic_bool cancelled;
+        pthread_mutex_t lock;           /* guards unsent */
+        pthread_cond_t wake;
+        unsigned unsent;
+
+        bool had_errors, refused;       /* the pool thread's, read by the loop when it has ended */
+        char *needs;                    /* JSON array of secrets that are missing */
+};
+
+typedef struct Message {
+        Run *run;
+        char *text;                     /* {"Stream": …, "Value": …} */
+} Message;
+
+static void run_free(Run *run) {
+        for (size_t i = 0; i < run->secret_count; i++) {
+                explicit_bzero(run->secrets[i].value, strlen(run->secrets[i].value));
+                free(run->secrets[i].value);
+        }
+        (void)sd_varlink_unref(run->link);
+        (void)pthread_mutex_destroy(&run->lock);
+        (void)pthread_cond_destroy(&run->wake);
+        free(run->needs);
+        free(run->text);
+        free(run);
+}
+
+static void release(Run *run, unsigned count) {
+        (void)pthread_mutex_lock(&run->lock);
+        run->unsent -= count;
+        (void)pthread_cond_signal(&run->wake);
+        (void)pthread_mutex_unlock(&run->lock);
+}
+
+void run_cancel(Run *run) {
+        atomic_store(&run->cancelled, true);
+        (void)pthread_mutex_lock(&run->lock);
+        (void)pthread_cond_signal(&run->wake);
+        (void)pthread_mutex_unlock(&run->lock);
+        run->link = sd_varlink_unref(run->link);
+}
+
+/* Whether the kernel or libsystemd still holds replies the caller has not taken. */
+static bool is_clogged(Run *run) { return run->link && (sd_varlink_get_events(run->link) & EPOLLOUT) != 0; }
+
+void run_breathe(Run *run) {
+        if (run->held == 0 || is_clogged(run))
+                return;
+        release(run, run->held);
+        run->held = 0;
+}
+
+/* ---- on the loop -------------------------------------------------------------------------------- */
+
+static void deliver(void *userdata) {
+        Message *message = userdata;
+        Run *run = message->run;
+        auto_(sd_json_variant_unrefp) sd_json_variant *record = NULL;
+
+        run->held++;
+        if (run->link && sd_json_parse(message->text, 0, &record, NULL, NULL) >= 0 &&
+            sd_varlink_notify(run->link, record) < 0)
+                run_cancel(run);        /* more than a caller who reads could have left */
+        run_breathe(run);
+        free(message->text);
+        free(message);
+}
+
+static void reply_needs(Run *run) {
+        auto_(sd_json_variant_unrefp) sd_json_variant *needs = NULL;
+        if (sd_json_parse(run->needs, 0, &needs, NULL, NULL) >= 0)
+                (void)sd_varlink_errorb(run->link, "io.holdfast.Node.SecretsNeeded",
+                                        SD_JSON_BUILD_OBJECT(SD_JSON_BUILD_PAIR_VARIANT("Secrets", needs)));
+        else
+                (void)sd_varlink_error_errno(run->link, -ENOMEM);
+}
+
+static void ended(void *userdata) {
+        Run *run = userdata;
+        if (run->link && run->needs)
+                reply_needs(run);
+        else if (run->link)
+                (void)sd_varlink_replyb(run->link, SD_JSON_BUILD_OBJECT(
+                        SD_JSON_BUILD_PAIR_BOOLEAN("Done", true),
+                        SD_JSON_BUILD_PAIR_BOOLEAN("HadErrors", run->had_errors),
+                        SD_JSON_BUILD_PAIR_BOOLEAN("Refused", run->refused)));
+        run->ended(run->userdata, run);
+        run_free(run);
+}
+
+/* ---- on a pool thread ---------------------------------------------------------------------------- */
+
+static const char *find_secret(void *sink, const char *key) {
+        Run *run = sink;
+        for (size_t i = 0; i < run->secret_count; i++)
+                if (strcmp(run->secrets[i].key, key) == 0)
+                        return run->secrets[i].value;
+        return NULL;
+}
+
+static int take_turn(Run *run, Error *err) {
+        (void)pthread_mutex_lock(&run->lock);
+        while (run->unsent >= RUN_UNSENT_MAX && !atomic_load(&run->cancelled))
+                (void)pthread_cond_wait(&run->wake, &run->lock);
+        bool gone = atomic_load(&run->cancelled);
+        if (!gone)
+                run->unsent++;
+        (void)pthread_mutex_unlock(&run->lock);
+        return gone ? error_set(err, ERROR_CANCELLED, 0, "the caller is gone") : 0;
+}
+
+/* As text: a variant's reference count is not atomic, and the handler may keep parts of it. */
+static int send_record(void *sink, RecordStream stream, sd_json_variant *record, Error *err) {
+        Run *run = sink;
+        auto_free char *value = NULL;
+        auto_free Message *message = calloc(1, sizeof *message);
+        bool plain = !sd_json_variant_is_object(record);
+
+        if (take_turn(run, err) < 0)
+                return -1;
+        if (message && sd_json_variant_format(record, 0, &value) >= 0)
+                message->text = text_format("{\"Stream\":\"%s\",\"Value\":%s%s%s}", stream_name(stream),
+                                            plain ? "{\"$value\":" : "", value, plain ? "}" : "");
+        if (!message || !message->text) {
+                release(run, 1);
+                return error_oom(err);
+        }
+        message->run = run;
+        if (pool_post(run->node->pool, deliver, message, err) < 0) {
+                free(message->text);
+                release(run, 1);
+                return -1;
+        }
+        (void)take_ptr(message);
+        return 0;
+}
+
+/* The audit line: who, what, with which result.  Arguments are not logged: they may name secrets. */
+static void audit(void *sink, const Command *command, const ErrorRecord *failure) {
+        const Run *run = sink;
+        const LogField fields[] = { { "USER", run->caller }, { "COMMAND", command->name },
+                                    { "RESULT", failure ? "failed" : "done" }, { "ERROR_ID", failure ? failure->id : "" },
+                                    { "ERROR_KIND", failure ? error_kind_name(failure->kind) : "" }, { NULL, NULL } };
+        log_write(failure ? LOG_NOTICE : LOG_INFO, LOG_ID_COMMAND, fields, "%s ran %s%s%s", run->caller, command->name,
+                  failure ? ": " : "", failure ? failure->message : "");
+}
+
+static void refuse(Run *run, const ErrorRecord *record) {
+        auto_(sd_json_variant_unrefp) sd_json_variant *json = record_json(record);
+        Error err = { 0 };
+        run->had_errors = run->refused = true;
+        if (json)
+                (void)!send_record(run, STREAM_ERROR, json, &err);
+}
+
+static int collect_needs(Run *run, const Batch *batch) {
+        auto_(sd_json_variant_unrefp) sd_json_variant *list = NULL;
+        SecretNeed need;
+        for (size_t i = 0; batch_secret(batch, i, &need); i++)
+                if (!find_secret(run, need.key) &&
+                    sd_json_variant_append_arrayb(&list, SD_JSON_BUILD_OBJECT(
+                            SD_JSON_BUILD_PAIR_STRING("Key", need.key), SD_JSON_BUILD_PAIR_STRING("Command", need.command),
+                            SD_JSON_BUILD_PAIR_STRING("Parameter", need.parameter),
+                            SD_JSON_BUILD_PAIR_STRING("UserName", need.user))) < 0)
+                        return -1;
+        return list && sd_json_variant_format(list, 0, &run->needs) < 0 ? -1 : 0;
+}
+
+DEFINE_FREEP(Batch, batch_free);
+
+static void work(void *userdata) {
+        Run *run = userdata;
+        auto_(batch_freep) Batch *batch = NULL;
+        ErrorRecord record;
+        const BatchRun how = { .userdata = run->node, .caller = run->caller, .width = run->width,
+                               .cancelled = &run->cancelled, .secret = find_secret, .record = send_record,
+                               .ended = audit, .sink = run };
+
+        if (batch_new(&node_commands, run->text, run->role, &batch, &record) < 0) {
+                refuse(run, &record);
+                return;
+        }
+        if (collect_needs(run, batch) < 0) {
+                (void)record_syntax(&record, "OutOfMemory", "There is not enough memory for the command.");
+                refuse(run, &record);
+        } else if (!run->needs) {
+                run->had_errors = batch_run(batch, &how);
+        }
+}
+
+/* ---- starting ------------------------------------------------------------------------------------ */
+
+static int copy_secrets(Run *run, sd_json_variant *secrets, Error *err) {
+        for (size_t i = 0; secrets && i + 1 < sd_json_variant_elements(secrets); i += 2) {
+                sd_json_variant *value = sd_json_variant_by_index(secrets, i + 1);
+                Secret *secret = &run->secrets[run->secret_count];
+                if (run->secret_count == RUN_SECRETS_MAX || !sd_json_variant_is_string(value))
+                        return error_set(err, ERROR_INVALID, 0, "Secrets must be at most %d strings", RUN_SECRETS_MAX);
+                (void)snprintf(secret->key, sizeof secret->key, "%.90s",
+                               sd_json_variant_string(sd_json_variant_by_index(secrets, i)));
+                if (!(secret->value = strdup(sd_json_variant_string(value))))
+                        return error_oom(err);
+                run->secret_count++;
+        }
+        return 0;
+}
+
+int run_start(const RunRequest *request, Run **ret, Error *err) {
+        Run *run = calloc(1, sizeof *run);
+        if (!run)
+                return error_oom(err);
+        *run = (Run){ .node = request->node, .role = request->role, .width = request->width, .ended = request->ended,
+                      .userdata = request->userdata, .lock = PTHREAD_MUTEX_INITIALIZER,
+                      .wake = PTHREAD_COND_INITIALIZER };
+        (void)snprintf(run->caller, sizeof run->caller, "%s", request->caller);
+        if (!(run->text = strdup(request->text))) {
+                run_free(run);
+                return error_oom(err);
+        }
+        if (copy_secrets(run, request->secrets, err) < 0 || pool_run(request->node->pool, work, ended, run, err) < 0) {
+                run_free(run);
+                return -1;
+        }
+        run->link = sd_varlink_ref(request->link);
+        *ret = run;
+        return 0;
+}

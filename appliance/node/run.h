@@ -1,0 +1,36 @@
+/* run.h — one Run call: a batch on a pool thread, its records on the caller's connection
+ *
+ * A pool thread produces, the loop sends.  A caller who reads slowly blocks the pool thread after
+ * RUN_UNSENT_MAX records; a caller who goes away cancels.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <systemd/sd-varlink.h>
+
+#include "appliance/node/node-internal.h"
+
+enum { RUN_UNSENT_MAX = 64, RUN_SECRETS_MAX = 16 };
+
+typedef struct Run Run;
+
+/* On the loop's thread, once, when the run has ended and the last reply is sent. */
+typedef void (*RunEnded)(void *userdata, Run *run);
+
+typedef struct RunRequest {
+        Node *node;
+        sd_varlink *link;               /* a reference is taken */
+        const char *text;
+        sd_json_variant *secrets;       /* object of strings, or NULL; copied to memory that is erased */
+        const char *caller;
+        Role role;
+        unsigned width;
+        RunEnded ended;
+        void *userdata;
+} RunRequest;
+
+int run_start(const RunRequest *request, Run **ret, Error *err) FAILS;
+/* The caller is gone, or holdfastd stops: no more replies, and the handlers learn it. */
+void run_cancel(Run *run);
+/* Lets the pool thread go on when the caller has read what was sent. */
+void run_breathe(Run *run);

@@ -1,0 +1,159 @@
+#include "appliance/node/server.h"
+
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "appliance/base/cleanup.h"
+#include "appliance/base/log.h"
+#include "appliance/command/syntax.h"
+#include "appliance/node/interface.h"
+#include "appliance/node/run.h"
+
+enum { CLIENTS_MAX = 64, WIDTH_MAX = 1000 };
+
+typedef struct Active {
+        struct Active *next;
+        Run *run;
+        sd_varlink *link;               /* borrowed; NULL when it is closed */
+} Active;
+
+struct Server {
+        Node *node;
+        sd_varlink_server *varlink;
+        sd_event_source *after;         /* runs after every turn of the loop: callers may have read */
+        Active *active;
+};
+
+static void forget(void *userdata, Run *run) {
+        Server *server = userdata;
+        for (Active **at = &server->active; *at; at = &(*at)->next) {
+                if ((*at)->run != run)
+                        continue;
+                Active *done = *at;
+                *at = done->next;
+                free(done);
+                return;
+        }
+}
+
+static void on_disconnect(sd_varlink_server *varlink, sd_varlink *link, void *userdata) {
+        Server *server = userdata;
+        for (Active *a = server->active; a; a = a->next) {
+                if (a->link != link)
+                        continue;
+                a->link = NULL;
+                run_cancel(a->run);
+        }
+}
+
+static int on_turn(sd_event_source *source, void *userdata) {
+        Server *server = userdata;
+        for (Active *a = server->active; a; a = a->next)
+                run_breathe(a->run);
+        return 0;
+}
+
+static int start(Server *server, sd_varlink *link, const RunRequest *request) {
+        Error err = { 0 };
+        Active *active = calloc(1, sizeof *active);
+        if (!active)
+                return -ENOMEM;
+        if (run_start(request, &active->run, &err) < 0) {
+                free(active);
+                return sd_varlink_errorb(link, "io.holdfast.Node.Busy",
+                                         SD_JSON_BUILD_OBJECT(SD_JSON_BUILD_PAIR_STRING("Message", err.text)));
+        }
+        active->link = link;
+        active->next = server->active;
+        server->active = active;
+        return 0;
+}
+
+/* io.holdfast.Node.Run */
+static int on_run(sd_varlink *link, sd_json_variant *parameters, sd_varlink_method_flags_t flags, void *userdata) {
+        Server *server = userdata;
+        struct {
+                const char *pipeline;
+                uint64_t width;
+                sd_json_variant *secrets;
+        } p = { 0 };
+        static const sd_json_dispatch_field fields[] = {
+                { "Pipeline", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string, 0, SD_JSON_MANDATORY },
+                { "Width", _SD_JSON_VARIANT_TYPE_INVALID, sd_json_dispatch_uint64, sizeof(void *), SD_JSON_NULLABLE },
+                { "Secrets", SD_JSON_VARIANT_OBJECT, sd_json_dispatch_variant_noref, 2 * sizeof(void *), SD_JSON_NULLABLE },
+                { 0 },
+        };
+        uid_t uid;
+        char caller[64];
+
+        int r = sd_varlink_dispatch(link, parameters, fields, &p);
+        if (r != 0)
+                return r;
+        if (strlen(p.pipeline) > SYNTAX_TEXT_MAX || p.width > WIDTH_MAX)
+                return sd_varlink_error_invalid_parameter_name(link, p.width > WIDTH_MAX ? "Width" : "Pipeline");
+        r = sd_varlink_get_peer_uid(link, &uid);
+        if (r < 0)
+                return r;
+        if (uid != 0)                   /* the socket's mode says so too */
+                return sd_varlink_error(link, SD_VARLINK_ERROR_PERMISSION_DENIED, NULL);
+        (void)snprintf(caller, sizeof caller, "root");
+        const RunRequest request = { .node = server->node, .link = link, .text = p.pipeline, .secrets = p.secrets,
+                                     .caller = caller, .role = ROLE_ADMINISTRATOR, .width = (unsigned)p.width,
+                                     .ended = forget, .userdata = server };
+        return start(server, link, &request);
+}
+
+static int make_varlink(Server *server, const char *address, Error *err) {
+        int r = sd_varlink_server_new(&server->varlink, SD_VARLINK_SERVER_ROOT_ONLY | SD_VARLINK_SERVER_INPUT_SENSITIVE |
+                                      SD_VARLINK_SERVER_INHERIT_USERDATA);
+        if (r >= 0) {
+                (void)sd_varlink_server_set_userdata(server->varlink, server);
+                r = sd_varlink_server_set_info(server->varlink, "Holdfast", "holdfastd", "0.1.0",
+                                               "https://holdfast.example/");
+        }
+        if (r >= 0)
+                r = sd_varlink_server_add_interface(server->varlink, &vl_interface_io_holdfast_Node);
+        if (r >= 0)
+                r = sd_varlink_server_bind_method(server->varlink, "io.holdfast.Node.Run", on_run);
+        if (r >= 0)
+                r = sd_varlink_server_bind_disconnect(server->varlink, on_disconnect);
+        if (r >= 0)
+                r = sd_varlink_server_set_connections_max(server->varlink, CLIENTS_MAX);
+        if (r >= 0)
+                r = sd_varlink_server_set_connections_per_uid_max(server->varlink, CLIENTS_MAX);
+        if (r >= 0)
+                r = sd_varlink_server_attach_event(server->varlink, server->node->event, 0);
+        if (r >= 0)
+                r = sd_varlink_server_listen_address(server->varlink, address, 0600);
+        if (r >= 0)
+                r = sd_event_add_post(server->node->event, &server->after, on_turn, server);
+        return r < 0 ? error_set(err, ERROR_INTERNAL, -r, "cannot listen on %s: %s", address, strerror(-r)) : 0;
+}
+
+int server_new(Node *node, const char *address, Server **ret, Error *err) {
+        Server *server = calloc(1, sizeof *server);
+        if (!server)
+                return error_oom(err);
+        server->node = node;
+        if (make_varlink(server, address, err) < 0) {
+                server_free(server);
+                return -1;
+        }
+        *ret = server;
+        return 0;
+}
+
+void server_stop(Server *server) {
+        for (Active *a = server->active; a; a = a->next)
+                run_cancel(a->run);
+}
+
+void server_free(Server *server) {
+        if (!server)
+                return;
+        (void)sd_event_source_disable_unref(server->after);
+        (void)sd_varlink_server_unref(server->varlink);
+        free(server);
+}

@@ -1,0 +1,13 @@
+/* server.h — the varlink server of holdfastd: who may connect, one Run per connection
+ */
+#pragma once
+
+#include "appliance/node/node-internal.h"
+
+typedef struct Server Server;
+
+/* Listens on the unix socket @address (made, mode 0600: root is the administrator, nobody else may connect yet). */
+int server_new(Node *node, const char *address, Server **ret, Error *err) FAILS;
+/* Every run is told to stop; node_free() waits for them.  Call before node_free(). */
+void server_stop(Server *server);
+void server_free(Server *server);               /* after node_free(); accepts NULL */
