@@ -88,7 +88,7 @@ static const struct {
         { 0, false, "Message stream modified", ERROR_CONFLICT,
           "the domain controller changed the password of {account} but its answer was damaged (Windows Server 2025 does "
           "that); an administrator resets the account with: Set-ADAccountPassword '{account}' -Reset, then join with "
-          "-OneTimePassword" },
+          "-Credential '{account}'" },
         { 0, false, "usable domain controller", ERROR_UNREACHABLE,
           "no domain controller of {domain} could be used; check DNS and that ports 88, 389 and 464 are open" },
         { 0, false, "organizational unit does not exist", ERROR_NOT_FOUND,
