@@ -32,7 +32,7 @@ static int fail(Error *err, const GssPeer *p, OM_uint32 major, OM_uint32 minor) 
                                  "%s is not at the other end of this TLS connection: something between the two hosts "
                                  "opens the connection; connect the hosts directly",
                                  p->initiator ? p->host : "the caller");
-        if (GSS_ERROR(major) == GSS_S_DEFECTIVE_TOKEN)
+        if (GSS_ERROR(major) == GSS_S_DEFECTIVE_TOKEN || GSS_ERROR(major) == GSS_S_BAD_MECH)
                 return error_set(err, ERROR_PROTOCOL, (int)minor, "the other end sent what is not a Kerberos token");
         if (gss_display_status(&ignored, minor ? minor : major, minor ? GSS_C_MECH_CODE : GSS_C_GSS_CODE,
                                gss_mech_krb5, &more, &text) != GSS_S_COMPLETE)

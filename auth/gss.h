@@ -10,7 +10,9 @@
  *      gss_peer_step(NULL, 0) ── token ──▶             gss_peer_step(token) → done
  *      gss_peer_step(token) → done  ◀── token ──
  *
- * An object is used by one thread at a time.
+ * A host that has joined anew has a new key, and tickets for it that are kept here are refused there:
+ * when the other end answers ERROR_DENIED, machine_refresh() (which drops kept tickets) and one more try
+ * are in order.  An object is used by one thread at a time.
  */
 #pragma once
 
