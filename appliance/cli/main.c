@@ -1,0 +1,110 @@
+/* holdfast: PowerShell's grammar in a shell; everything is done by holdfastd */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "appliance/base/cleanup.h"
+#include "appliance/base/text.h"
+#include "appliance/cli/call.h"
+#include "appliance/cli/quote.h"
+
+enum { EXIT_ERRORS = 1, EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
+
+typedef struct Option {
+        const char *name, *argument, *help;
+        char letter;
+} Option;
+
+static const Option option_rows[] = {
+        { "json", NULL, "objects as a JSON array; errors and warnings as JSON lines on standard error", 'j' },
+        { "password-stdin", NULL, "read the password of a -Credential USER from standard input, one line", 'p' },
+        { "socket", "PATH", "speak to holdfastd at PATH (/run/holdfast/node)", 's' },
+        { "help", NULL, "this text; holdfast help COMMAND tells about a command", 'h' },
+        { "version", NULL, "the version", 'v' },
+};
+
+static int usage(FILE *to, int status) {
+        (void)fprintf(to, "holdfast [OPTION…] COMMAND [-PARAMETER [VALUE]]…\n"
+                          "holdfast [OPTION…] 'COMMAND | COMMAND …'\n\n"
+                          "Runs Hyper-V's PowerShell commands on this host:\n"
+                          "  holdfast Get-VM -Name web01\n"
+                          "  holdfast 'Get-VM | Where-Object State -eq Running | Move-VM -DestinationHost hv2'\n"
+                          "  holdfast Get-Command            lists the commands\n\n");
+        for (size_t i = 0; i < ARRAY_SIZE(option_rows); i++) {
+                char name[40];
+                (void)snprintf(name, sizeof name, "--%s%s%s", option_rows[i].name, option_rows[i].argument ? " " : "",
+                               option_rows[i].argument ? option_rows[i].argument : "");
+                (void)fprintf(to, "  %-18s %s\n", name, option_rows[i].help);
+        }
+        (void)fprintf(to, "\nExit: 0 done, 1 with errors, 2 not understood, 130 interrupted.\n");
+        return status;
+}
+
+/* "holdfast help [Move-VM]" is Get-Help. */
+static int command_text(int argc, char *argv[], char **ret, Error *err) {
+        if (text_equal_nocase(argv[0], "help")) {
+                static char get_help[] = "Get-Help";
+                argv[0] = get_help;
+        }
+        return quote_arguments(argc, argv, ret, err);
+}
+
+static int run(bool json, bool password_stdin, const char *address, const char *text) {
+        CallResult result = { 0 };
+        Error err = { 0 };
+        Show *show = NULL;
+
+        int r = show_new(json, &show, &err);
+        const CallRequest request = { .address = address, .text = text, .password_stdin = password_stdin, .show = show };
+        if (r == 0)
+                r = call_run(&request, &result, &err);
+        if (show && show_end(show, r == 0 ? &err : &(Error){ 0 }) < 0)
+                r = -1;
+        show_free(show);
+        if (r < 0) {
+                (void)fprintf(stderr, "holdfast: %s\n", err.text);
+                return EXIT_ERRORS;
+        }
+        if (result.interrupted) {
+                (void)fprintf(stderr, "holdfast: interrupted; holdfastd was told to stop what ran (Get-VM and Get-VMMigration "
+                                      "show how it ended)\n");
+                return EXIT_INTERRUPTED;
+        }
+        return result.refused ? EXIT_USAGE : result.had_errors ? EXIT_ERRORS : EXIT_SUCCESS;
+}
+
+int main(int argc, char *argv[]) {
+        struct option options[ARRAY_SIZE(option_rows) + 1] = { 0 };
+        const char *address = "/run/holdfast/node";
+        bool json = false, password_stdin = false;
+        auto_free char *text = NULL;
+        Error err = { 0 };
+
+        for (size_t i = 0; i < ARRAY_SIZE(option_rows); i++)
+                options[i] = (struct option){ option_rows[i].name, option_rows[i].argument ? required_argument : no_argument,
+                                              NULL, option_rows[i].letter };
+        for (int c; (c = getopt_long(argc, argv, "+h", options, NULL)) >= 0;) {
+                if (c == 'h')
+                        return usage(stdout, EXIT_SUCCESS);
+                if (c == 'v')
+                        return puts("holdfast " HOLDFAST_VERSION) < 0;
+                if (c == '?')
+                        return usage(stderr, EXIT_USAGE);
+                json = json || c == 'j';
+                password_stdin = password_stdin || c == 'p';
+                address = c == 's' ? optarg : address;
+        }
+        if (optind >= argc)
+                return usage(stderr, EXIT_USAGE);
+        /* --json is so natural behind the command that it is taken there too */
+        while (argc > optind + 1 && strcmp(argv[argc - 1], "--json") == 0) {
+                json = true;
+                argc--;
+        }
+        if (command_text(argc - optind, argv + optind, &text, &err) < 0) {
+                (void)fprintf(stderr, "holdfast: %s\n", err.text);
+                return EXIT_USAGE;
+        }
+        return run(json, password_stdin, address, text);
+}
