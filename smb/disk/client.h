@@ -41,6 +41,8 @@ typedef struct DiskStatus {
         uint32_t maximal_access;        /* of the file, for this host's machine account */
         uint16_t dialect, cipher;
         bool sealed, durable;
+        bool connected;                 /* to the file server, right now */
+        char token[64];                 /* of the migration it is armed for; empty: none */
         char reason[512];               /* LOST: why; else empty */
 } DiskStatus;
 
@@ -63,7 +65,8 @@ int disk_arm(const DiskName *name, const char *token, Error *err) FAILS;
 int disk_disarm(const DiskName *name, const char *token, Error *err) FAILS;
 /* ARMED, QEMU paused, drained and inactivated: from now on the server's lease break may give, too. */
 int disk_release(const DiskName *name, const char *token, Error *err) FAILS;
-/* ARMED → GIVEN: refuse further writes, flush, close.  On success no write handle of ours exists. */
+/* ARMED → GIVEN: refuse further I/O, flush, close.  On success no write handle of ours exists.  Repeating it with
+ * the same token is success. */
 int disk_give(const DiskName *name, const char *token, uint64_t next_epoch, Error *err) FAILS;
 /* GIVEN → OWNER(epoch), only after the other side stated it never un-parked (rule B). */
 int disk_take_back(const DiskName *name, const char *token, uint64_t epoch, Error *err) FAILS;
