@@ -139,12 +139,13 @@ int smb_read(SmbFile *file, uint64_t offset, void *data, uint32_t size, SmbReadD
 int smb_write(SmbFile *file, uint64_t offset, const void *data, uint32_t size, bool write_through, SmbDone done,
               void *userdata, Error *err) FAILS;
 int smb_flush(SmbFile *file, SmbDone done, void *userdata, Error *err) FAILS;
-/* The file object is gone after this call whatever done says. */
+/* The file object is gone after this call whatever it returns and done says. */
 int smb_close(SmbFile *file, SmbDone done, void *userdata, Error *err) FAILS;
 /* Ask the server whether it is there (ECHO). */
 int smb_echo(SmbSession *session, SmbDone done, void *userdata, Error *err) FAILS;
 
-/* @out of at most @out_max bytes is valid during done only. */
+/* @out of at most @out_max bytes is valid during done only.  When the answer was longer, @out is what
+ * fits and err is ERROR_LIMIT with cause (int)0x80000005 (STATUS_BUFFER_OVERFLOW). */
 typedef void (*SmbDataDone)(void *userdata, const void *out, uint32_t size, const Error *err);
 int smb_ioctl(SmbFile *file, uint32_t code, const void *in, uint32_t in_size, uint32_t out_max, SmbDataDone done,
               void *userdata, Error *err) FAILS;

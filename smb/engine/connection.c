@@ -1,0 +1,436 @@
+#include "smb/engine/connection.h"
+
+#include <assert.h>
+#include <string.h>
+#include <time.h>
+
+#include "appliance/base/cleanup.h"
+#include "smb/engine/request.h"
+#include "smb/engine/status.h"
+
+enum {
+        PENDING_EXTRA_US = 45 * 1000 * 1000,    /* a server's lease break may last 35 s */
+        ATTEMPTS_MAX = 3,
+        BEGS_MAX = 8,
+        FLUSH_BYTES = 256 * 1024,               /* sealed before the first byte is sent */
+        OUT_BYTES_MAX = 4 * 1024 * 1024,        /* sealed and waiting for the socket */
+};
+
+static uint64_t now_us(void) {
+        struct timespec t;
+        (void)clock_gettime(CLOCK_MONOTONIC, &t);
+        return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+static Request **bucket_of(Connection *c, uint64_t id) {
+        return &c->buckets[(id * UINT64_C(0x9E3779B97F4A7C15)) >> 54];
+}
+static_assert(CONNECTION_BUCKETS == 1 << (64 - 54), "the hash yields bucket numbers");
+
+static Request *find(Connection *c, uint64_t id) {
+        Request *r = *bucket_of(c, id);
+        while (r && r->message_id != id)
+                r = r->bucket_next;
+        return r;
+}
+
+static void forget(Connection *c, Request *r) {
+        Request **at = bucket_of(c, r->message_id);
+        while (*at != r)
+                at = &(*at)->bucket_next;
+        *at = r->bucket_next;
+        TAILQ_REMOVE(&c->active, r, link);
+        c->credits_out -= r->charge;
+        r->state = REQUEST_IDLE;
+}
+
+static void wake(Connection *c) {
+        if (c->open)
+                (void)sd_event_source_set_enabled(c->turn, SD_EVENT_ONESHOT);
+}
+
+void connection_wake(Connection *c) { (void)sd_event_source_set_enabled(c->turn, SD_EVENT_ONESHOT); }
+
+void connection_enter(Connection *c) { c->depth++; }
+
+void connection_leave(Connection *c) {
+        if (--c->depth == 0 && c->released)
+                c->ops->release(c->userdata);
+}
+
+/* ---- ending ---------------------------------------------------------------------------------- */
+
+static void shut(Connection *c, const Error *err) {
+        c->open = false;
+        transport_close(&c->transport);
+        (void)sd_event_source_set_enabled(c->timer, SD_EVENT_OFF);
+        memset(c->buckets, 0, sizeof c->buckets);
+        TAILQ_CONCAT(&c->ending, &c->active, link);
+        TAILQ_CONCAT(&c->ending, &c->urgent, link);
+        TAILQ_CONCAT(&c->ending, &c->waiting, link);
+        /* An answer may free the session, which comes here again and answers the rest. */
+        for (Request *r; (r = TAILQ_FIRST(&c->ending));) {
+                TAILQ_REMOVE(&c->ending, r, link);
+                r->state = REQUEST_IDLE;
+                r->done(r, NULL, err);
+                request_drop(c, r);
+        }
+}
+
+void connection_lose(Connection *c, const Error *why) {
+        if (!c->open)
+                return;
+        Error err = *why;
+        (void)error_wrap(&err, "file server %s", c->peer);
+        Error outstanding = err;
+        if (err.kind != ERROR_TIMEOUT)
+                outstanding.kind = ERROR_UNREACHABLE;
+        connection_enter(c);
+        shut(c, &outstanding);
+        if (!c->released)
+                c->ops->lost(c->userdata, &err);
+        connection_leave(c);
+}
+
+void connection_close(Connection *c) {
+        Error err = { 0 };
+        (void)error_set(&err, ERROR_CANCELLED, 0, "the connection to file server %s was closed on purpose", c->peer);
+        shut(c, &err);
+}
+
+void connection_release(Connection *c) {
+        connection_enter(c);
+        c->released = true;
+        connection_close(c);
+        connection_leave(c);
+}
+
+void connection_done(Connection *c) {
+        transport_done(&c->transport);
+        c->turn = sd_event_source_disable_unref(c->turn);
+        c->timer = sd_event_source_disable_unref(c->timer);
+        seal_free(take_ptr(c->seal));
+        request_memory_free(c);
+        c->event = sd_event_unref(c->event);
+}
+
+/* ---- sending --------------------------------------------------------------------------------- */
+
+static uint16_t ask(const Connection *c, const Request *r) {
+        uint32_t owned = c->credits + c->credits_out;
+        uint32_t more = owned < CREDITS_TARGET ? CREDITS_TARGET - owned : 0;
+        return (uint16_t)(r->charge + more);
+}
+
+static int send_one(Connection *c, Request *r, Error *err) {
+        r->message_id = c->next_id;
+        WireHeader h = {
+                .charge = c->large_mtu ? r->charge : 0, .command = r->command, .credits = ask(c, r),
+                .message_id = r->message_id, .tree_id = c->tree_id, .session_id = c->session_id,
+        };
+        if (request_protect(c, r, &h, err) < 0)
+                return -1;
+        if (r->hash && seal_hash(r->hash, r->plain + WIRE_LENGTH_SIZE, r->plain_size, err) < 0)
+                return -1;
+        c->next_id += r->charge;
+        c->credits -= r->charge;
+        c->credits_out += r->charge;
+        r->deadline_us = now_us() + c->timeout_us + r->extra_us;
+        r->state = REQUEST_QUEUED;
+        r->pending = false;
+        r->bucket_next = *bucket_of(c, r->message_id);
+        *bucket_of(c, r->message_id) = r;
+        TAILQ_INSERT_TAIL(&c->active, r, link);
+        transport_queue(&c->transport, &r->out);
+        return 0;
+}
+
+static void begged(Request *r, const Reply *reply, const Error *err) {
+        (void)r;
+        (void)reply;
+        (void)err;
+}
+
+/* Nothing is under way that could bring credits, and the first request costs more than we have. */
+static int starve(Connection *c, Request *first, Error *err) {
+        if (c->credits == 0)
+                return error_set(err, ERROR_PROTOCOL, 0, "it grants no credits, so nothing can be asked any more");
+        if (c->begs < BEGS_MAX) {
+                Writer w;
+                Request *echo = request_new(c, SMB2_ECHO, REQUEST_INLINE, &w, err);
+                if (!echo)
+                        return -1;
+                wire_echo_encode(&w);
+                echo->plain_size = w.at;
+                echo->charge = 1;
+                echo->done = begged;
+                c->begs++;
+                return send_one(c, echo, err);
+        }
+        Error poor = { 0 };
+        (void)error_set(&poor, ERROR_UNSUPPORTED, 0, "file server %s grants %u credits and this request needs %u; raise "
+                        "the credits on the file server (Samba: smb2 max credits)", c->peer, c->credits, first->charge);
+        TAILQ_REMOVE(&c->waiting, first, link);
+        first->state = REQUEST_IDLE;
+        first->done(first, NULL, &poor);
+        request_drop(c, first);
+        return 0;
+}
+
+static int send_waiting(Connection *c, Error *err) {
+        while (c->open && c->transport.out_size < OUT_BYTES_MAX) {
+                struct RequestList *list = TAILQ_EMPTY(&c->urgent) ? &c->waiting : &c->urgent;
+                Request *r = TAILQ_FIRST(list);
+                if (!r || (c->held && list == &c->waiting))
+                        break;
+                if (r->charge > c->credits) {
+                        if (!TAILQ_EMPTY(&c->active))
+                                break;
+                        if (starve(c, r, err) < 0)
+                                return -1;
+                        continue;
+                }
+                c->begs = 0;
+                TAILQ_REMOVE(list, r, link);
+                if (send_one(c, r, err) < 0) {
+                        TAILQ_INSERT_HEAD(list, r, link);       /* answered with the rest */
+                        return -1;
+                }
+                if (c->transport.out_size >= FLUSH_BYTES)
+                        transport_flush(&c->transport);
+        }
+        if (c->open)
+                transport_flush(&c->transport);
+        return 0;
+}
+
+static void arm_timer(Connection *c) {
+        int enabled = SD_EVENT_OFF;
+        (void)sd_event_source_get_enabled(c->timer, &enabled);
+        if (!c->open || TAILQ_EMPTY(&c->active) || enabled != SD_EVENT_OFF)
+                return;
+        uint64_t period_us = c->timeout_us / 4 < 1000000 ? c->timeout_us / 4 : 1000000;
+        (void)sd_event_source_set_time(c->timer, now_us() + period_us);
+        (void)sd_event_source_set_enabled(c->timer, SD_EVENT_ONESHOT);
+}
+
+static int on_turn(sd_event_source *source, void *userdata) {
+        (void)source;
+        Connection *c = userdata;
+        Error err = { 0 };
+        connection_enter(c);
+        if (!c->released)
+                c->ops->woken(c->userdata);
+        if (c->open && send_waiting(c, &err) < 0)
+                connection_lose(c, &err);
+        arm_timer(c);
+        connection_leave(c);
+        return 0;
+}
+
+int connection_submit(Connection *c, Request *r, const Writer *w, size_t transfer, Error *err) {
+        if (!c->open || !writer_ok(w)) {
+                bool open = c->open;
+                request_drop(c, r);
+                if (open)
+                        return error_set(err, ERROR_INVALID, 0, "the request is too long for SMB");
+                return error_set(err, ERROR_UNREACHABLE, 0, "the connection to file server %s is gone", c->peer);
+        }
+        r->plain_size = w->at;
+        r->charge = 1;
+        if (c->large_mtu && transfer > WIRE_UNIT)
+                r->charge = (uint16_t)((transfer - 1) / WIRE_UNIT + 1);
+        r->state = REQUEST_WAITING;
+        TAILQ_INSERT_TAIL(r->urgent ? &c->urgent : &c->waiting, r, link);
+        wake(c);
+        return 0;
+}
+
+void connection_hold(Connection *c, bool hold) {
+        c->held = hold;
+        if (!hold)
+                wake(c);
+}
+
+/* ---- receiving ------------------------------------------------------------------------------- */
+
+static uint8_t *on_place(void *userdata, const uint8_t head[static TRANSPORT_HEAD], size_t size) {
+        Connection *c = userdata;
+        WireHeader h;
+        Error err;
+        Span data;
+        if (!wire_is_clear(head, TRANSPORT_HEAD) || wire_header_decode(head, TRANSPORT_HEAD, &h, &err) < 0)
+                return NULL;
+        Request *r = find(c, h.message_id);
+        if (!r || r->state != REQUEST_SENT || h.command != SMB2_READ || r->command != SMB2_READ ||
+            h.status != STATUS_SUCCESS || r->was_sealed)
+                return NULL;
+        static_assert((int)TRANSPORT_HEAD == (int)WIRE_READ_REPLY_SIZE, "the head is all but the data");
+        /* The size of the message counts here, not what has arrived of it. */
+        if (wire_read_reply_decode((Span){ head, size }, &data, &err) < 0)
+                return NULL;
+        if (data.data != head + TRANSPORT_HEAD || data.size != size - TRANSPORT_HEAD || data.size > r->into_size)
+                return NULL;
+        return r->into;
+}
+
+/* Is the reply at least as protected as the request was? */
+static int check_protection(Connection *c, const Request *r, uint8_t *data, size_t size, uint8_t *placed,
+                            const WireHeader *h, Error *err) {
+        if (r->was_sealed)
+                return error_set(err, ERROR_DENIED, 0, "a reply came unencrypted in an encrypted session; somebody on the "
+                                 "network may be forging it, so the connection was ended");
+        /* [MS-SMB2] 3.2.5.1.3: interim replies need no signature; they carry no data */
+        if (!r->was_signed || h->status == STATUS_PENDING)
+                return 0;
+        if (!(h->flags & WIRE_SIGNED))
+                return error_set(err, ERROR_DENIED, 0, "a reply came without the signature it must have; somebody on the "
+                                 "network may be forging it, so the connection was ended");
+        return request_verify(c, data, size, placed, h, err);
+}
+
+static int take_reply(Connection *c, Request *r, const Reply *reply, Error *err) {
+        const WireHeader *h = &reply->header;
+        c->credits += h->credits;
+        if (c->credits > UINT16_MAX)    /* more is never used, and so cannot overflow */
+                c->credits = UINT16_MAX;
+        if (h->status == STATUS_PENDING) {
+                if (!(h->flags & WIRE_ASYNC))
+                        return error_set(err, ERROR_PROTOCOL, 0, "it sent an interim reply that is none");
+                if (!r->pending)        /* once: an endless row of interim replies is no answer */
+                        r->deadline_us = now_us() + c->timeout_us + PENDING_EXTRA_US;
+                r->pending = true;
+                return 0;
+        }
+        forget(c, r);
+        if (h->status == STATUS_NETWORK_SESSION_EXPIRED && !r->urgent && ++r->attempts < ATTEMPTS_MAX) {
+                r->state = REQUEST_WAITING;
+                TAILQ_INSERT_HEAD(&c->waiting, r, link);
+                if (!c->held) {
+                        c->held = true;
+                        c->ops->expired(c->userdata);
+                }
+                return 0;
+        }
+        r->done(r, reply, NULL);
+        request_drop(c, r);
+        return 0;
+}
+
+static int take_message(Connection *c, uint8_t *data, size_t size, uint8_t *placed, Error *err) {
+        bool sealed = !placed && wire_is_sealed(data, size);
+        if (sealed) {
+                if (!c->seal || !seal_can_encrypt(c->seal))
+                        return error_set(err, ERROR_PROTOCOL, 0, "it sent an encrypted message before there were keys");
+                if (seal_decrypt(c->seal, c->session_id, data, size, err) < 0)
+                        return -1;
+                data += WIRE_TRANSFORM_SIZE;
+                size -= WIRE_TRANSFORM_SIZE;
+        }
+        Reply reply = { .message = { data, placed ? (size_t)TRANSPORT_HEAD : size },
+                        .placed = placed != NULL,
+                        .placed_size = placed ? size - TRANSPORT_HEAD : 0 };
+        if (!wire_is_clear(data, reply.message.size))
+                return error_set(err, ERROR_UNSUPPORTED, 0, "it does not speak SMB 3; enable SMB 3 on the file server");
+        if (wire_header_decode(data, reply.message.size, &reply.header, err) < 0)
+                return -1;
+        const WireHeader *h = &reply.header;
+        if (!(h->flags & WIRE_RESPONSE) || h->next != 0)
+                return error_set(err, ERROR_PROTOCOL, 0, "it sent something that is no single reply");
+        if (h->message_id == UINT64_MAX && h->command == SMB2_OPLOCK_BREAK) {
+                WireLeaseBreak lease_break;
+                if (c->protect == PROTECT_SEAL && !sealed)
+                        return error_set(err, ERROR_DENIED, 0, "a lease break came unencrypted in an encrypted session; the "
+                                         "connection was ended");
+                if (wire_lease_break_decode(reply.message, &lease_break, err) < 0)
+                        return -1;
+                c->ops->lease_break(c->userdata, &lease_break);
+                return 0;
+        }
+        Request *r = find(c, h->message_id);
+        if (!r || r->state != REQUEST_SENT || r->command != h->command)
+                return error_set(err, ERROR_PROTOCOL, 0, "it answered a %s request that was never made",
+                                 smb_command_name(h->command));
+        if (sealed && h->session_id != c->session_id)
+                return error_set(err, ERROR_PROTOCOL, 0, "it answered for another session");
+        if (!sealed && check_protection(c, r, data, size, placed, h, err) < 0)
+                return -1;
+        return take_reply(c, r, &reply, err);
+}
+
+static void on_message(void *userdata, uint8_t *data, size_t size, uint8_t *placed) {
+        Connection *c = userdata;
+        Error err = { 0 };
+        if (take_message(c, data, size, placed, &err) < 0)
+                connection_lose(c, &err);
+        else if (!TAILQ_EMPTY(&c->waiting) || !TAILQ_EMPTY(&c->urgent))
+                wake(c);
+}
+
+static void on_written(void *userdata, TransportOut *out) {
+        Connection *c = userdata;
+        Request *r = (Request *)(void *)((char *)out - offsetof(Request, out));
+        r->state = REQUEST_SENT;
+        request_forget_sealed(c, r);
+        if (!TAILQ_EMPTY(&c->waiting) || !TAILQ_EMPTY(&c->urgent))
+                wake(c);
+}
+
+static void on_broken(void *userdata, const Error *why) { connection_lose(userdata, why); }
+static void on_enter(void *userdata) { connection_enter(userdata); }
+static void on_leave(void *userdata) { connection_leave(userdata); }
+
+static const TransportOps transport_ops = {
+        .place = on_place, .message = on_message, .written = on_written, .broken = on_broken,
+        .enter = on_enter, .leave = on_leave,
+};
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
+        (void)source;
+        (void)usec;
+        Connection *c = userdata;
+        uint64_t now = now_us();
+        Request *r;
+        connection_enter(c);
+        TAILQ_FOREACH(r, &c->active, link) {
+                if (r->deadline_us > now)
+                        continue;
+                Error err = { 0 };
+                (void)error_set(&err, ERROR_TIMEOUT, 0, "no answer to a %s request in %llu s; check the file server and the "
+                                "network", smb_command_name(r->command),
+                                (unsigned long long)((c->timeout_us + r->extra_us) / 1000000));
+                connection_lose(c, &err);
+                break;
+        }
+        arm_timer(c);
+        connection_leave(c);
+        return 0;
+}
+
+int connection_init(Connection *c, sd_event *event, const ConnectionOps *ops, void *userdata, Error *err) {
+        c->ops = ops;
+        c->userdata = userdata;
+        transport_init(&c->transport, &transport_ops, c);
+        TAILQ_INIT(&c->urgent);
+        TAILQ_INIT(&c->waiting);
+        TAILQ_INIT(&c->active);
+        TAILQ_INIT(&c->ending);
+        c->event = sd_event_ref(event);
+        int r = sd_event_add_defer(event, &c->turn, on_turn, c);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(c->turn, SD_EVENT_OFF);
+        if (r >= 0)
+                r = sd_event_add_time(event, &c->timer, CLOCK_MONOTONIC, UINT64_MAX, 50000, on_timer, c);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(c->timer, SD_EVENT_OFF);
+        return r < 0 ? error_set(err, ERROR_INTERNAL, -r, "cannot use the event loop: %s", strerror(-r)) : 0;
+}
+
+int connection_start(Connection *c, int consumed_fd, Error *err) {
+        if (transport_start(&c->transport, c->event, consumed_fd, err) < 0)
+                return -1;
+        c->open = true;
+        c->credits = 1;
+        c->next_id = 0;
+        return 0;
+}
