@@ -1,0 +1,192 @@
+/* New-VM, Import-VM */
+#include "appliance/node/vm-commands.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "appliance/base/cleanup.h"
+#include "appliance/node/vm-object.h"
+#include "appliance/node/vm-target.h"
+#include "migrate/vhd.h"
+#include "smb/share/files.h"
+#include "smb/share/unc.h"
+
+#define MEMORY_DEFAULT (512ULL << 20)
+
+static int canonical(const char *path, char to[static UNC_TEXT_MAX + 1], Error *err) {
+        Unc unc;
+
+        if (!vhd_is_unc(path))
+                return error_set(err, ERROR_INVALID, 0, "'%.300s' lies on this host only; put it on an SMB 3 share, for "
+                                 "example \\\\fs1\\vms\\web01", path);
+        if (unc_parse(path, &unc, err) < 0)
+                return -1;
+        unc_text(&unc, to);
+        return 0;
+}
+
+/* <-Path or the host's default>\<name> */
+static int pick_folder(const Invocation *invocation, VmDefinition *d, Error *err) {
+        const char *path = invocation_string(invocation, "Path");
+        char parent[UNC_TEXT_MAX + 1];
+
+        if (!path)
+                path = node_config(invocation_userdata(invocation))->virtual_machine_path;
+        if (!*path)
+                return error_set(err, ERROR_INVALID, 0, "New-VM needs a place for \"%s\": give -Path \\\\server\\share, or set "
+                                 "VirtualMachinePath in /etc/holdfast/node.json", d->name);
+        if (canonical(path, parent, err) < 0)
+                return -1;
+        int n = snprintf(d->folder, sizeof d->folder, "%s\\%s", parent, d->name);
+        return n > 0 && (size_t)n < sizeof d->folder ? 0 : error_set(err, ERROR_LIMIT, 0, "the path '%.200s' is too long", path);
+}
+
+static int pick_switch(const Invocation *invocation, VmDefinition *d, Error *err) {
+        const char *name = invocation_string(invocation, "SwitchName");
+        uint8_t r[3];
+
+        if (!name)
+                return 0;
+        if (strlen(name) >= VM_SWITCH_SIZE || !vmhost_switch_exists(name))
+                return error_set(err, ERROR_NOT_FOUND, 0, "Hyper-V was unable to find a virtual switch with name \"%.64s\". "
+                                 "A switch is a bridge of this host (ip link show type bridge).", name);
+        if (getrandom(r, sizeof r, 0) != (ssize_t)sizeof r)
+                return error_set(err, ERROR_INTERNAL, errno, "no random numbers");
+        (void)snprintf(d->adapters[0].switch_name, VM_SWITCH_SIZE, "%s", name);
+        (void)snprintf(d->adapters[0].mac, VM_MAC_SIZE, "52:54:00:%02x:%02x:%02x", r[0], r[1], r[2]);
+        d->adapter_count = 1;
+        return 0;
+}
+
+/* A bare file name lies with the machine. */
+static int new_disk_path(const VmDefinition *d, const char *wanted, char to[static UNC_TEXT_MAX + 1], Error *err) {
+        char path[2 * DISK_UNC_MAX];
+
+        if (!strpbrk(wanted, "/\\")) {
+                (void)snprintf(path, sizeof path, "%s\\Virtual Hard Disks\\%.*s", d->folder, DISK_UNC_MAX / 2, wanted);
+                wanted = path;
+        }
+        return canonical(wanted, to, err);
+}
+
+static int describe(const Invocation *invocation, VmDefinition *d, Error *err) {
+        const char *name = invocation_string(invocation, "Name");
+        uint64_t memory = invocation_unsigned(invocation, "MemoryStartupBytes", MEMORY_DEFAULT);
+
+        if (!name)
+                name = "New Virtual Machine";
+        if (definition_check_name(name, err) < 0)
+                return -1;
+        *d = (VmDefinition){ .generation = 1, .processor_count = 1, .memory_bytes = memory };
+        (void)snprintf(d->name, sizeof d->name, "%s", name);
+        if (invocation_unsigned(invocation, "Generation", 1) != 1)
+                return error_set(err, ERROR_UNSUPPORTED, 0, "-Generation 2 (UEFI) is not available in this version of "
+                                 "Holdfast; make \"%s\" with -Generation 1", name);
+        if (pick_folder(invocation, d, err) < 0 || pick_switch(invocation, d, err) < 0)
+                return -1;
+        return 0;
+}
+
+/* The disk of the machine; *ret_made is "" when it was there before. */
+static int pick_disk(const Invocation *invocation, VmDefinition *d, char ret_made[static UNC_TEXT_MAX + 1], Error *err) {
+        const char *existing = invocation_string(invocation, "VHDPath"), *new = invocation_string(invocation, "NewVHDPath");
+        char path[UNC_TEXT_MAX + 1];
+        VhdInfo info;
+
+        ret_made[0] = '\0';
+        if (!existing && !new)
+                return 0;
+        if (existing) {
+                if (canonical(existing, path, err) < 0 || vhd_info(vm_host_of(invocation), path, &info, err) < 0)
+                        return -1;
+        } else {
+                if (new_disk_path(d, new, path, err) < 0 ||
+                    vhd_create(path, invocation_unsigned(invocation, "NewVHDSizeBytes", 0), err) < 0)
+                        return -1;
+                (void)snprintf(ret_made, UNC_TEXT_MAX + 1, "%s", path);
+        }
+        (void)snprintf(d->disks[d->disk_count++], DISK_UNC_MAX, "%s", path);
+        return 0;
+}
+
+static int new_vm(Invocation *invocation, Error *err) {
+        auto_free VmDefinition *d = calloc(1, sizeof *d);
+        char made[UNC_TEXT_MAX + 1];
+        Error ignored = { 0 };
+
+        if (!d)
+                return error_oom(err);
+        if (describe(invocation, d, err) < 0)
+                return -1;
+        if (!invocation_should_process(invocation, d->name, "New-VM"))
+                return 0;
+        if (pick_disk(invocation, d, made, err) < 0)
+                return -1;
+        if (vmhost_create(vm_host_of(invocation), d, err) < 0) {
+                if (*made)
+                        (void)!files_remove(made, &ignored);
+                return -1;
+        }
+        return vm_emit(invocation, d->id, err);
+}
+
+const Command command_new_vm = {
+        .name = "New-VM", .module = "Hyper-V",
+        .synopsis = "Creates a virtual machine whose files all lie on an SMB 3 share.",
+        .role = ROLE_ADMINISTRATOR, .confirm = true,
+        .output = "Microsoft.HyperV.PowerShell.VirtualMachine",
+        .parameters = (const Parameter[]){
+                { "Name", "String", "VMName", PARAMETER_PIPELINE_BY_VALUE | PARAMETER_PIPELINE_BY_NAME, NULL,
+                  "Name of the new virtual machine." },
+                { "MemoryStartupBytes", "Int64", NULL, 0, NULL, "Memory in bytes; 512MB when not given." },
+                { "Generation", "Int16", NULL, 0, NULL, "1 (BIOS)." },
+                { "Path", "String", NULL, 0, NULL, "UNC folder in which the virtual machine gets a folder of its own." },
+                { "SwitchName", "String", NULL, 0, NULL, "Virtual switch (a bridge of this host) to connect to." },
+                { "NoVHD", "SwitchParameter", NULL, 0, NULL, "Without a virtual hard disk." },
+                { "NewVHDPath", "String", NULL, 0, NULL, "A new virtual hard disk: a UNC path, or a file name alone." },
+                { "NewVHDSizeBytes", "UInt64", NULL, 0, NULL, "Its size in bytes." },
+                { "VHDPath", "String", NULL, 0, NULL, "UNC path of an existing virtual hard disk." },
+                { "Force", "SwitchParameter", NULL, 0, NULL, "Asks nothing; this command never asks." },
+                { .name = NULL } },
+        .sets = (const ParameterSet[]){
+                { "No VHD", "", "Name,MemoryStartupBytes,Generation", "NoVHD,SwitchName,Path,Force" },
+                { "New VHD", "NewVHDPath,NewVHDSizeBytes", "Name,MemoryStartupBytes,Generation", "SwitchName,Path,Force" },
+                { "Existing VHD", "VHDPath", "Name,MemoryStartupBytes,Generation", "SwitchName,Path,Force" },
+                { .name = NULL } },
+        .refused = "BootDevice,SourceGuestStatePath,Version,Prerelease,Experimental,GuestStateIsolationType,AsJob,ComputerName,"
+                   "Credential,CimSession",
+        .run = new_vm,
+};
+
+static int import_vm(Invocation *invocation, Error *err) {
+        auto_free VmDefinition *d = calloc(1, sizeof *d);
+        char path[UNC_TEXT_MAX + 1];
+
+        if (!d)
+                return error_oom(err);
+        if (canonical(invocation_string(invocation, "Path"), path, err) < 0)
+                return -1;
+        if (!invocation_should_process(invocation, path, "Import-VM"))
+                return 0;
+        if (vmhost_import(vm_host_of(invocation), path, d, err) < 0)
+                return -1;
+        return vm_emit(invocation, d->id, err);
+}
+
+const Command command_import_vm = {
+        .name = "Import-VM", .module = "Hyper-V",
+        .synopsis = "Makes a virtual machine that lies on a share known to this host, in place.",
+        .role = ROLE_ADMINISTRATOR, .confirm = true,
+        .output = "Microsoft.HyperV.PowerShell.VirtualMachine",
+        .parameters = (const Parameter[]){
+                { "Path", "String", NULL, PARAMETER_PIPELINE_BY_VALUE, NULL,
+                  "UNC path of its definition: \\\\fs1\\vms\\web01\\web01.vm." },
+                { "Register", "SwitchParameter", NULL, 0, NULL, "In place, which is the default." },
+                { .name = NULL } },
+        .sets = (const ParameterSet[]){ { "Register", "Path", "Path", "Register" }, { .name = NULL } },
+        .refused = "Copy,VhdDestinationPath,VirtualMachinePath,SnapshotFilePath,SmartPagingFilePath,VhdSourcePath,GenerateNewId,"
+                   "CompatibilityReport,AsJob,ComputerName,Credential,CimSession",
+        .run = import_vm,
+};

@@ -1,0 +1,97 @@
+#include "appliance/node/vm-target.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "appliance/base/cleanup.h"
+#include "appliance/base/text.h"
+#include "appliance/command/object.h"
+#include "appliance/node/vm-object.h"
+
+VmHost *vm_host_of(const Invocation *invocation) { return node_vms(invocation_userdata(invocation)); }
+
+static const char *error_id(const Error *error) {
+        return error->kind == ERROR_NOT_FOUND || error->kind == ERROR_INVALID ? "InvalidParameter" :
+               error->kind == ERROR_CONFLICT ? "InvalidState" : "OperationFailed";
+}
+
+typedef int (*Act)(Invocation *invocation, const VmInfo *info, Error *err);
+
+/* -1: the pipeline is over.  An emit that failed says so by the caller having gone. */
+static int act_on(Invocation *invocation, Act act, const VmInfo *info, Error *err) {
+        Error why = { 0 };
+
+        if (act(invocation, info, &why) == 0)
+                return 0;
+        if (invocation_cancelled(invocation)) {
+                *err = why;
+                return -1;
+        }
+        invocation_error(invocation, &why, info->definition.name, error_id(&why));
+        return 0;
+}
+
+static int act_on_name(Invocation *invocation, Act act, const char *name, Error *err) {
+        auto_free VmInfo *info = malloc(sizeof *info);
+        Error why = { 0 };
+
+        if (!info)
+                return error_oom(err);
+        if (vmhost_find(vm_host_of(invocation), name, info, &why) == 0)
+                return act_on(invocation, act, info, err);
+        invocation_error(invocation, &why, name, error_id(&why));
+        return 0;
+}
+
+/* @pattern NULL: all. */
+static int act_on_matching(Invocation *invocation, Act act, const char *pattern, Error *err) {
+        auto_free VmInfo *list = NULL;
+        size_t count = 0;
+
+        if (vmhost_list(vm_host_of(invocation), &list, &count, err) < 0)
+                return -1;
+        for (size_t i = 0; i < count; i++)
+                if ((!pattern || text_matches_wildcard(list[i].definition.name, pattern)) &&
+                    act_on(invocation, act, &list[i], err) < 0)
+                        return -1;
+        return 0;
+}
+
+int vm_targets(Invocation *invocation, Act act, Error *err) {
+        size_t names = invocation_count(invocation, "Name"), machines = invocation_count(invocation, "VM");
+
+        for (size_t i = 0; i < machines; i++) {
+                const char *id = object_string(invocation_item(invocation, "VM", i), "Id");
+                if (!id)
+                        return error_set(err, ERROR_INVALID, 0, "-VM wants virtual machines, as Get-VM returns them");
+                if (act_on_name(invocation, act, id, err) < 0)
+                        return -1;
+        }
+        for (size_t i = 0; i < names; i++) {
+                sd_json_variant *item = invocation_item(invocation, "Name", i);
+                const char *name = sd_json_variant_is_string(item) ? sd_json_variant_string(item) : "";
+                if ((text_has_wildcard(name) ? act_on_matching(invocation, act, name, err)
+                                             : act_on_name(invocation, act, name, err)) < 0)
+                        return -1;
+        }
+        if (invocation_has(invocation, "Id"))
+                return act_on_name(invocation, act, invocation_string(invocation, "Id"), err);
+        return names || machines ? 0 : act_on_matching(invocation, act, NULL, err);
+}
+
+int vm_emit(Invocation *invocation, const char *id, Error *err) {
+        auto_free VmInfo *info = malloc(sizeof *info);
+        char host[MACHINE_NAME_MAX];
+        sd_json_variant *object = NULL;
+
+        if (!info)
+                return error_oom(err);
+        vmhost_name(vm_host_of(invocation), host);
+        if (vmhost_find(vm_host_of(invocation), id, info, err) < 0 || vm_object(info, host, &object, err) < 0)
+                return -1;
+        return invocation_emit(invocation, object, err);
+}
+
+int vm_passthru(Invocation *invocation, const char *id, Error *err) {
+        return invocation_switch(invocation, "Passthru") ? vm_emit(invocation, id, err) : 0;
+}
