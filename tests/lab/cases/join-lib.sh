@@ -1,0 +1,27 @@
+# join-lib.sh — leaving and joining, for the cases that do it on a host of their own.
+# shellcheck shell=bash disable=SC2034
+host=${LAB_JOIN_HOST:-hv3}
+account=${host^^}
+password=Passw0rd.lab
+
+if ! on "$host" true 2>/dev/null; then
+        "$lab" up --hosts "${host#hv}"
+fi
+on "$host" test -e /usr/bin/holdfast || "$lab" push "$host"
+
+restart() { on "$1" systemctl restart holdfastd; }
+
+# leave HOST: no member any more, and the domain does not remember it.
+leave() {
+        on "$1" rm -rf /etc/krb5.keytab /run/holdfast/krb5/machine
+        on dc1 samba-tool computer delete "${1^^}" >/dev/null 2>&1 || true
+        restart "$1"
+}
+
+# join PASSWORD ARGUMENT…: Add-Computer on the host, the password on standard input.
+join() {
+        on "$host" bash -c 'printf "%s\n" "$1" | holdfast --password-stdin "Add-Computer ${*:2}"' _ "$@"
+}
+
+# member HOST: an administrator lets it into the fabric.
+member() { on dc1 samba-tool group addmembers "Holdfast Hosts" "${1^^}\$" >/dev/null; }
