@@ -17,7 +17,8 @@ enum { RENAME_US = 20 * 1000000 };
 static const Parameter parameters[] = {
         { "DomainName", "String", "DN,Domain", 0, NULL, "DNS name of the domain to join." },
         { "Credential", "PSCredential", "DomainCredential", PARAMETER_SECRET, NULL,
-          "A user who may join computers; or this computer's pre-staged account, NAME$, with its one-time password." },
+          "A user who may join computers; or this computer's pre-staged account, NAME$, with its one-time "
+          "password." },
         { "OneTimePassword", "SwitchParameter", NULL, 0, NULL,
           "The credential is this computer's pre-staged account with its one-time password." },
         { "OUPath", "String", "OU", 0, NULL, "Organizational unit for a new account, as a distinguished name." },
@@ -43,18 +44,23 @@ static void own_name(const Invocation *invocation, char *to, size_t size) {
 }
 
 /* A credential that is the computer's own account is a one-time password; nobody else's account is. */
-static int pick_user(const Invocation *invocation, const char *name, const char *user, JoinRequest *request, Error *err) {
+static int pick_user(const Invocation *invocation, const char *name, const char *user, JoinRequest *request,
+                     Error *err) {
         const char *account = strrchr(user, '\\');
         account = account ? account + 1 : user;
         size_t n = strlen(account);
         bool computer = n > 1 && account[n - 1] == '$';
 
         if (!computer && invocation_switch(invocation, "OneTimePassword"))
-                return error_set(err, ERROR_INVALID, 0, "-OneTimePassword wants this computer's own account: -Credential "
-                                 "'%s$'", name);
+                return error_set(err, ERROR_INVALID, 0,
+                                 "-OneTimePassword wants this computer's own account: -Credential "
+                                 "'%s$'",
+                                 name);
         if (computer && (n - 1 != strlen(name) || !text_starts_nocase(account, name)))
-                return error_set(err, ERROR_INVALID, 0, "the account '%.32s' is another computer's: this host joins as '%s$'; "
-                                 "choose its name with -NewName, or pre-stage '%s$'", account, name, name);
+                return error_set(err, ERROR_INVALID, 0,
+                                 "the account '%.32s' is another computer's: this host joins as '%s$'; "
+                                 "choose its name with -NewName, or pre-stage '%s$'",
+                                 account, name, name);
         request->user = computer ? NULL : user;
         return 0;
 }
@@ -67,7 +73,8 @@ static void rename_host(Invocation *invocation, const char *name) {
         if (program_run(argv, NULL, NULL, RENAME_US, &result, &err) < 0)
                 invocation_warning(invocation, "the host is not renamed yet: %s", err.text);
         else if (result.status != 0)
-                invocation_warning(invocation, "the host is not renamed yet (%s); rename it with: hostnamectl set-hostname %s",
+                invocation_warning(invocation,
+                                   "the host is not renamed yet (%s); rename it with: hostnamectl set-hostname %s",
                                    program_last_line(&result), name);
 }
 
@@ -115,7 +122,8 @@ static int add_computer(Invocation *invocation, Error *err) {
 
         own_name(invocation, name, sizeof name);
         if (!user || !password)
-                return error_set(err, ERROR_INVALID, 0, "Add-Computer needs a user name and a password: -Credential <user>");
+                return error_set(err, ERROR_INVALID, 0,
+                                 "Add-Computer needs a user name and a password: -Credential <user>");
         if (join_check_name(name, err) < 0 || join_check_domain(request.domain, err) < 0 ||
             pick_user(invocation, name, user, &request, err) < 0)
                 return -1;

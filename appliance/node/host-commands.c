@@ -1,4 +1,4 @@
-#include "appliance/node/rows.h"
+#include "appliance/node/host-commands.h"
 
 #include <netdb.h>
 #include <stdio.h>
@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "appliance/base/cleanup.h"
+#include "appliance/node/node.h"
 
 /* The full name when joined; else what the system knows of itself. */
 static void full_name(Node *node, bool *ret_joined, char to[static MACHINE_NAME_MAX]) {
@@ -26,7 +27,7 @@ static uint64_t memory_bytes(void) {
         return sysinfo(&info) == 0 ? (uint64_t)info.totalram * info.mem_unit : 0;
 }
 
-static int run_get_vmhost(Invocation *invocation, Error *err) {
+static int get_vmhost(Invocation *invocation, Error *err) {
         Node *node = invocation_userdata(invocation);
         const NodeConfig *config = node_config(node);
         sd_json_variant *object = NULL;
@@ -60,7 +61,7 @@ static int run_get_vmhost(Invocation *invocation, Error *err) {
         return invocation_emit(invocation, object, err);
 }
 
-const Command get_vmhost = {
+const Command command_get_vmhost = {
         .name = "Get-VMHost",
         .module = "Hyper-V",
         .synopsis = "Gets this host: its processors, memory, paths and settings for live migration.",
@@ -69,5 +70,5 @@ const Command get_vmhost = {
         .parameters = (const Parameter[]){ { NULL } },
         .sets = (const ParameterSet[]){ { .name = "ComputerName" }, { NULL } },
         .refused = "ComputerName,Credential,CimSession",
-        .run = run_get_vmhost,
+        .run = get_vmhost,
 };

@@ -76,6 +76,8 @@ static int refresh(Node *node, uint64_t *ret_again_us, Error *err) {
         node->why_not = why;
         node->ready = node->ready && !changed;
         (void)pthread_mutex_unlock(&node->lock);
+        if (changed)
+                vmhost_set_name(node->vms, machine.host);
         if (!joined && why.kind == ERROR_NOT_FOUND)
                 return 0;               /* no member of a domain: a normal state */
 

@@ -86,7 +86,7 @@ static int schema_version(Jobs *jobs, int *ret, Error *err) {
 }
 
 static int migrate_schema(Jobs *jobs, Error *err) {
-        int version;
+        int version = 0;
         if (schema_version(jobs, &version, err) < 0)
                 return -1;
         if (version > (int)ARRAY_SIZE(migrations))

@@ -7,6 +7,7 @@
 
 #include "appliance/base/pool.h"
 #include "appliance/node/node.h"
+#include "migrate/host.h"
 
 enum { DIRECTORIES_MAX = 16 };
 

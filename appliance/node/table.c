@@ -1,7 +1,24 @@
-#include "appliance/node/rows.h"
+/* Every command of the product, in the order in which Get-Command lists them.  The rows stand beside their handlers. */
+#include "appliance/node/domain-commands.h"
+#include "appliance/node/host-commands.h"
+#include "appliance/node/node.h"
+#include "appliance/node/vm-commands.h"
+#include "appliance/node/vm-commands.h"
 
 static const Command *const rows[] = {
-        &get_vmhost, NULL,
+        &command_add_computer, &command_get_vmhost,
+        &command_get_vm, &command_new_vm, &command_start_vm, &command_stop_vm, &command_remove_vm, &command_import_vm,
+        &command_new_vhd, &command_get_vhd, &command_convert_vhd,
+        &command_new_vhd,
+        &command_get_vhd,
+        &command_convert_vhd,
+        &command_new_vm,
+        &command_get_vm,
+        &command_start_vm,
+        &command_stop_vm,
+        &command_remove_vm,
+        &command_import_vm,
+        NULL,
 };
 
 const CommandTable node_commands = { rows };
