@@ -108,7 +108,8 @@ static int ask(Directory *d, const LdapQuery *query, Each *each, void *userdata,
                 d->questions++;
                 if (ldap_link_search(d->link, query, each, userdata, err) == 0)
                         return 0;
-                bool broken = err->kind == ERROR_UNREACHABLE || err->kind == ERROR_TIMEOUT || err->kind == ERROR_PROTOCOL;
+                bool broken =
+                        err->kind == ERROR_UNREACHABLE || err->kind == ERROR_TIMEOUT || err->kind == ERROR_PROTOCOL;
                 if (broken) {
                         ldap_link_close(d->link);
                         d->link = NULL;
@@ -122,8 +123,8 @@ static int take_group(void *userdata, const LdapEntry *entry, Error *err) {
         Group *group = userdata;
         if (strlen(ldap_entry_dn(entry)) >= sizeof group->dn ||
             !ldap_entry_bytes(entry, "objectSid", group->sid, sizeof group->sid, &group->sid_size))
-                return error_set(err, ERROR_PROTOCOL, 0, "the directory's answer about the group '" DIRECTORY_FABRIC_GROUP
-                                 "' is damaged");
+                return error_set(err, ERROR_PROTOCOL, 0,
+                                 "the directory's answer about the group '" DIRECTORY_FABRIC_GROUP "' is damaged");
         (void)snprintf(group->dn, sizeof group->dn, "%s", ldap_entry_dn(entry));
         return 0;
 }
@@ -142,9 +143,11 @@ static int need_group(Directory *d, Error *err) {
         if (ask(d, &query, take_group, &found, err) < 0)
                 return -1;
         if (!found.dn[0])
-                return error_set(err, ERROR_NOT_FOUND, 0, "the domain %s has no group '" DIRECTORY_FABRIC_GROUP "'; an "
+                return error_set(err, ERROR_NOT_FOUND, 0,
+                                 "the domain %s has no group '" DIRECTORY_FABRIC_GROUP "'; an "
                                  "administrator makes it with: New-ADGroup '" DIRECTORY_FABRIC_GROUP
-                                 "' -GroupScope Global", d->machine.domain);
+                                 "' -GroupScope Global",
+                                 d->machine.domain);
         found.until_us = now_us() + DIRECTORY_CACHE_US;
         d->group = found;
         return 0;
@@ -214,9 +217,10 @@ static int look_up(Directory *d, const char *filter, const char *name, Directory
         if (need_group(d, err) < 0 || ask(d, &query, take_computer, &seen, err) < 0)
                 return -1;
         if (seen.count == 0)
-                return error_set(err, ERROR_NOT_FOUND, 0, "the domain %s has no computer %s; check the name, and that "
-                                 "the host has joined with: Add-Computer -DomainName %s", d->machine.domain, name,
-                                 d->machine.domain);
+                return error_set(err, ERROR_NOT_FOUND, 0,
+                                 "the domain %s has no computer %s; check the name, and that "
+                                 "the host has joined with: Add-Computer -DomainName %s",
+                                 d->machine.domain, name, d->machine.domain);
         if (seen.count > 1)
                 return error_set(err, ERROR_CONFLICT, 0, "the domain %s has more than one computer called %s; an "
                                  "administrator finds them with: setspn -X", d->machine.domain, name);
@@ -234,7 +238,8 @@ static int check_name(const char *name, const char *more, Error *err) {
         size_t n = strlen(name);
         char allowed[80];
 
-        (void)snprintf(allowed, sizeof allowed, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_%s", more);
+        (void)snprintf(allowed, sizeof allowed,
+                       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_%s", more);
         if (n == 0 || n > 253 || name[0] == '-' || strspn(name, allowed) != n)
                 return error_set(err, ERROR_INVALID, 0, "'%.64s' is not the name of a computer", name);
         return 0;
@@ -254,14 +259,17 @@ static int host_filter(const char *host, char *filter, size_t size, Error *err) 
 
         if (check_name(host, ".", err) < 0 || ldap_link_escape(host, escaped, sizeof escaped, err) < 0)
                 return -1;
-        (void)snprintf(filter, size, strchr(host, '.') ? "(&(objectCategory=computer)(servicePrincipalName=host/%s))"
-                                                       : "(&(objectCategory=computer)(sAMAccountName=%s$))", escaped);
+        (void)snprintf(filter, size,
+                       strchr(host, '.') ? "(&(objectCategory=computer)(servicePrincipalName=host/%s))"
+                                         : "(&(objectCategory=computer)(sAMAccountName=%s$))",
+                       escaped);
         return 0;
 }
 
 typedef int MakeFilter(const char *name, char *filter, size_t size, Error *err);
 
-static int answer(Directory *d, MakeFilter *make, const char *name, bool again, DirectoryComputer *ret, Error *err) {
+static int answer(Directory *d, MakeFilter *make, const char *name, bool again, DirectoryComputer *ret,
+                  Error *err) {
         char filter[FILTER_MAX];
 
         if (make(name, filter, sizeof filter, err) < 0)
@@ -299,8 +307,10 @@ static int require(Directory *d, MakeFilter *make, const char *name, DirectoryCo
         if (!c.in_fabric && answer(d, make, name, true, &c, err) < 0)
                 return -1;
         if (!c.enabled)
-                return error_set(err, ERROR_DENIED, 0, "the computer account %s is disabled; an administrator enables it "
-                                 "with: Enable-ADAccount '%s'", c.account, c.account);
+                return error_set(err, ERROR_DENIED, 0,
+                                 "the computer account %s is disabled; an administrator enables it "
+                                 "with: Enable-ADAccount '%s'",
+                                 c.account, c.account);
         if (!c.in_fabric)
                 return error_set(err, ERROR_DENIED, 0, "%s is not in the group '" DIRECTORY_FABRIC_GROUP "'; an "
                                  "administrator adds it with: Add-ADGroupMember '" DIRECTORY_FABRIC_GROUP "' %s",

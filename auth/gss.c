@@ -28,19 +28,22 @@ static int fail(Error *err, const GssPeer *p, OM_uint32 major, OM_uint32 minor) 
         gss_buffer_desc text = GSS_C_EMPTY_BUFFER;
 
         if (GSS_ERROR(major) == GSS_S_BAD_BINDINGS)
-                return error_set(err, ERROR_DENIED, 0,
-                                 "%s is not at the other end of this TLS connection: something between the two hosts "
-                                 "opens the connection; connect the hosts directly",
-                                 p->initiator ? p->host : "the caller");
+                return error_set(
+                        err, ERROR_DENIED, 0,
+                        "%s is not at the other end of this TLS connection: something between the two hosts "
+                        "opens the connection; connect the hosts directly",
+                        p->initiator ? p->host : "the caller");
         if (GSS_ERROR(major) == GSS_S_DEFECTIVE_TOKEN || GSS_ERROR(major) == GSS_S_BAD_MECH)
-                return error_set(err, ERROR_PROTOCOL, (int)minor, "the other end sent what is not a Kerberos token");
+                return error_set(err, ERROR_PROTOCOL, (int)minor,
+                                 "the other end sent what is not a Kerberos token");
         if (gss_display_status(&ignored, minor ? minor : major, minor ? GSS_C_MECH_CODE : GSS_C_GSS_CODE,
                                gss_mech_krb5, &more, &text) != GSS_S_COMPLETE)
                 text = (gss_buffer_desc)GSS_C_EMPTY_BUFFER;
         char detail[ERROR_TEXT_MAX / 2];
         (void)snprintf(detail, sizeof detail, "%.*s", (int)text.length, text.length ? (char *)text.value : "");
         (void)gss_release_buffer(&ignored, &text);
-        return kerberos_error(err, (krb5_error_code)minor, &p->machine, p->initiator ? p->host : p->machine.host, detail);
+        return kerberos_error(err, (krb5_error_code)minor, &p->machine, p->initiator ? p->host : p->machine.host,
+                              detail);
 }
 
 void gss_peer_free(GssPeer *p) {
@@ -149,7 +152,8 @@ static int conclude(GssPeer *p, gss_name_t source, OM_uint32 flags, Error *err) 
                 return error_set(err, ERROR_DENIED, 0, "the other end did not agree to mutual authentication with "
                                  "integrity and replay detection");
         if (!p->initiator && !(flags & GSS_C_CHANNEL_BOUND_FLAG))
-                return error_set(err, ERROR_DENIED, 0, "the caller did not bind its Kerberos token to this TLS connection");
+                return error_set(err, ERROR_DENIED, 0,
+                                 "the caller did not bind its Kerberos token to this TLS connection");
         if (p->initiator) {
                 memcpy(p->principal, p->target, sizeof p->principal);   /* mutual: it has that service's key */
         } else if (display(p, source, err) < 0) {
@@ -170,7 +174,8 @@ static OM_uint32 step(GssPeer *p, gss_buffer_t in, gss_buffer_t out, gss_name_t 
                 return gss_init_sec_context(minor, p->cred, &p->context, p->name, gss_mech_krb5,
                                             GSS_C_MUTUAL_FLAG | GSS_C_INTEG_FLAG | GSS_C_REPLAY_FLAG, 0, &bound, in,
                                             NULL, out, flags, NULL);
-        return gss_accept_sec_context(minor, &p->context, p->cred, in, &bound, source, NULL, out, flags, NULL, NULL);
+        return gss_accept_sec_context(minor, &p->context, p->cred, in, &bound, source, NULL, out, flags, NULL,
+                                      NULL);
 }
 
 /* Bytes of @from that the caller may free(), wiped of libgssapi's own allocator. */
@@ -181,8 +186,10 @@ static int hand_out(gss_buffer_t from, uint8_t **ret, size_t *ret_size, Error *e
 
         if (size > GSS_TOKEN_MAX) {
                 (void)gss_release_buffer(&minor, from);
-                return error_set(err, ERROR_LIMIT, 0, "our Kerberos token is longer than %d bytes: the account of this "
-                                 "host is in too many groups", GSS_TOKEN_MAX);
+                return error_set(err, ERROR_LIMIT, 0,
+                                 "our Kerberos token is longer than %d bytes: the account of this "
+                                 "host is in too many groups",
+                                 GSS_TOKEN_MAX);
         }
         if (size > 0) {
                 copy = malloc(size);
@@ -223,8 +230,9 @@ int gss_peer_step(GssPeer *p, const void *token, size_t size,
                 return error_set(err, ERROR_PROTOCOL, 0, "a Kerberos token came after the end of the conversation");
         p->failed = true;               /* until this step has succeeded */
         if (size > GSS_TOKEN_MAX)
-                return error_set(err, ERROR_LIMIT, 0, "the other end's Kerberos token has %zu bytes; at most %d are "
-                                 "accepted", size, GSS_TOKEN_MAX);
+                return error_set(err, ERROR_LIMIT, 0,
+                                 "the other end's Kerberos token has %zu bytes; at most %d are accepted",
+                                 size, GSS_TOKEN_MAX);
         if ((size == 0) != (p->initiator && first))
                 return error_set(err, ERROR_PROTOCOL, 0, "a Kerberos token is missing, or came too early");
         if (step_checked(p, token, size, &out, err) < 0) {
@@ -273,8 +281,10 @@ int gss_peer_account(const Machine *machine, const char *principal, char ret[sta
 
         if (n < 2 || n >= MACHINE_NAME_MAX || strpbrk(principal, "/\\") || strchr(principal, '@') != at ||
             at[-1] != '$' || strcmp(at + 1, machine->realm) != 0)
-                return error_set(err, ERROR_DENIED, 0, "'%.128s' is not a computer account of %s; only hosts of the "
-                                 "same domain may connect", principal, machine->domain);
+                return error_set(err, ERROR_DENIED, 0,
+                                 "'%.128s' is not a computer account of %s; only hosts of the "
+                                 "same domain may connect",
+                                 principal, machine->domain);
         memcpy(ret, principal, n);
         ret[n] = '\0';
         return 0;

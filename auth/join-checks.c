@@ -21,12 +21,15 @@ int join_check_not_member(Error *err) {
                 return -1;
         }
         if (machine_check(&m, &why) == 0)
-                return error_set(err, ERROR_CONFLICT, 0, "this host is already a member of %s as %s; to join anew, remove "
-                                 "%s first", m.domain, m.account, m.keytab);
+                return error_set(err, ERROR_CONFLICT, 0,
+                                 "this host is already a member of %s as %s; to join anew, remove "
+                                 "%s first",
+                                 m.domain, m.account, m.keytab);
         if (why.kind == ERROR_DENIED && why.cause != KRB5KRB_AP_ERR_SKEW)
                 return 0;       /* the domain knows this key no more: joining again is the cure */
         *err = why;
-        return error_wrap(err, "this host has an account in %s (%s) that cannot be checked now", m.domain, m.account);
+        return error_wrap(err, "this host has an account in %s (%s) that cannot be checked now", m.domain,
+                          m.account);
 }
 
 int join_check_clock(const char *server, int64_t theirs_s, int64_t ours_s, Error *err) {
@@ -39,7 +42,8 @@ int join_check_clock(const char *server, int64_t theirs_s, int64_t ours_s, Error
                 return 0;
         if (gmtime_r(&right, &tm))
                 (void)strftime(now, sizeof now, "%Y-%m-%d %H:%M:%S", &tm);
-        return error_set(err, ERROR_DENIED, 0, "the clock of this host is %lld minutes %s that of %s and Kerberos allows "
+        return error_set(err, ERROR_DENIED, 0,
+                         "the clock of this host is %lld minutes %s that of %s and Kerberos allows "
                          "5; set it with: timedatectl set-time '%s UTC', then repeat the command",
                          (long long)(size / 60), off < 0 ? "behind" : "ahead of", server, now);
 }
@@ -64,11 +68,12 @@ static int check_one(const char *domain, const char *host, JoinTarget *ret, Erro
         JoinTarget target = { .server = "" };
 
         if (locate_probe(host, KERBEROS_PORT, PROBE_US, NULL, err) < 0 ||
-            locate_probe(host, LDAP_PORT_PLAIN, PROBE_US, target.address, err) < 0 || ldap_link_root(host, &root, err) < 0)
+            locate_probe(host, LDAP_PORT_PLAIN, PROBE_US, target.address, err) < 0 ||
+            ldap_link_root(host, &root, err) < 0)
                 return -1;
         if (!join_base_is(root.base, domain))
-                return error_set(err, ERROR_INVALID, 0, "%s is a domain controller of %s, not of %s", host, root.base,
-                                 domain);
+                return error_set(err, ERROR_INVALID, 0, "%s is a domain controller of %s, not of %s", host,
+                                 root.base, domain);
         if (strlen(root.server) >= sizeof target.server)
                 return error_set(err, ERROR_PROTOCOL, 0, "%s answers with too long a name", host);
         memcpy(target.server, root.server, strlen(root.server) + 1);

@@ -18,11 +18,16 @@ int join_check_name(const char *name, Error *err) {
         if (n == 0)
                 return error_set(err, ERROR_INVALID, 0, "the computer name is empty");
         if (n > JOIN_NAME_MAX)
-                return error_set(err, ERROR_INVALID, 0, "the computer name '%.64s' has %zu characters and a domain allows "
-                                 "%d; choose a shorter one with: Add-Computer -NewName <name>", name, n, JOIN_NAME_MAX);
-        if (strspn(name, LETTERS DIGITS "-") != n || name[0] == '-' || name[n - 1] == '-' || strspn(name, DIGITS) == n)
-                return error_set(err, ERROR_INVALID, 0, "'%s' is not a computer name: letters, digits and hyphens, not "
-                                 "at the ends a hyphen, not digits alone", name);
+                return error_set(err, ERROR_INVALID, 0,
+                                 "the computer name '%.64s' has %zu characters and a domain allows "
+                                 "%d; choose a shorter one with: Add-Computer -NewName <name>",
+                                 name, n, JOIN_NAME_MAX);
+        if (strspn(name, LETTERS DIGITS "-") != n || name[0] == '-' || name[n - 1] == '-' ||
+            strspn(name, DIGITS) == n)
+                return error_set(err, ERROR_INVALID, 0,
+                                 "'%s' is not a computer name: letters, digits and hyphens, not "
+                                 "at the ends a hyphen, not digits alone",
+                                 name);
         return 0;
 }
 
@@ -32,8 +37,10 @@ int join_check_domain(const char *domain, Error *err) {
                     domain[0] != '.' && domain[0] != '-' && domain[n - 1] != '.' && domain[n - 1] != '-' &&
                     !strstr(domain, "..");
         if (!good)
-                return error_set(err, ERROR_INVALID, 0, "'%.64s' is not the DNS name of a domain; write it in full, such "
-                                 "as corp.example", domain);
+                return error_set(err, ERROR_INVALID, 0,
+                                 "'%.64s' is not the DNS name of a domain; write it in full, such "
+                                 "as corp.example",
+                                 domain);
         return 0;
 }
 
@@ -47,8 +54,10 @@ int join_login(const char *user, char *to, size_t size, Error *err) {
         for (size_t i = 0; i < n && good; i++)
                 good = (unsigned char)name[i] >= ' ' && name[i] != 0x7F;
         if (!good)
-                return error_set(err, ERROR_INVALID, 0, "'%.64s' is not the name of a user; write user, DOMAIN\\user or "
-                                 "user@domain", user);
+                return error_set(err, ERROR_INVALID, 0,
+                                 "'%.64s' is not the name of a user; write user, DOMAIN\\user or "
+                                 "user@domain",
+                                 user);
         memcpy(to, name, n + 1);
         for (char *realm = strchr(to, '@'); realm && *realm; realm++)
                 if (*realm >= 'a' && *realm <= 'z')
@@ -82,20 +91,22 @@ static const struct {
         { 3, false, "credentials have been revoked", ERROR_DENIED,
           "the user {user} is disabled, locked or expired; an administrator looks with: Get-ADUser {user}" },
         { 3, false, "New password cannot be zero length", ERROR_DENIED,
-          "the user {user} must change the password first; sign in once on another computer, then repeat the command" },
+          "the user {user} must change the password first; sign in once on another computer, then repeat the "
+          "command" },
         { 3, false, "Password has expired", ERROR_DENIED,
           "the password of {user} has expired; change it on another computer, then repeat the command" },
         { 0, false, "Message stream modified", ERROR_CONFLICT,
-          "the domain controller changed the password of {account} but its answer was damaged (Windows Server 2025 does "
-          "that); an administrator resets the account with: Set-ADAccountPassword '{account}' -Reset, then join with "
-          "-Credential '{account}'" },
+          "the domain controller changed the password of {account} but its answer was damaged (Windows Server 2025 "
+          "does that); an administrator resets the account with: Set-ADAccountPassword '{account}' -Reset, then "
+          "join with -Credential '{account}'" },
         { 0, false, "usable domain controller", ERROR_UNREACHABLE,
           "no domain controller of {domain} could be used; check DNS and that ports 88, 389 and 464 are open" },
         { 0, false, "organizational unit does not exist", ERROR_NOT_FOUND,
-          "the domain {domain} has no organizational unit {ou}; check it with: Get-ADOrganizationalUnit -Filter *" },
+          "the domain {domain} has no organizational unit {ou}; check it with: "
+          "Get-ADOrganizationalUnit -Filter *" },
         { 0, true, "Insufficient permissions", ERROR_DENIED,
-          "the account {account} may not complete its own join; an administrator deletes it and makes it again with "
-          "New-ADComputer" },
+          "the account {account} may not complete its own join; an administrator deletes it and makes it again "
+          "with New-ADComputer" },
         { 0, false, "Insufficient permissions", ERROR_DENIED,
           "the user {user} may not add or change the computer account {account}{inou}; an administrator delegates "
           "'create computer objects' and full control of them there, or pre-stages the account" },
@@ -115,15 +126,16 @@ int join_explain(const JoinRequest *request, const char *computer, int status, c
                 { NULL, NULL },
         };
         for (size_t i = 0; i < ARRAY_SIZE(meanings); i++) {
-                if ((meanings[i].status && meanings[i].status != status) || (meanings[i].prestaged && request->user) ||
-                    !strstr(line, meanings[i].contains))
+                if ((meanings[i].status && meanings[i].status != status) ||
+                    (meanings[i].prestaged && request->user) || !strstr(line, meanings[i].contains))
                         continue;
                 sentence_fill(text, sizeof text, meanings[i].sentence, words);
                 return error_set(err, meanings[i].kind, status, "%s", text);
         }
-        return error_set(err, ERROR_INTERNAL, status, "joining %s failed: %.300s (adcli ended with %d); look at the "
-                         "account %s in the directory before trying again", request->domain,
-                         *line ? line : "adcli gave no reason", status, account);
+        return error_set(err, ERROR_INTERNAL, status,
+                         "joining %s failed: %.300s (adcli ended with %d); look at the "
+                         "account %s in the directory before trying again",
+                         request->domain, *line ? line : "adcli gave no reason", status, account);
 }
 
 int join_krb5_conf(const char *domain, char *to, size_t size, Error *err) {

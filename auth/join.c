@@ -200,11 +200,13 @@ static void register_address(const Join *join, const Scratch *scratch, char note
         if (r == 0 && result.status == 0)
                 return;
         Error say;
-        (void)error_set(&say, ERROR_UNREACHABLE, 0, "the address %s of %s could not be registered in DNS (%.200s); an "
-                        "administrator adds it with: Add-DnsServerResourceRecord%s -ZoneName %s -Name %s -IPv%cAddress %s",
-                        join->target.address, join->host, r < 0 ? why.text : program_last_line(&result), type,
-                        join->request->domain, join->computer, strchr(join->target.address, ':') ? '6' : '4',
-                        join->target.address);
+        (void)error_set(
+                &say, ERROR_UNREACHABLE, 0,
+                "the address %s of %s could not be registered in DNS (%.200s); an "
+                "administrator adds it with: Add-DnsServerResourceRecord%s -ZoneName %s -Name %s -IPv%cAddress %s",
+                join->target.address, join->host, r < 0 ? why.text : program_last_line(&result), type,
+                join->request->domain, join->computer, strchr(join->target.address, ':') ? '6' : '4',
+                join->target.address);
         memcpy(note, say.text, sizeof say.text);
 }
 
@@ -216,8 +218,10 @@ static int after_adcli(const Join *join, JoinResult *result, Error *err) {
                 return error_wrap(err, "the account %s$ now exists in %s, but this host keeps nothing of it",
                                   join->computer, join->request->domain);
         if (rename(KEYTAB_NEW, MACHINE_KEYTAB_PATH) < 0)
-                return error_set(err, ERROR_INTERNAL, errno, "the account %s$ now exists in %s, but its key cannot be "
-                                 "stored as " MACHINE_KEYTAB_PATH, join->computer, join->request->domain);
+                return error_set(err, ERROR_INTERNAL, errno,
+                                 "the account %s$ now exists in %s, but its key cannot be "
+                                 "stored as " MACHINE_KEYTAB_PATH,
+                                 join->computer, join->request->domain);
         (void)snprintf(result->machine.keytab, sizeof result->machine.keytab, MACHINE_KEYTAB_PATH);
         (void)snprintf(result->machine.ccache, sizeof result->machine.ccache, MACHINE_CCACHE_PATH);
         register_address(join, &scratch, result->note);
@@ -228,7 +232,8 @@ int join_domain(const JoinRequest *request, JoinResult *ret, Error *err) {
         Join join = { .request = request };
         JoinResult result = { .note = "" };
 
-        if (names(&join, err) < 0 || join_check_not_member(err) < 0 || join_check_target(request, &join.target, err) < 0)
+        if (names(&join, err) < 0 || join_check_not_member(err) < 0 ||
+            join_check_target(request, &join.target, err) < 0)
                 return -1;
 
         auto_(conf_restore) Conf conf = { 0 };

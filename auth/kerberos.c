@@ -13,8 +13,8 @@
                   "under this name); join again with: Add-Computer -DomainName {domain}"
 #define NO_KEYTAB "this host has not joined a domain (no usable key in {keytab}); join it with: " \
                   "Add-Computer -DomainName <domain> -Credential <user>"
-#define PEER_KEY "{target} does not have the key the domain has for it; run Add-Computer again there, then repeat " \
-                 "the command"
+#define PEER_KEY "{target} does not have the key the domain has for it; run Add-Computer again there, then " \
+                 "repeat the command"
 #define NO_TICKET "this host has no valid ticket as {account}; see why with: systemctl status holdfastd"
 
 static const struct {

@@ -101,17 +101,20 @@ static int bind_sealed(const Machine *machine, LdapLink *link, Error *err) {
         OM_uint32 minor;
         ber_len_t seal = 0;
 
-        if (ldap_set_option(link->ldap, LDAP_OPT_X_SASL_SECPROPS, "minssf=56,noanonymous,noplain") != LDAP_OPT_SUCCESS)
+        if (ldap_set_option(link->ldap, LDAP_OPT_X_SASL_SECPROPS, "minssf=56,noanonymous,noplain") !=
+            LDAP_OPT_SUCCESS)
                 return error_set(err, ERROR_INTERNAL, 0, "libldap refused an option");
         /* for this thread: the GSSAPI plugin below libldap has no other way to be told */
         (void)snprintf(cache, sizeof cache, "FILE:%s", machine->ccache);
         (void)gss_krb5_ccache_name(&minor, cache, NULL);
-        int r = ldap_sasl_interactive_bind_s(link->ldap, NULL, "GSSAPI", NULL, NULL, LDAP_SASL_QUIET, interact, NULL);
+        int r = ldap_sasl_interactive_bind_s(link->ldap, NULL, "GSSAPI", NULL, NULL, LDAP_SASL_QUIET, interact,
+                                             NULL);
         (void)gss_krb5_ccache_name(&minor, NULL, NULL);
         if (r != LDAP_SUCCESS)
                 return fail(err, link->ldap, link->server, "sign in", r);
         if (ldap_get_option(link->ldap, LDAP_OPT_X_SASL_SSF, &seal) != LDAP_OPT_SUCCESS || seal < SEAL_LEAST)
-                return error_set(err, ERROR_DENIED, 0, "the directory on %s did not encrypt the connection", link->server);
+                return error_set(err, ERROR_DENIED, 0, "the directory on %s did not encrypt the connection",
+                                 link->server);
         link->seal = (unsigned)seal;
         return 0;
 }
@@ -133,7 +136,8 @@ static int read_root(LDAP *ldap, const char *host, LdapRoot *ret, Error *err) {
         LDAPMessage *entry = r == LDAP_SUCCESS ? ldap_first_entry(ldap, answer) : NULL;
         bool whole = first_text(ldap, entry, "defaultNamingContext", root.base, sizeof root.base) == 0 &&
                      first_text(ldap, entry, "dnsHostName", root.server, sizeof root.server) == 0 &&
-                     first_text(ldap, entry, "currentTime", now, sizeof now) == 0 && ldap_link_time(now, &root.time_s);
+                     first_text(ldap, entry, "currentTime", now, sizeof now) == 0 &&
+                     ldap_link_time(now, &root.time_s);
         (void)ldap_msgfree(answer);
         if (r != LDAP_SUCCESS)
                 return fail(err, ldap, host, "read its root", r);
@@ -247,7 +251,8 @@ static int next_cookie(LdapLink *link, Page *page, Error *err) {
         struct berval cookie = { 0, NULL };
 
         int r = ldap_parse_result(link->ldap, page->answer, &code, NULL, NULL, NULL, &controls, 0);
-        LDAPControl *found = r == LDAP_SUCCESS ? ldap_control_find(LDAP_CONTROL_PAGEDRESULTS, controls, NULL) : NULL;
+        LDAPControl *found =
+                r == LDAP_SUCCESS ? ldap_control_find(LDAP_CONTROL_PAGEDRESULTS, controls, NULL) : NULL;
         if (found)
                 r = ldap_parse_pageresponse_control(link->ldap, found, &estimate, &cookie);
         if (controls)
@@ -267,8 +272,8 @@ static int fetch(LdapLink *link, const LdapQuery *query, Page *page, Error *err)
         LDAPControl *controls[] = { page->control, NULL };
         r = ldap_search_ext_s(link->ldap, query->base ? query->base : link->base,
                               query->only_base ? LDAP_SCOPE_BASE : LDAP_SCOPE_SUBTREE, query->filter,
-                              (char **)(uintptr_t)query->attributes, 0, query->only_base ? NULL : controls, NULL, NULL,
-                              LDAP_NO_LIMIT, &page->answer);
+                              (char **)(uintptr_t)query->attributes, 0, query->only_base ? NULL : controls, NULL,
+                              NULL, LDAP_NO_LIMIT, &page->answer);
         if (r != LDAP_SUCCESS)
                 return fail(err, link->ldap, link->server, "search", r);
         return query->only_base ? 0 : next_cookie(link, page, err);
@@ -279,8 +284,9 @@ static int hand_over(LdapLink *link, Page *page, const LdapQuery *query, size_t 
         /* only entries: references to other domains are not followed */
         for (LDAPMessage *m = ldap_first_entry(link->ldap, page->answer); m; m = ldap_next_entry(link->ldap, m)) {
                 if ((*seen)++ == query->max)
-                        return error_set(err, ERROR_LIMIT, 0, "the directory on %s has more than %zu answers to %.100s",
-                                         link->server, query->max, query->filter);
+                        return error_set(err, ERROR_LIMIT, 0,
+                                         "the directory on %s has more than %zu answers to %.100s", link->server,
+                                         query->max, query->filter);
                 LdapEntry entry = { .ldap = link->ldap, .message = m, .dn = ldap_get_dn(link->ldap, m) };
                 if (!entry.dn)
                         return error_set(err, ERROR_PROTOCOL, 0, "the directory on %s sent an entry without a name",

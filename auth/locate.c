@@ -49,7 +49,8 @@ static bool decode_record(ns_msg *message, int at, Controller *ret) {
         char name[NS_MAXDNAME];
         ns_rr record;
 
-        if (ns_parserr(message, ns_s_an, at, &record) < 0 || ns_rr_type(record) != ns_t_srv || ns_rr_rdlen(record) < 7)
+        if (ns_parserr(message, ns_s_an, at, &record) < 0 || ns_rr_type(record) != ns_t_srv ||
+            ns_rr_rdlen(record) < 7)
                 return false;
         const uint8_t *data = ns_rr_rdata(record);
         ret->priority = (uint16_t)ns_get16(data);
@@ -114,12 +115,16 @@ int locate_controllers(const char *domain, Controllers *ret, Error *err) {
 
         int size = res_nquery(&state, question, ns_c_in, ns_t_srv, answer, sizeof answer);
         if (size < 0 && (state.res_h_errno == HOST_NOT_FOUND || state.res_h_errno == NO_DATA))
-                return error_set(err, ERROR_NOT_FOUND, 0, "the DNS server %s knows no %s (SRV); let this host ask a DNS "
-                                 "server of the domain %s (nameserver in /etc/resolv.conf), or check the domain's name",
-                                 servers, question, domain);
+                return error_set(
+                        err, ERROR_NOT_FOUND, 0,
+                        "the DNS server %s knows no %s (SRV); let this host ask a DNS "
+                        "server of the domain %s (nameserver in /etc/resolv.conf), or check the domain's name",
+                        servers, question, domain);
         if (size < 0)
-                return error_set(err, ERROR_UNREACHABLE, 0, "no answer from the DNS server %s when asked for %s (SRV); "
-                                 "check nameserver in /etc/resolv.conf and the network", servers, question);
+                return error_set(err, ERROR_UNREACHABLE, 0,
+                                 "no answer from the DNS server %s when asked for %s (SRV); "
+                                 "check nameserver in /etc/resolv.conf and the network",
+                                 servers, question);
         if (locate_decode(answer, (size_t)size < sizeof answer ? (size_t)size : sizeof answer, ret, err) < 0)
                 return error_wrap(err, "%s (SRV) from %s", question, servers);
         return 0;
@@ -189,15 +194,19 @@ int locate_probe(const char *host, uint16_t port, uint64_t timeout_us, char *ret
         (void)snprintf(service, sizeof service, "%u", port);
         int problem = getaddrinfo(host, service, &wanted, &found);
         if (problem)
-                return error_set(err, ERROR_UNREACHABLE, 0, "the name %s has no address (%s); check the DNS server in "
-                                 "/etc/resolv.conf", host, gai_strerror(problem));
+                return error_set(err, ERROR_UNREACHABLE, 0,
+                                 "the name %s has no address (%s); check the DNS server in "
+                                 "/etc/resolv.conf",
+                                 host, gai_strerror(problem));
         for (const struct addrinfo *a = found; a && fd < 0; a = a->ai_next)
                 r = connect_within(a, timeout_us, &fd);
         freeaddrinfo(found);
         if (fd < 0) {
                 char reason[128];
-                return error_set(err, ERROR_UNREACHABLE, r, "TCP port %u of %s does not answer (%s); check that it runs "
-                                 "and that no firewall is in between", port, host, strerror_r(r, reason, sizeof reason));
+                return error_set(err, ERROR_UNREACHABLE, r,
+                                 "TCP port %u of %s does not answer (%s); check that it runs "
+                                 "and that no firewall is in between",
+                                 port, host, strerror_r(r, reason, sizeof reason));
         }
         return ret_local ? local_address(fd, ret_local, err) : 0;
 }

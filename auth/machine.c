@@ -136,7 +136,8 @@ int machine_load_from(const char *keytab, const char *ccache, Machine *ret, Erro
         auto_(kerberos_done) Kerberos k = { 0 };
 
         if (strlen(keytab) >= sizeof m.keytab || strlen(ccache) >= sizeof m.ccache)
-                return error_set(err, ERROR_INVALID, 0, "the path of the keytab or of the ticket cache is too long");
+                return error_set(err, ERROR_INVALID, 0,
+                                 "the path of the keytab or of the ticket cache is too long");
         (void)snprintf(m.keytab, sizeof m.keytab, "%s", keytab);
         (void)snprintf(m.ccache, sizeof m.ccache, "%s", ccache);
         if (open_keytab(&m, &k, err) < 0)
@@ -201,11 +202,12 @@ static int hand_to_group(const char *path, mode_t mode, Error *err) {
         char buffer[GROUP_BUFFER_SIZE];
         struct group group, *found = NULL;
 
-        if (geteuid() != 0 || getgrnam_r(MACHINE_CCACHE_GROUP, &group, buffer, sizeof buffer, &found) != 0 || !found)
+        if (geteuid() != 0 || getgrnam_r(MACHINE_CCACHE_GROUP, &group, buffer, sizeof buffer, &found) != 0 ||
+            !found)
                 return 0;
         if (chown(path, 0, found->gr_gid) < 0 || chmod(path, mode) < 0)
-                return error_set(err, ERROR_INTERNAL, errno, "cannot let the group " MACHINE_CCACHE_GROUP " read %s",
-                                 path);
+                return error_set(err, ERROR_INTERNAL, errno,
+                                 "cannot let the group " MACHINE_CCACHE_GROUP " read %s", path);
         return 0;
 }
 
@@ -218,7 +220,8 @@ static int prepare_folder(const char *path, Error *err) {
                 return 0;
         *slash = '\0';
         if (mkdir(folder, 0750) < 0)
-                return errno == EEXIST ? 0 : error_set(err, ERROR_INTERNAL, errno, "cannot make the folder %s", folder);
+                return errno == EEXIST ? 0
+                                       : error_set(err, ERROR_INTERNAL, errno, "cannot make the folder %s", folder);
         return hand_to_group(folder, 0750, err);
 }
 

@@ -53,8 +53,7 @@ static int pick_user(const Invocation *invocation, const char *name, const char 
 
         if (!computer && invocation_switch(invocation, "OneTimePassword"))
                 return error_set(err, ERROR_INVALID, 0,
-                                 "-OneTimePassword wants this computer's own account: -Credential "
-                                 "'%s$'",
+                                 "-OneTimePassword wants this computer's own account: -Credential '%s$'",
                                  name);
         if (computer && (n - 1 != strlen(name) || !text_starts_nocase(account, name)))
                 return error_set(err, ERROR_INVALID, 0,

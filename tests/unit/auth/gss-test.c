@@ -61,11 +61,14 @@ static void test_refresh(void **state) {
 }
 
 static void test_refusals(void **state) {
-        static const struct { const char *why, *keytab, *conf; ErrorKind kind; const char *says; } rows[] = {
+        static const struct { const char *why, *keytab, *conf; ErrorKind kind; const char *says;
+        } rows[] = {
                 { "key changed", "stale.keytab", "krb5.conf", ERROR_DENIED, "is no longer that of HV2$" },
                 { "account gone", "unknown.keytab", "krb5.conf", ERROR_DENIED, "has no account GONE$" },
-                { "KDC dead", "keytab", "dead.conf", ERROR_UNREACHABLE, "no domain controller of LAB.TEST answered" },
-                { "clock", "keytab", "skewed.conf", ERROR_DENIED, "differs from the domain's by more than 5 minutes" },
+                { "KDC dead", "keytab", "dead.conf", ERROR_UNREACHABLE,
+                  "no domain controller of LAB.TEST answered" },
+                { "clock", "keytab", "skewed.conf", ERROR_DENIED,
+                  "differs from the domain's by more than 5 minutes" },
         };
         for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
                 Machine m = load(rows[i].keytab, "run/refused");
@@ -141,8 +144,8 @@ static void test_conversation(void **state) {
         assert_int_equal(gss_peer_verify(p.acceptor, "hullo", 5, mic.data, mic.size, &err), -1);
         assert_int_equal(err.kind, ERROR_DENIED);
         assert_int_equal(gss_peer_verify(p.acceptor, "hello", 5, mic.data, mic.size, &err), 0);
-        assert_int_equal(gss_peer_verify(p.acceptor, "hello", 5, mic.data, mic.size, &err), -1);       /* replayed */
-        assert_int_equal(gss_peer_verify(p.initiator, "hello", 5, mic.data, mic.size, &err), -1);      /* reflected */
+        assert_int_equal(gss_peer_verify(p.acceptor, "hello", 5, mic.data, mic.size, &err), -1);  /* replayed */
+        assert_int_equal(gss_peer_verify(p.initiator, "hello", 5, mic.data, mic.size, &err), -1); /* reflected */
         assert_int_equal(gss_peer_verify(p.acceptor, "hello", 5, NULL, 0, &err), -1);
 
         assert_int_equal(gss_peer_step(p.acceptor, "x", 1, &more.data, &more.size, &done, &err), -1);
@@ -158,11 +161,13 @@ static void test_binding(void **state) {
 
         open_pair(&p, ours, theirs);
         assert_int_equal(gss_peer_step(p.initiator, NULL, 0, &there.data, &there.size, &done, &err), 0);
-        assert_int_equal(gss_peer_step(p.acceptor, there.data, there.size, &back.data, &back.size, &done, &err), -1);
+        assert_int_equal(gss_peer_step(p.acceptor, there.data, there.size, &back.data, &back.size, &done, &err),
+                         -1);
         assert_int_equal(err.kind, ERROR_DENIED);
         assert_non_null(strstr(err.text, "other end of this TLS connection"));
         assert_null(gss_peer_principal(p.acceptor));
-        assert_int_equal(gss_peer_step(p.acceptor, there.data, there.size, &back.data, &back.size, &done, &err), -1);
+        assert_int_equal(gss_peer_step(p.acceptor, there.data, there.size, &back.data, &back.size, &done, &err),
+                         -1);
 }
 
 /* A token of somebody who leaves a protection out; libgssapi itself would accept it. */
@@ -182,11 +187,11 @@ static void foreign_token(const Machine *m, OM_uint32 flags, const uint8_t *bind
                 memcpy(bytes + 13, binding, GSS_BINDING_SIZE);
         (void)snprintf(path, sizeof path, "FILE:%s", m->ccache);
         assert_false(GSS_ERROR(gss_import_name(&minor, &name, GSS_KRB5_NT_PRINCIPAL_NAME, &to)));
-        assert_false(GSS_ERROR(gss_acquire_cred_from(&minor, GSS_C_NO_NAME, GSS_C_INDEFINITE, NULL, GSS_C_INITIATE, &store,
-                                                     &cred, NULL, NULL)));
+        assert_false(GSS_ERROR(gss_acquire_cred_from(&minor, GSS_C_NO_NAME, GSS_C_INDEFINITE, NULL, GSS_C_INITIATE,
+                                                     &store, &cred, NULL, NULL)));
         assert_false(GSS_ERROR(gss_init_sec_context(&minor, cred, &context, to, gss_mech_krb5, flags, 0,
-                                                    binding ? &bound : GSS_C_NO_CHANNEL_BINDINGS, GSS_C_NO_BUFFER, NULL,
-                                                    &out, NULL, NULL)));
+                                                    binding ? &bound : GSS_C_NO_CHANNEL_BINDINGS, GSS_C_NO_BUFFER,
+                                                    NULL, &out, NULL, NULL)));
         ret->data = malloc(out.length);
         memcpy(ret->data, out.value, out.length);
         ret->size = out.length;
@@ -277,7 +282,8 @@ static void test_wrong_host(void **state) {
             gss_peer_accept(&from, ours, &p.acceptor, &err) < 0)
                 fail_msg("%s", err.text);
         assert_int_equal(gss_peer_step(p.initiator, NULL, 0, &there.data, &there.size, &done, &err), 0);
-        assert_int_equal(gss_peer_step(p.acceptor, there.data, there.size, &back.data, &back.size, &done, &err), -1);
+        assert_int_equal(gss_peer_step(p.acceptor, there.data, there.size, &back.data, &back.size, &done, &err),
+                         -1);
         if (err.kind != ERROR_DENIED || !strstr(err.text, "does not have the key"))
                 fail_msg("%s '%s'", error_kind_name(err.kind), err.text);
 }

@@ -84,8 +84,9 @@ static void test_no_keytab(void **state) {
 
         assert_int_equal(machine_load_from("/nonexistent/keytab", "/nonexistent/tickets", &m, &err), -1);
         assert_int_equal(err.kind, ERROR_NOT_FOUND);
-        assert_string_equal(err.text, "this host has not joined a domain (no usable key in /nonexistent/keytab); join it with: "
-                                      "Add-Computer -DomainName <domain> -Credential <user>");
+        assert_string_equal(
+                err.text, "this host has not joined a domain (no usable key in /nonexistent/keytab); join it with: "
+                          "Add-Computer -DomainName <domain> -Credential <user>");
 }
 
 /* A file that is no keytab is an answer, too.  (Files damaged in the middle make libkrb5 leak; the keytab is

@@ -49,7 +49,8 @@ static void expect(const char *why, int r, const Error *err, const char *says) {
 static void test_names(void **state) {
         for (size_t i = 0; i < ARRAY_SIZE(computer_names); i++) {
                 Error err = { 0 };
-                expect(computer_names[i].why, join_check_name(computer_names[i].name, &err), &err, computer_names[i].says);
+                expect(computer_names[i].why, join_check_name(computer_names[i].name, &err), &err,
+                       computer_names[i].says);
         }
         for (size_t i = 0; i < ARRAY_SIZE(domains); i++) {
                 Error err = { 0 };
@@ -88,26 +89,32 @@ static const struct {
         const char *says;
 } answers[] = {
         { "wrong password", "joiner", NULL, 3,
-          "couldn't connect to lab.test domain: Couldn't authenticate as: joiner@LAB.TEST: Preauthentication failed",
+          "couldn't connect to lab.test domain: Couldn't authenticate as: joiner@LAB.TEST: Preauthentication "
+          "failed",
           ERROR_DENIED, "the password of joiner is wrong" },
-        { "unknown user", "nobody", NULL, 3, "Client 'nobody@LAB.TEST' not found in Kerberos database", ERROR_NOT_FOUND,
-          "has no user nobody" },
-        { "disabled user", "joiner", NULL, 3, "Client's credentials have been revoked", ERROR_DENIED, "the user joiner" },
-        { "must change", "joiner", NULL, 3, "New password cannot be zero length", ERROR_DENIED, "must change the password" },
-        { "used one-time password", NULL, NULL, 3, "Couldn't authenticate as: HV4$@LAB.TEST: Preauthentication failed",
-          ERROR_DENIED, "the one-time password for HV4$ is wrong or was used before" },
-        { "nothing pre-staged", NULL, NULL, 3, "Client 'HV4$@LAB.TEST' not found in Kerberos database", ERROR_NOT_FOUND,
-          "New-ADComputer HV4" },
+        { "unknown user", "nobody", NULL, 3, "Client 'nobody@LAB.TEST' not found in Kerberos database",
+          ERROR_NOT_FOUND, "has no user nobody" },
+        { "disabled user", "joiner", NULL, 3, "Client's credentials have been revoked", ERROR_DENIED,
+          "the user joiner" },
+        { "must change", "joiner", NULL, 3, "New password cannot be zero length", ERROR_DENIED,
+          "must change the password" },
+        { "used one-time password", NULL, NULL, 3,
+          "Couldn't authenticate as: HV4$@LAB.TEST: Preauthentication failed", ERROR_DENIED,
+          "the one-time password for HV4$ is wrong or was used before" },
+        { "nothing pre-staged", NULL, NULL, 3, "Client 'HV4$@LAB.TEST' not found in Kerberos database",
+          ERROR_NOT_FOUND, "New-ADComputer HV4" },
         { "disabled account", NULL, NULL, 3, "Client's credentials have been revoked", ERROR_DENIED,
           "Enable-ADAccount 'HV4$'" },
-        { "no controller", "joiner", NULL, 5, "Couldn't find usable domain controller to connect to", ERROR_UNREACHABLE,
-          "88, 389 and 464" },
-        { "no such OU", "joiner", "OU=X,DC=lab,DC=test", 5, "The organizational unit does not exist: OU=X", ERROR_NOT_FOUND,
-          "no organizational unit OU=X,DC=lab,DC=test" },
-        { "no rights", "bob", "OU=Y", 6, "Insufficient permissions to modify computer account: CN=HV4", ERROR_DENIED,
-          "the user bob may not add or change the computer account HV4$ in OU=Y" },
-        { "clock", "joiner", NULL, 3, "Couldn't authenticate: Clock skew too great", ERROR_DENIED, "more than 5 minutes" },
-        { "Server 2025", "joiner", NULL, 7, "Couldn't set password: Message stream modified", ERROR_CONFLICT, "2025" },
+        { "no controller", "joiner", NULL, 5, "Couldn't find usable domain controller to connect to",
+          ERROR_UNREACHABLE, "88, 389 and 464" },
+        { "no such OU", "joiner", "OU=X,DC=lab,DC=test", 5, "The organizational unit does not exist: OU=X",
+          ERROR_NOT_FOUND, "no organizational unit OU=X,DC=lab,DC=test" },
+        { "no rights", "bob", "OU=Y", 6, "Insufficient permissions to modify computer account: CN=HV4",
+          ERROR_DENIED, "the user bob may not add or change the computer account HV4$ in OU=Y" },
+        { "clock", "joiner", NULL, 3, "Couldn't authenticate: Clock skew too great", ERROR_DENIED,
+          "more than 5 minutes" },
+        { "Server 2025", "joiner", NULL, 7, "Couldn't set password: Message stream modified", ERROR_CONFLICT,
+          "2025" },
         { "never seen", "joiner", NULL, 9, "the moon is in the wrong place", ERROR_INTERNAL,
           "the moon is in the wrong place (adcli ended with 9)" },
         { "silent", "joiner", NULL, 139, "", ERROR_INTERNAL, "gave no reason" },
@@ -118,8 +125,8 @@ static void test_explain(void **state) {
                 const JoinRequest request = { .domain = "lab.test", .user = answers[i].user, .ou = answers[i].ou,
                                               .secret = "SECRET-WORD" };
                 Error err = { 0 };
-                expect(answers[i].why, join_explain(&request, "HV4", answers[i].status, answers[i].line, &err), &err,
-                       answers[i].says);
+                expect(answers[i].why, join_explain(&request, "HV4", answers[i].status, answers[i].line, &err),
+                       &err, answers[i].says);
                 if (err.kind != answers[i].kind || err.cause != answers[i].status || strchr(err.text, '{') ||
                     strstr(err.text, "SECRET"))
                         fail_msg("%s: %s %d '%s'", answers[i].why, error_kind_name(err.kind), err.cause, err.text);
@@ -138,7 +145,9 @@ static void test_kerberos(void **state) {
                 { KRB5_KT_NOTFOUND, ERROR_NOT_FOUND, "Add-Computer -DomainName <domain>" },
                 { 1234567, ERROR_DENIED, "odd thing (code 1234567)" },
         };
-        const Machine m = { .realm = "LAB.TEST", .domain = "lab.test", .account = "HV4$", .keytab = "/etc/krb5.keytab" };
+        const Machine m = {
+                .realm = "LAB.TEST", .domain = "lab.test", .account = "HV4$", .keytab = "/etc/krb5.keytab"
+        };
         for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
                 Error err = { 0 };
                 (void)kerberos_error(&err, rows[i].code, &m, "hv9.lab.test", "odd thing");
@@ -170,7 +179,8 @@ static void test_clock(void **state) {
         };
         for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
                 Error err = { 0 };
-                expect(rows[i].why, join_check_clock("dc1", rows[i].theirs, rows[i].ours, &err), &err, rows[i].says);
+                expect(rows[i].why, join_check_clock("dc1", rows[i].theirs, rows[i].ours, &err), &err,
+                       rows[i].says);
         }
 }
 
