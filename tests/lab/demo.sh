@@ -20,8 +20,9 @@ host_join() {
                 member_join "$node" "Holdfast Hosts"
                 return
         fi
-        printf '%s\n' "$password" | in_node "$node" holdfast Add-Computer -DomainName "$domain" -Credential joiner ||
+        printf '%s\n' "$password" | in_node "$node" holdfast --password-stdin "Add-Computer $domain -Credential joiner" >&2 ||
                 die "$node could not join the domain through Add-Computer"
         in_node dc1 samba-tool group addmembers "Holdfast Hosts" "${node^^}\$" </dev/null >&2
+        in_node "$node" systemctl restart holdfastd </dev/null  # a ticket from before the group does not show it
         : >"$state/nodes/$node/joined"
 }

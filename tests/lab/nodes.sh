@@ -80,7 +80,7 @@ masked_units() {
         printf '%s\n' {apt-daily,apt-daily-upgrade,dpkg-db-backup,fstrim,logrotate}.timer console-getty.service \
                 grub-common.service
         [[ $1 == hv ]] && return
-        printf '%s\n' {libvirtd,libvirt-guests,virtlogd,virtlockd,krb5-kdc,nmbd}.service \
+        printf '%s\n' {libvirtd,libvirt-guests,virtlogd,virtlockd,krb5-kdc,nmbd,ssh}.service \
                 {libvirtd,libvirtd-ro,libvirtd-admin,virtlogd,virtlogd-admin,virtlockd}.socket
         case $1 in
         dc) printf '%s\n' smbd.service winbind.service ;;
