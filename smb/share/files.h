@@ -1,9 +1,12 @@
-/* files.h — small files, folders and names on an SMB 3 share, over libsmbclient
+/* files.h — small files, folders and names on an SMB 3 share
  *
  * The control plane: VM definitions, ledgers, receipts, listings.  Authenticates as the machine
- * account from the process's credential cache (KRB5CCNAME), SMB 3 only, never anonymous, never
- * NTLM.  All calls block and may be used from several threads at once, each call standing alone.
- * Paths are UNC (\\host\share\a\b); forward slashes are accepted.
+ * account from the process's credential cache (KRB5CCNAME), SMB 3 only, sealed, never anonymous,
+ * never NTLM.  All calls block and may be used from several threads at once, each call standing
+ * alone.  Paths are UNC (\\host\share\a\b); forward slashes are accepted.
+ *
+ * Over our own engine: Debian's libsmbclient exports no way to make it thread-safe, cannot flush, replaces a
+ * file by deleting it before the rename, and refuses a credential cache that a group may read.
  */
 #pragma once
 
