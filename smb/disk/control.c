@@ -209,7 +209,8 @@ typedef struct Parameters {
 } Parameters;
 
 static int on_status(sd_varlink *link, sd_json_variant *parameters, sd_varlink_method_flags_t flags, void *userdata) {
-        int r = sd_varlink_dispatch(link, parameters, NULL, NULL);
+        static const sd_json_dispatch_field nothing[] = { { 0 } };
+        int r = sd_varlink_dispatch(link, parameters, nothing, NULL);
         return r != 0 ? r : reply_status(userdata, link);
 }
 

@@ -25,6 +25,8 @@ static const unsigned gone[] = {
         0xC0000128 /* FILE_CLOSED */, 0xC00000B6 /* FILE_FORCED_CLOSED */, 0xC0000008 /* INVALID_HANDLE */,
 };
 
+enum { IO_TIMEOUT = 0xC00000B5 };       /* the server's own storage; the connection is fine */
+
 static bool is_one_of(int cause, const unsigned *list, size_t n) {
         for (size_t i = 0; i < n; i++)
                 if ((unsigned)cause == list[i])
@@ -32,13 +34,15 @@ static bool is_one_of(int cause, const unsigned *list, size_t n) {
         return false;
 }
 
-bool link_is_broken_by(const Error *err) {
-        return err->kind == ERROR_UNREACHABLE || err->kind == ERROR_TIMEOUT || err->kind == ERROR_CANCELLED ||
-               err->kind == ERROR_PROTOCOL || is_one_of(err->cause, broken, sizeof broken / sizeof broken[0]);
-}
-
 bool link_handle_is_gone(const Error *err) {
         return is_one_of(err->cause, gone, sizeof gone / sizeof gone[0]);
+}
+
+bool link_is_broken_by(const Error *err) {
+        if (link_handle_is_gone(err) || (unsigned)err->cause == IO_TIMEOUT)
+                return false;
+        return err->kind == ERROR_UNREACHABLE || err->kind == ERROR_TIMEOUT || err->kind == ERROR_CANCELLED ||
+               err->kind == ERROR_PROTOCOL || is_one_of(err->cause, broken, sizeof broken / sizeof broken[0]);
 }
 
 static uint64_t now_us(void) {
