@@ -74,6 +74,8 @@ int record_error(ErrorRecord *record, const Command *command, const Error *error
         command_type_name(command, type);
         if (!id)
                 id = kinds[kind].id;
+        if (text_starts_nocase(id, "InvalidParameter"))
+                record->category = "InvalidArgument";   /* as Hyper-V, also for a name that is unknown */
         if (strchr(id, ','))
                 (void)snprintf(record->id, sizeof record->id, "%s", id);
         else

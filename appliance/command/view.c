@@ -74,7 +74,7 @@ static int write_lines(const View *view, sd_json_variant *value, Error *err) {
                         return -1;
                 (void)fprintf(view->to, "%s\n", cell.text);
                 p = p && p[size] ? p + size + 1 : NULL;
-        } while (p && *p);
+        } while (p);
         return 0;
 }
 
