@@ -17,6 +17,7 @@
 #include "appliance/base/text.h"
 #include "auth/directory.h"
 #include "auth/machine.h"
+#include "migrate/compare-findings.h"
 #include "migrate/host.h"
 
 typedef struct Live Live;
@@ -49,21 +50,6 @@ int live_identity(Live *live, const Machine *machine, Directory *directory, Erro
 void live_reconcile(Live *live);
 
 /* ---- comparing -------------------------------------------------------------------------------- */
-
-enum { FINDINGS_MAX = 64 };
-
-typedef struct Finding {
-        unsigned id;                    /* Compare-VM's MessageId */
-        char host[128];                 /* on which host it is so */
-        char message[ERROR_TEXT_MAX];   /* one sentence that names the object and the next step */
-        char evidence[256];             /* what was seen */
-        char remedy[256];               /* a command that mends it, or "" */
-} Finding;
-
-typedef struct Findings {
-        size_t count;
-        Finding list[FINDINGS_MAX];
-} Findings;
 
 /* Connects, lets both hosts look, changes nothing.  0 with findings is an answer; -1 when no comparison
  * was possible (unknown host, outside the fabric, unreachable).  @ret is large: not for the stack. */

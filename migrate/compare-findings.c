@@ -1,0 +1,105 @@
+#include "migrate/compare-findings.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "appliance/base/cleanup.h"
+
+static void unrefp(sd_json_variant **v) {
+        (void)sd_json_variant_unref(*v);
+}
+
+Finding *finding_add(Findings *findings, FindingId id, ErrorKind kind, const char *fmt, ...) {
+        va_list ap;
+
+        if (findings->count == FINDINGS_MAX)
+                return NULL;
+        Finding *finding = &findings->list[findings->count++];
+        *finding = (Finding){ .id = id, .kind = kind };
+        (void)memcpy(finding->host, findings->host, sizeof finding->host);
+        va_start(ap, fmt);
+        (void)vsnprintf(finding->message, sizeof finding->message, fmt, ap);
+        va_end(ap);
+        return finding;
+}
+
+void finding_because(Finding *finding, const char *remedy, const char *fmt, ...) {
+        va_list ap;
+
+        if (!finding)
+                return;
+        (void)snprintf(finding->remedy, sizeof finding->remedy, "%s", remedy ?: "");
+        va_start(ap, fmt);
+        (void)vsnprintf(finding->evidence, sizeof finding->evidence, fmt, ap);
+        va_end(ap);
+}
+
+int findings_json(const Findings *findings, sd_json_variant **ret, Error *err) {
+        auto_(unrefp) sd_json_variant *list = NULL;
+
+        if (sd_json_variant_new_array(&list, NULL, 0) < 0)
+                return error_oom(err);
+        for (size_t i = 0; i < findings->count; i++) {
+                const Finding *f = &findings->list[i];
+                auto_(unrefp) sd_json_variant *v = NULL;
+                if (sd_json_buildo(&v, SD_JSON_BUILD_PAIR_UNSIGNED("MessageId", f->id),
+                                   SD_JSON_BUILD_PAIR_STRING("Kind", error_kind_name(f->kind)),
+                                   SD_JSON_BUILD_PAIR_STRING("Host", f->host),
+                                   SD_JSON_BUILD_PAIR_STRING("Message", f->message),
+                                   SD_JSON_BUILD_PAIR_STRING("Evidence", f->evidence),
+                                   SD_JSON_BUILD_PAIR_STRING("Remedy", f->remedy)) < 0 ||
+                    sd_json_variant_append_array(&list, v) < 0)
+                        return error_oom(err);
+        }
+        *ret = take_ptr(list);
+        return 0;
+}
+
+typedef struct Fields {
+        uint64_t id;
+        const char *kind, *host, *message, *evidence, *remedy;
+} Fields;
+
+int findings_append_json(Findings *findings, sd_json_variant *list, Error *err) {
+        static const sd_json_dispatch_field fields[] = {
+                { "MessageId", SD_JSON_VARIANT_UNSIGNED, sd_json_dispatch_uint64, offsetof(Fields, id),
+                  SD_JSON_MANDATORY },
+                { "Kind", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string, offsetof(Fields, kind),
+                  SD_JSON_MANDATORY },
+                { "Host", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string, offsetof(Fields, host),
+                  SD_JSON_MANDATORY },
+                { "Message", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string, offsetof(Fields, message),
+                  SD_JSON_MANDATORY },
+                { "Evidence", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string, offsetof(Fields, evidence),
+                  0 },
+                { "Remedy", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string, offsetof(Fields, remedy), 0 },
+                { 0 },
+        };
+
+        if (!list || !sd_json_variant_is_array(list))
+                return error_set(err, ERROR_PROTOCOL, 0, "the other host sent no list of findings");
+        for (size_t i = 0; i < sd_json_variant_elements(list) && findings->count < FINDINGS_MAX; i++) {
+                Fields f = { 0 };
+                if (sd_json_dispatch(sd_json_variant_by_index(list, i), fields, SD_JSON_ALLOW_EXTENSIONS, &f) < 0)
+                        return error_set(err, ERROR_PROTOCOL, 0, "the other host sent a finding we do not understand");
+                Finding *finding = &findings->list[findings->count++];
+                *finding = (Finding){ .id = (unsigned)f.id, .kind = error_kind_from_name(f.kind) };
+                if (finding->kind == ERROR_NONE)
+                        finding->kind = ERROR_PROTOCOL;
+                (void)snprintf(finding->host, sizeof finding->host, "%s", f.host);
+                (void)snprintf(finding->message, sizeof finding->message, "%s", f.message);
+                (void)snprintf(finding->evidence, sizeof finding->evidence, "%s", f.evidence ?: "");
+                (void)snprintf(finding->remedy, sizeof finding->remedy, "%s", f.remedy ?: "");
+        }
+        return 0;
+}
+
+int findings_error(const Findings *findings, Error *err) {
+        const Finding *first = &findings->list[0];
+
+        if (findings->count > 1)
+                return error_set(err, first->kind, (int)first->id, "%s (and %zu more: see Compare-VM)",
+                                 first->message, findings->count - 1);
+        return error_set(err, first->kind, (int)first->id, "%s", first->message);
+}

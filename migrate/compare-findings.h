@@ -1,0 +1,61 @@
+/* compare-findings.h — what keeps a machine from moving: a list of findings; pure
+ */
+#pragma once
+
+#include <stddef.h>
+#include <systemd/sd-json.h>
+
+#include "appliance/base/error.h"
+
+enum { FINDINGS_MAX = 64, FINDING_HOST_MAX = 256, FINDING_EXTRA_MAX = 256 };
+
+/* Compare-VM's MessageId.  Hyper-V's own numbers where it has one. */
+typedef enum FindingId {
+        FINDING_SWITCH = 33012,         /* Could not find Ethernet switch */
+        FINDING_DISK = 40010,           /* a virtual disk cannot be used */
+        FINDING_SAME_HOST = 50001,
+        FINDING_CLOCK = 50002,
+        FINDING_VIRTUALIZATION = 50003,
+        FINDING_PROCESSOR = 50004,
+        FINDING_MACHINE_TYPE = 50005,
+        FINDING_MEMORY = 50006,
+        FINDING_NAME_TAKEN = 50007,
+        FINDING_RUNNING_THERE = 50008,
+        FINDING_STATE = 50009,
+        FINDING_HOST_DEVICE = 50010,
+        FINDING_LOCAL_FILE = 50011,
+        FINDING_SHARE_ACCESS = 50012,
+        FINDING_DIALECT = 50013,
+        FINDING_OTHER_FILE = 50014,
+        FINDING_OWNER = 50015,
+        FINDING_LIMIT = 50016,
+        FINDING_HYPERVISOR = 50017,
+} FindingId;
+
+typedef struct Finding {
+        unsigned id;
+        ErrorKind kind;                 /* what a move that meets it fails with */
+        char host[FINDING_HOST_MAX];    /* on which host it is so */
+        char message[ERROR_TEXT_MAX];   /* one sentence that names the object and the next step */
+        char evidence[FINDING_EXTRA_MAX];       /* what was seen */
+        char remedy[FINDING_EXTRA_MAX]; /* a command that mends it, or "" */
+} Finding;
+
+typedef struct Findings {
+        char host[FINDING_HOST_MAX];    /* of the findings added from now on */
+        size_t count;                   /* more than FINDINGS_MAX are dropped: they are more of the same */
+        Finding list[FINDINGS_MAX];
+} Findings;
+
+/* The message of the finding added; evidence and remedy are filled by the caller with finding_because(). */
+Finding *finding_add(Findings *findings, FindingId id, ErrorKind kind, const char *fmt, ...)
+        __attribute__((format(printf, 4, 5)));
+/* @finding may be NULL (the list was full); @remedy may be NULL. */
+void finding_because(Finding *finding, const char *remedy, const char *fmt, ...)
+        __attribute__((format(printf, 3, 4)));
+
+int findings_json(const Findings *findings, sd_json_variant **ret, Error *err) FAILS;
+/* Appends what another host found; ERROR_PROTOCOL when it is not such a list. */
+int findings_append_json(Findings *findings, sd_json_variant *list, Error *err) FAILS;
+/* The error of a move that met @findings (at least one): the first one's sentence. */
+int findings_error(const Findings *findings, Error *err);

@@ -1,0 +1,293 @@
+#include "migrate/compare.h"
+
+#include <libvirt/virterror.h>
+#include <libxml/parser.h>
+#include <libxml/xpath.h>
+#include <string.h>
+#include <time.h>
+
+#include "appliance/base/cleanup.h"
+#include "migrate/libvirt-error.h"
+
+enum {
+        SMB_3_0 = 0x0300,
+        FILE_READ_DATA = 0x1, FILE_WRITE_DATA = 0x2,    /* [MS-SMB2] 2.2.13.1.1 */
+};
+
+static void domain_freep(virDomainPtr *domain) {
+        if (*domain)
+                (void)virDomainFree(*domain);
+}
+static void document_freep(xmlDocPtr *document) { xmlFreeDoc(*document); }
+static void xpath_freep(xmlXPathContextPtr *xpath) { xmlXPathFreeContext(*xpath); }
+static void object_freep(xmlXPathObjectPtr *object) { xmlXPathFreeObject(*object); }
+
+static uint64_t realtime_us(void) {
+        struct timespec ts;
+        (void)clock_gettime(CLOCK_REALTIME, &ts);
+        return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+/* ---- the source -------------------------------------------------------------------------------- */
+
+/* What the running machine has beyond its definition: somebody may have attached it with other tools. */
+static int check_devices(VmHost *host, const VmInfo *vm, bool *ret_emulated, Findings *findings, Error *err) {
+        static const struct {
+                const char *xpath;
+                FindingId id;
+                const char *what;
+        } rows[] = {
+                { "/domain/devices/hostdev | /domain/devices/interface[@type='hostdev' or @type='direct']",
+                  FINDING_HOST_DEVICE, "a device of the host is attached to it" },
+                { "/domain/devices/disk[@type!='network' and source/@*]", FINDING_LOCAL_FILE,
+                  "a file or device that is not on an SMB share is attached to it" },
+                { "/domain/devices/filesystem", FINDING_LOCAL_FILE, "a folder of the host is attached to it" },
+        };
+        auto_(domain_freep) virDomainPtr domain = NULL;
+
+        if (vmhost_domain(host, vm->definition.id, &domain, err) < 0)
+                return -1;
+        auto_free char *xml = virDomainGetXMLDesc(domain, 0);
+        if (!xml)
+                return libvirt_error(err, "the devices of \"%s\" cannot be listed", vm->definition.name);
+        auto_(document_freep) xmlDocPtr document =
+                xmlReadMemory(xml, (int)strlen(xml), NULL, NULL, XML_PARSE_NONET | XML_PARSE_NOERROR);
+        auto_(xpath_freep) xmlXPathContextPtr xpath = document ? xmlXPathNewContext(document) : NULL;
+        if (!xpath)
+                return error_set(err, ERROR_INTERNAL, 0, "libvirt's description of \"%s\" cannot be read",
+                                 vm->definition.name);
+        for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+                auto_(object_freep) xmlXPathObjectPtr found =
+                        xmlXPathEvalExpression((const xmlChar *)rows[i].xpath, xpath);
+                if (!found || !found->nodesetval || found->nodesetval->nodeNr == 0)
+                        continue;
+                Finding *f = finding_add(findings, rows[i].id, ERROR_UNSUPPORTED,
+                                         "\"%s\" cannot be moved while %s; detach it first", vm->definition.name,
+                                         rows[i].what);
+                finding_because(f, NULL, "%d such devices in the running virtual machine",
+                                found->nodesetval->nodeNr);
+        }
+        auto_(object_freep) xmlXPathObjectPtr emulated =
+                xmlXPathEvalExpression((const xmlChar *)"/domain/@type = 'qemu'", xpath);
+        *ret_emulated = emulated && emulated->boolval;
+        return 0;
+}
+
+static void check_source_disk(const VmInfo *vm, const DiskName *disk, const DiskStatus *status,
+                              Findings *findings) {
+        Finding *f;
+
+        if (status->state != DISK_OWNER) {
+                f = finding_add(findings, FINDING_OWNER, ERROR_CONFLICT,
+                                "this host does not hold %s for writing (%s); \"%s\" cannot be moved until it does: "
+                                "turn it off and start it again", disk->unc, disk_state_name(status->state),
+                                vm->definition.name);
+                finding_because(f, NULL, "%s", status->reason);
+        }
+        if (status->dialect && status->dialect < SMB_3_0) {
+                f = finding_add(findings, FINDING_DIALECT, ERROR_UNSUPPORTED,
+                                "the file server of %s speaks SMB %x.%02x; live migration needs SMB 3.0 or later",
+                                disk->unc, status->dialect >> 8, status->dialect & 0xFF);
+                finding_because(f, NULL, "dialect 0x%04x", status->dialect);
+        }
+}
+
+int compare_source(VmHost *host, const VmInfo *vm, CompareRequest *request, Findings *findings, Error *err) {
+        auto_free DiskName *disks = calloc(VM_DISKS_MAX, sizeof *disks);
+
+        if (!disks)
+                return error_oom(err);
+        if (vm->active && vm->state != VM_RUNNING && vm->state != VM_PAUSED) {
+                Finding *f = finding_add(findings, FINDING_STATE, ERROR_CONFLICT,
+                                         "The operation cannot be performed while the virtual machine is in its "
+                                         "current state. \"%s\" is %s; wait until it runs, or turn it off",
+                                         vm->definition.name, vm_state_name(vm->state));
+                finding_because(f, NULL, "state %d", vm->state);
+        }
+        if (!vm->active)
+                return 0;
+        if (definition_disks(&vm->definition, disks, err) < 0)
+                return -1;
+        for (unsigned i = 0; i < vm->definition.disk_count; i++) {
+                DiskStatus status = { 0 };
+                if (disk_status(&disks[i], &status, err) < 0)
+                        return error_wrap(err, "the disk process of %s does not answer", disks[i].unc);
+                check_source_disk(vm, &disks[i], &status, findings);
+                (void)memcpy(request->disks[i].file_id, status.file_id, sizeof status.file_id);
+                (void)memcpy(request->disks[i].volume_id, status.volume_id, sizeof status.volume_id);
+                request->disks[i].size_bytes = status.size_bytes;
+                if (status.epoch >= request->next_epoch)
+                        request->next_epoch = status.epoch + 1;
+        }
+        return check_devices(host, vm, &request->emulated, findings, err);
+}
+
+/* ---- the destination --------------------------------------------------------------------------- */
+
+static void check_clock(const CompareRequest *request, Findings *findings) {
+        uint64_t here = realtime_us(), there = request->realtime_us;
+        uint64_t apart = here > there ? here - there : there - here;
+
+        if (apart <= COMPARE_CLOCK_MAX_US)
+                return;
+        Finding *f = finding_add(findings, FINDING_CLOCK, ERROR_CONFLICT,
+                                 "the clocks of %s and %s are %llu seconds apart and Kerberos allows 300; set both "
+                                 "from the domain's time source", request->source, findings->host,
+                                 (unsigned long long)(apart / 1000000));
+        finding_because(f, "timedatectl set-ntp true", "%s is %s", findings->host, here > there ? "ahead" : "behind");
+}
+
+static void check_emulator(const CompareRequest *request, const VmCapabilities *caps, Findings *findings) {
+        const char *vm = request->definition.name;
+        Finding *f;
+
+        if (request->running && !request->emulated && !caps->hardware_virtualization) {
+                f = finding_add(findings, FINDING_VIRTUALIZATION, ERROR_UNSUPPORTED,
+                                "The virtual machine cannot be moved to the destination computer. The hardware on the "
+                                "destination computer is not compatible with the hardware requirements of this virtual "
+                                "machine. %s offers no hardware virtualization; switch it on in the firmware",
+                                findings->host);
+                finding_because(f, NULL, "/dev/kvm cannot be used on %s", findings->host);
+        }
+        if ((request->emulated || !caps->hardware_virtualization) && !caps->emulation_allowed) {
+                f = finding_add(findings, FINDING_VIRTUALIZATION, ERROR_UNSUPPORTED,
+                                "\"%s\" runs emulated, and the configuration of %s forbids that; set AllowEmulation "
+                                "in /etc/holdfast/node.json there", vm, findings->host);
+                finding_because(f, NULL, "AllowEmulation is false");
+        }
+        if (!caps->machine_type) {
+                f = finding_add(findings, FINDING_MACHINE_TYPE, ERROR_UNSUPPORTED,
+                                "QEMU on %s does not know the machine type %s that \"%s\" needs; install the same "
+                                "version on both hosts", findings->host, DEFINITION_MACHINE, vm);
+                finding_because(f, "apt install qemu-system-x86", "QEMU %lu.%lu.%lu", caps->qemu_version / 1000000,
+                                caps->qemu_version / 1000 % 1000, caps->qemu_version % 1000);
+        }
+        if (!caps->cpu_model) {
+                f = finding_add(findings, FINDING_PROCESSOR, ERROR_UNSUPPORTED,
+                                "The virtual machine cannot be moved to the destination computer. The hardware on the "
+                                "destination computer is not compatible with the hardware requirements of this virtual "
+                                "machine. The processor of %s cannot give \"%s\" the model %s", findings->host, vm,
+                                definition_cpu(request->emulated));
+                finding_because(f, NULL, "%s %s", caps->cpu_vendor, caps->cpu_model_name);
+        }
+}
+
+static void check_memory(const CompareRequest *request, const VmCapabilities *caps, Findings *findings) {
+        uint64_t needed = request->definition.memory_bytes + COMPARE_MEMORY_EXTRA;
+
+        if (!request->running || caps->memory_free_bytes >= needed)
+                return;
+        Finding *f = finding_add(findings, FINDING_MEMORY, ERROR_LIMIT,
+                                 "%s has %llu MB of memory free and \"%s\" needs %llu MB; free memory there, or choose "
+                                 "another host", findings->host,
+                                 (unsigned long long)(caps->memory_free_bytes >> 20), request->definition.name,
+                                 (unsigned long long)(needed >> 20));
+        finding_because(f, NULL, "%llu of %llu bytes free", (unsigned long long)caps->memory_free_bytes,
+                        (unsigned long long)caps->memory_total_bytes);
+}
+
+/* A machine of this id that is off is a leftover and is replaced; a running one is the worst of news. */
+static int check_names(VmHost *host, const CompareRequest *request, Findings *findings, Error *err) {
+        const VmDefinition *d = &request->definition;
+        const char *const names[] = { d->id, d->name };
+        auto_free VmInfo *there = calloc(1, sizeof *there);
+
+        if (!there)
+                return error_oom(err);
+        for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+                if (vmhost_find(host, names[i], there, err) < 0) {
+                        if (err->kind == ERROR_NOT_FOUND)
+                                continue;
+                        return -1;
+                }
+                if (strcmp(there->definition.id, d->id) == 0 && !there->active)
+                        continue;
+                Finding *f;
+                if (there->active && strcmp(there->definition.id, d->id) == 0)
+                        f = finding_add(findings, FINDING_RUNNING_THERE, ERROR_CONFLICT,
+                                        "%s already runs a virtual machine with the id of \"%s\"; turn one of them off",
+                                        findings->host, d->name);
+                else
+                        f = finding_add(findings, FINDING_NAME_TAKEN, ERROR_CONFLICT,
+                                        "%s already has another virtual machine named \"%s\"; rename or remove one of "
+                                        "them", findings->host, d->name);
+                finding_because(f, NULL, "id %s is %s", there->definition.id, vm_state_name(there->state));
+                break;
+        }
+        return 0;
+}
+
+int compare_destination(VmHost *host, const CompareRequest *request, Findings *findings, Error *err) {
+        VmCapabilities caps = { 0 };
+
+        check_clock(request, findings);
+        if (check_names(host, request, findings, err) < 0 || vmhost_capabilities(host, &caps, err) < 0)
+                return -1;
+        check_emulator(request, &caps, findings);
+        check_memory(request, &caps, findings);
+        for (unsigned i = 0; i < request->definition.adapter_count; i++) {
+                const char *name = request->definition.adapters[i].switch_name;
+                if (vmhost_switch_exists(name))
+                        continue;
+                Finding *f = finding_add(findings, FINDING_SWITCH, ERROR_NOT_FOUND,
+                                         "Could not find Ethernet switch '%s'. \"%s\" needs it on %s; make a bridge of "
+                                         "that name there", name, request->definition.name, findings->host);
+                finding_because(f, NULL, "no bridge %s on %s", name, findings->host);
+        }
+        return 0;
+}
+
+static void check_disk(const CompareRequest *request, unsigned i, const DiskName *disk, const DiskStatus *status,
+                       Findings *findings) {
+        uint32_t needed = FILE_READ_DATA | FILE_WRITE_DATA;
+        Finding *f;
+
+        if (status->dialect < SMB_3_0) {
+                f = finding_add(findings, FINDING_DIALECT, ERROR_UNSUPPORTED,
+                                "the file server of %s speaks SMB %x.%02x with %s; live migration needs SMB 3.0 or later",
+                                disk->unc, status->dialect >> 8, status->dialect & 0xFF, findings->host);
+                finding_because(f, NULL, "dialect 0x%04x", status->dialect);
+        }
+        if ((status->maximal_access & needed) != needed) {
+                f = finding_add(findings, FINDING_SHARE_ACCESS, ERROR_DENIED,
+                                "%s may not write %s; give the group \"Holdfast Hosts\" the right to change it, on the "
+                                "file and on the share", findings->host, disk->unc);
+                finding_because(f, "Grant-SmbShareAccess, icacls", "MaximalAccess 0x%08x", status->maximal_access);
+        }
+        if (request->running &&
+            (memcmp(status->file_id, request->disks[i].file_id, sizeof status->file_id) != 0 ||
+             memcmp(status->volume_id, request->disks[i].volume_id, sizeof status->volume_id) != 0 ||
+             status->size_bytes != request->disks[i].size_bytes)) {
+                f = finding_add(findings, FINDING_OTHER_FILE, ERROR_CONFLICT,
+                                "%s is another file for %s than for %s (their FileId, VolumeId or size differ); check "
+                                "that both resolve the file server's name to the same machine", disk->unc,
+                                findings->host, request->source);
+                finding_because(f, NULL, "size %llu here, %llu there", (unsigned long long)status->size_bytes,
+                                (unsigned long long)request->disks[i].size_bytes);
+        }
+}
+
+int compare_disks(const CompareRequest *request, const DiskName *disks, unsigned *ret_started, Findings *findings,
+                  Error *err) {
+        *ret_started = 0;
+        for (unsigned i = 0; i < request->definition.disk_count; i++) {
+                DiskStatus status = { 0 };
+                Error why = { 0 };
+                if (disk_start(&disks[i], &status, &why) == 0) {
+                        (*ret_started)++;
+                        check_disk(request, i, &disks[i], &status, findings);
+                        continue;
+                }
+                if (why.kind == ERROR_INTERNAL || why.kind == ERROR_CONFLICT) {
+                        *err = why;
+                        return error_wrap(err, "%s cannot start the disk process of %s", findings->host,
+                                          disks[i].unc);
+                }
+                Finding *f = finding_add(findings, why.kind == ERROR_DENIED ? FINDING_SHARE_ACCESS : FINDING_DISK,
+                                         why.kind, "%s cannot use %s: %s", findings->host, disks[i].unc, why.text);
+                finding_because(f, why.kind == ERROR_DENIED ? "Grant-SmbShareAccess, icacls" : NULL, "%s",
+                                error_kind_name(why.kind));
+                break;          /* those behind it would say the same, each after its own time-out */
+        }
+        return 0;
+}

@@ -1,0 +1,335 @@
+#include <string.h>
+
+#include <libvirt/virterror.h>
+
+#include "migrate/live-internal.h"
+
+enum { FIRST_WRITE_LOOK_US = 1000000 };
+
+Incoming *live_incoming(Live *live, const char *token) {
+        for (size_t i = 0; i < LIVE_INCOMING_MAX; i++)
+                if (live->incoming[i] && strcmp(live->incoming[i]->record.token, token) == 0)
+                        return live->incoming[i];
+        return NULL;
+}
+
+bool live_has_incoming(Live *live, const Channel *channel, const char *token) {
+        bool found = false;
+        (void)pthread_mutex_lock(&live->lock);
+        for (size_t i = 0; i < LIVE_INCOMING_MAX; i++) {
+                const Incoming *in = live->incoming[i];
+                found |= in && in->channel == channel && !in->gone &&
+                         (!token || strcmp(in->record.token, token) == 0);
+        }
+        (void)pthread_mutex_unlock(&live->lock);
+        return found;
+}
+
+/* Locked: the thread of @in sees that its channel is gone; nobody uses it when this returns. */
+static void forget_channel(Live *live, Incoming *in) {
+        in->channel = NULL;
+        (void)pthread_cond_broadcast(&live->changed);
+        while (in->channel_users)
+                (void)pthread_cond_wait(&live->changed, &live->lock);
+}
+
+void live_incoming_closed(Live *live, Channel *channel) {
+        (void)pthread_mutex_lock(&live->lock);
+        for (size_t i = 0; i < LIVE_INCOMING_MAX; i++)
+                if (live->incoming[i] && live->incoming[i]->channel == channel)
+                        forget_channel(live, live->incoming[i]);
+        (void)pthread_mutex_unlock(&live->lock);
+}
+
+void live_incoming_join(Live *live, bool all) {
+        for (size_t i = 0; i < LIVE_INCOMING_MAX; i++) {
+                (void)pthread_mutex_lock(&live->lock);
+                Incoming *in = live->incoming[i];
+                bool join = in && in->threaded && (in->finished || all);
+                (void)pthread_mutex_unlock(&live->lock);
+                if (!join)
+                        continue;
+                (void)pthread_join(in->thread, NULL);
+                (void)pthread_mutex_lock(&live->lock);
+                live->incoming[i] = NULL;
+                (void)pthread_mutex_unlock(&live->lock);
+                free(in);
+        }
+}
+
+/* ---- the end of an incoming move ---------------------------------------------------------------- */
+
+/* Nothing was written here: the disks are READERs, or nobody un-parked a write. */
+static void tear_down(Incoming *in) {
+        Live *live = in->live;
+        Error why = { 0 };
+
+        if (live_remove_domain(live, in->record.vm_id, &why) < 0)
+                live_say(live, true, &in->record, "%s", why.text);
+        for (unsigned i = 0; i < in->started; i++)
+                if (disk_stop(&in->disks[i], &why) < 0)
+                        live_say(live, true, &in->record, "the disk process of %s was not stopped: %s",
+                                 in->disks[i].unc, why.text);
+        move_record_remove(in->record.token);
+        vmhost_unclaim(live->host, in->record.vm_id);
+}
+
+static void settle_in(Incoming *in) {
+        move_record_remove(in->record.token);
+        vmhost_unclaim(in->live->host, in->record.vm_id);
+}
+
+static bool runs_here(Incoming *in) {
+        auto_(live_domain_freep) virDomainPtr domain = NULL;
+        int state = 0, reason = 0;
+        Error ignored;
+
+        return vmhost_domain(in->live->host, in->record.vm_id, &domain, &ignored) == 0 &&
+               virDomainGetState(domain, &state, &reason, 0) == 0 && state == VIR_DOMAIN_RUNNING;
+}
+
+/* libvirt's word that the guest was started here may be late or lost; a parked write says the same. */
+static bool first_write(Incoming *in) {
+        for (unsigned i = 0; i < in->started; i++) {
+                DiskStatus status = { 0 };
+                Error ignored;
+                if (disk_status(&in->disks[i], &status, &ignored) == 0 && status.wanted)
+                        return true;
+        }
+        return false;
+}
+
+/* Locked.  Waits until the guest runs here, or never will. */
+static bool wait_for_guest(Incoming *in) {
+        Live *live = in->live;
+
+        while (!in->running && !in->abandon && in->channel) {
+                if (live_wait(live, live_now_us() + FIRST_WRITE_LOOK_US))
+                        continue;
+                (void)pthread_mutex_unlock(&live->lock);
+                bool ring = first_write(in);
+                (void)pthread_mutex_lock(&live->lock);
+                in->running |= ring;
+        }
+        if (in->running)
+                return true;
+        /* the channel ended: libvirt may have started the guest in the last moment */
+        (void)pthread_mutex_unlock(&live->lock);
+        bool runs = runs_here(in);
+        (void)pthread_mutex_lock(&live->lock);
+        in->running |= runs;
+        return in->running;
+}
+
+static void *incoming_run(void *userdata) {
+        Incoming *in = userdata;
+        Live *live = in->live;
+
+        (void)pthread_mutex_lock(&live->lock);
+        bool ours = false;
+        if (wait_for_guest(in)) {
+                in->taking = true;
+                (void)pthread_mutex_unlock(&live->lock);
+                ours = live_take(in);
+                (void)pthread_mutex_lock(&live->lock);
+        }
+        in->owned = ours;
+        in->taking = false;
+        bool leave = !ours && in->running && live->stopping;    /* undecided: the next process goes on */
+        (void)pthread_cond_broadcast(&live->changed);
+        (void)pthread_mutex_unlock(&live->lock);
+
+        if (ours)
+                settle_in(in);
+        else if (!leave)
+                tear_down(in);
+        (void)pthread_mutex_lock(&live->lock);
+        in->gone = true;
+        in->finished = true;
+        (void)pthread_cond_broadcast(&live->changed);
+        (void)pthread_mutex_unlock(&live->lock);
+        return NULL;
+}
+
+/* ---- the beginning ------------------------------------------------------------------------------ */
+
+static int enter(Live *live, Incoming *in, Error *err) {
+        unsigned running = 0;
+        size_t slot = LIVE_INCOMING_MAX;
+
+        live_incoming_join(live, false);
+        (void)pthread_mutex_lock(&live->lock);
+        for (size_t i = 0; i < LIVE_INCOMING_MAX; i++) {
+                running += live->incoming[i] != NULL && !live->incoming[i]->finished;
+                if (!live->incoming[i])
+                        slot = i;
+        }
+        bool full = running >= live->config.maximum_migrations || slot == LIVE_INCOMING_MAX || live->stopping;
+        if (!full) {
+                live->incoming[slot] = in;
+                in->threaded = pthread_create(&in->thread, NULL, incoming_run, in) == 0;
+                if (!in->threaded)
+                        live->incoming[slot] = NULL;
+        }
+        (void)pthread_mutex_unlock(&live->lock);
+        if (full)
+                return error_set(err, ERROR_LIMIT, 0, "the host receives %u virtual machines already, which is its limit; "
+                                 "try again later", running);
+        return in->threaded ? 0 : error_set(err, ERROR_LIMIT, 0, "the host has no threads left for a move");
+}
+
+int live_incoming_adopt(Live *live, const MoveRecord *record, Error *err) {
+        auto_free Incoming *in = calloc(1, sizeof *in);
+
+        if (!in)
+                return error_oom(err);
+        in->live = live;
+        in->record = *record;
+        in->started = record->disk_count;
+        if (move_record_disks(record, in->disks, err) < 0 ||
+            vmhost_claim(live->host, VM_CLAIM_MOVE_IN, record->vm_id, record->vm_name, in->disks, record->disk_count,
+                         err) < 0)
+                return -1;
+        if (enter(live, in, err) < 0) {
+                vmhost_unclaim(live->host, record->vm_id);
+                return -1;
+        }
+        in = NULL;
+        return 0;
+}
+
+static void fill_record(const CompareRequest *request, MoveRecord *record) {
+        (void)snprintf(record->token, sizeof record->token, "%s", request->token);
+        (void)snprintf(record->peer, sizeof record->peer, "%s", request->source);
+        (void)snprintf(record->vm_name, sizeof record->vm_name, "%s", request->definition.name);
+        (void)snprintf(record->vm_id, sizeof record->vm_id, "%s", request->definition.id);
+        (void)snprintf(record->folder, sizeof record->folder, "%s", request->definition.folder);
+        record->disk_count = request->definition.disk_count;
+        record->next_epoch = request->next_epoch;
+        for (unsigned i = 0; i < record->disk_count; i++)
+                (void)snprintf(record->disks[i], sizeof record->disks[i], "%s", request->definition.disks[i]);
+}
+
+/* A leftover of the same machine, switched off, makes libvirt refuse it. */
+static int make_room(Live *live, const char *vm_id, Error *err) {
+        return vmhost_undefine(live->host, vm_id, err);
+}
+
+/* Everything that changes something here, in the order in which tear_down() undoes it. */
+static int compare_claimed(Live *live, Incoming *in, const CompareRequest *request, Findings *findings, Error *err) {
+        if (compare_destination(live->host, request, findings, err) < 0)
+                return -1;
+        if (findings->count > 0 || !request->running)
+                return 0;
+        if (request->keep && move_record_store(&in->record, LIVE_QEMU_USER, err) < 0)
+                return -1;
+        if (compare_disks(request, in->disks, &in->started, findings, err) < 0)
+                return -1;
+        if (findings->count > 0 || !request->keep)
+                return 0;
+        return make_room(live, in->record.vm_id, err);
+}
+
+static void undo_compare(Live *live, Incoming *in) {
+        Error ignored;
+        for (unsigned i = 0; i < in->started; i++)
+                (void)!disk_stop(&in->disks[i], &ignored);
+        move_record_remove(in->record.token);
+        vmhost_unclaim(live->host, in->record.vm_id);
+}
+
+static int compare(Live *live, Channel *channel, const CompareRequest *request, Findings *findings, Error *err) {
+        auto_free Incoming *in = calloc(1, sizeof *in);
+
+        if (!in)
+                return error_oom(err);
+        in->live = live;
+        in->channel = channel;
+        fill_record(request, &in->record);
+        if (move_record_disks(&in->record, in->disks, err) < 0)
+                return -1;
+        if (vmhost_claim(live->host, VM_CLAIM_MOVE_IN, in->record.vm_id, in->record.vm_name, in->disks,
+                         in->record.disk_count, err) < 0)
+                return -1;
+        int r = compare_claimed(live, in, request, findings, err);
+        bool keep = r == 0 && request->keep && request->running && findings->count == 0;
+        if (keep && (r = enter(live, in, err)) == 0) {
+                in = NULL;
+                return 0;
+        }
+        undo_compare(live, in);
+        return r;
+}
+
+int live_serve_compare(Live *live, Channel *channel, sd_json_variant *parameters, sd_json_variant **ret,
+                       Error *err) {
+        auto_free CompareRequest *request = calloc(1, sizeof *request);
+        auto_free Findings *findings = calloc(1, sizeof *findings);
+        auto_(live_unrefp) sd_json_variant *list = NULL;
+        Machine machine;
+        Directory *directory;
+
+        if (!request || !findings)
+                return error_oom(err);
+        if (compare_request_parse(parameters, request, err) < 0 || live_who(live, &machine, &directory, err) < 0)
+                return -1;
+        if (!text_equal_nocase(request->source, channel_peer(channel)->host))
+                return error_set(err, ERROR_DENIED, 0, "the request comes from %s and names %s as the source",
+                                 channel_peer(channel)->host, request->source);
+        (void)snprintf(findings->host, sizeof findings->host, "%s", machine.host);
+        if (compare(live, channel, request, findings, err) < 0)
+                return error_wrap(err, "%s", machine.host);
+        if (findings_json(findings, &list, err) < 0)
+                return -1;
+        if (sd_json_buildo(ret, SD_JSON_BUILD_PAIR_VARIANT("Findings", list)) < 0)
+                return error_oom(err);
+        return 0;
+}
+
+/* ---- the source gives up ------------------------------------------------------------------------ */
+
+/* Without a move of that token here: does the machine run here, on disks that are ours? */
+static bool owns(Live *live, const char *vm_id) {
+        auto_free VmInfo *vm = calloc(1, sizeof *vm);
+        auto_free DiskName *disks = calloc(VM_DISKS_MAX, sizeof *disks);
+        Error ignored;
+
+        if (!vm || !disks || vmhost_find(live->host, vm_id, vm, &ignored) < 0 || !vm->active ||
+            definition_disks(&vm->definition, disks, &ignored) < 0)
+                return false;
+        for (unsigned i = 0; i < vm->definition.disk_count; i++) {
+                DiskStatus status = { 0 };
+                if (disk_status(&disks[i], &status, &ignored) < 0 ||
+                    (status.state != DISK_OWNER && status.state != DISK_ARMED))
+                        return false;
+        }
+        return true;
+}
+
+int live_serve_abandon(Live *live, sd_json_variant *parameters, sd_json_variant **ret, Error *err) {
+        const char *token = live_string(parameters, "Token");
+        uint64_t until_us = live_now_us() + LIVE_ABANDON_US;
+        bool owned = false;
+
+        (void)pthread_mutex_lock(&live->lock);
+        Incoming *in = live_incoming(live, token);
+        bool known = in != NULL;
+        if (in)
+                in->abandon = true;
+        (void)pthread_cond_broadcast(&live->changed);
+        /* by token each time: a finished one may be joined and freed by somebody else */
+        while ((in = live_incoming(live, token)) && !in->gone)
+                if (!live_wait(live, until_us) && live_now_us() >= until_us)
+                        break;
+        bool undecided = in && !in->gone;
+        if (in)
+                owned = in->owned;
+        (void)pthread_mutex_unlock(&live->lock);
+        if (undecided)
+                return error_set(err, ERROR_TIMEOUT, 0, "the host has not decided yet whether it owns the disks");
+        if (!known || !in)
+                owned = owns(live, live_string(parameters, "VMId"));
+        if (sd_json_buildo(ret, SD_JSON_BUILD_PAIR_BOOLEAN("Owned", owned)) < 0)
+                return error_oom(err);
+        return 0;
+}

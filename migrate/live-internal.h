@@ -1,0 +1,166 @@
+/* live-internal.h — the insides of a Live, shared by the live*.c files; nobody else includes it
+ *
+ *      source                                            destination
+ *      live-out.c      one Outgoing per live_move()      live-in.c    one Incoming (and its thread) per move
+ *      live-transfer.c libvirt's migration, watched      live-take.c  taking ownership
+ *      live-give.c     giving disks away, or not
+ *      live-settle.c   what a former process left        live.c       the object, port 6600, dispatch
+ *
+ * Calls between the two (JSON; every answer may be an error):
+ *      source → destination   compare   CompareRequest             → Findings
+ *                             abandon   {Token, VMId}              → {Owned}: false states that it never un-parked
+ *                             adopt     {File}                     → {}      (a machine that is off)
+ *      destination → source   give      {Token}                    → {}
+ *                             owned     {Token, Disks[], figures}  → {}
+ *
+ * Lock order: Live.lock is the only lock here and is not held while anything blocks.
+ */
+#pragma once
+
+#include <pthread.h>
+
+#include "migrate/channel.h"
+#include "migrate/compare.h"
+#include "migrate/life.h"
+#include "migrate/live.h"
+#include "migrate/move-record.h"
+#include "migrate/receipt.h"
+
+#define LIVE_QEMU_USER "libvirt-qemu"
+#define LIVE_LIBVIRT_SOCKET "/run/libvirt/libvirt-sock"
+
+enum {
+        LIVE_CALL_US = 60 * 1000000,    /* any call between nodes: the slowest waits for a file server */
+        LIVE_ABANDON_US = 15 * 1000000,
+        LIVE_OUTGOING_MAX = 16,
+        LIVE_INCOMING_MAX = 16,
+        LIVE_SETTLE_PAUSE_US = 5 * 1000000,
+};
+
+typedef struct LiveFigures {            /* libvirt's, of the finished job */
+        uint64_t memory_total, memory_sent, iterations, disk_processed;
+} LiveFigures;
+
+typedef struct TakenDisk {
+        uint64_t epoch_after, bytes_written;
+        double handover_ms;
+        uint8_t file_id[8], volume_id[8];
+} TakenDisk;
+
+typedef struct Outgoing {
+        Live *live;
+        const LiveMove *move;
+        MoveRecord record;
+        VmInfo vm;
+        DiskName disks[VM_DISKS_MAX];
+        CompareRequest request;
+        Receipt receipt;
+        Channel *channel;
+        uint64_t started_us;
+        unsigned armed;                 /* of disks */
+
+        /* under Live.lock */
+        LifeState state;
+        bool giving, lost, owned;
+        unsigned given;                 /* of disks */
+        uint64_t stopped_us;            /* the guest stood still here */
+        uint64_t asked_us;              /* the destination said that it runs there */
+        TakenDisk taken[VM_DISKS_MAX];
+        LiveFigures figures;
+} Outgoing;
+
+typedef struct Incoming {
+        Live *live;
+        pthread_t thread;
+        bool threaded, finished;        /* finished: the thread may be joined */
+        MoveRecord record;
+        DiskName disks[VM_DISKS_MAX];
+        unsigned started;               /* disk processes */
+
+        /* under Live.lock */
+        Channel *channel;               /* NULL once it ended */
+        unsigned channel_users;
+        bool running;                   /* the guest was started here */
+        bool taking, owned, abandon, gone;
+} Incoming;
+
+struct Live {
+        VmHost *host;
+        LiveConfig config;
+        pthread_mutex_t lock;
+        pthread_cond_t changed;         /* CLOCK_MONOTONIC */
+        Machine machine;
+        Directory *directory;
+        ChannelServer *server;
+        Outgoing *outgoing[LIVE_OUTGOING_MAX];
+        Incoming *incoming[LIVE_INCOMING_MAX];
+        bool stopping;
+        pthread_t settler;
+        bool has_settler, settling;
+};
+
+/* live.c */
+uint64_t live_now_us(void);
+uint64_t live_realtime_us(void);
+void live_say(Live *live, bool warning, const MoveRecord *record, const char *fmt, ...)
+        __attribute__((format(printf, 4, 5)));
+/* Waits for Live.changed, which is locked; false when @until_us (monotonic) has passed. */
+bool live_wait(Live *live, uint64_t until_us);
+int live_who(Live *live, Machine *ret_machine, Directory **ret_directory, Error *err) FAILS;
+extern const ChannelHandlers live_handlers;     /* userdata is set by the user */
+int live_connect(Live *live, const char *host, Channel **ret, Error *err) FAILS;
+/* {"Token": …, "VMId": …} */
+int live_token_json(const MoveRecord *record, sd_json_variant **ret, Error *err) FAILS;
+const char *live_string(sd_json_variant *parameters, const char *name);         /* "" when it is not there */
+bool live_boolean(sd_json_variant *v, const char *name);
+uint64_t live_unsigned(sd_json_variant *v, const char *name);
+/* Destroys and forgets the machine on this host; not there is success. */
+int live_remove_domain(Live *live, const char *vm_id, Error *err) FAILS;
+
+static inline void live_unrefp(sd_json_variant **v) { (void)sd_json_variant_unref(*v); }
+static inline void live_domain_freep(virDomainPtr *domain) {
+        if (*domain)
+                (void)virDomainFree(*domain);
+}
+static inline void live_connection_freep(virConnectPtr *connection) {
+        if (*connection)
+                (void)virConnectClose(*connection);
+}
+
+/* live-transfer.c: blocks until libvirt's migration ended one way or the other */
+int live_transfer(Outgoing *out, Error *err) FAILS;
+
+/* live-give.c */
+/* Serves "give": gives every disk of the move away, if QEMU has nothing to write any more. */
+int live_give(Live *live, const char *token, Error *err) FAILS;
+/* Serves "owned". */
+int live_owned(Live *live, sd_json_variant *parameters, Error *err) FAILS;
+/* After libvirt said that it has moved: its QEMU is gone, so what is not given yet can be. */
+int live_give_rest(Outgoing *out, Error *err) FAILS;
+/* May the disks of this record leave us?  ERROR_CONFLICT: the machine lives here. */
+int live_may_give(Live *live, const MoveRecord *record, Error *err) FAILS;
+/* release, give, as far as the disk is not given already. */
+int live_give_disk(const MoveRecord *record, const DiskName *disk, Error *err) FAILS;
+
+/* live-undo.c: the machine runs here again, or there after all (LIFE_CONFIRM), or nobody knows (LIFE_DOUBT) */
+void live_undo(Outgoing *out, Error *err);
+
+/* live-in.c */
+int live_serve_compare(Live *live, Channel *channel, sd_json_variant *parameters, sd_json_variant **ret,
+                       Error *err) FAILS;
+int live_serve_abandon(Live *live, sd_json_variant *parameters, sd_json_variant **ret, Error *err) FAILS;
+/* The channel of an incoming move, or NULL; locked. */
+Incoming *live_incoming(Live *live, const char *token);
+bool live_has_incoming(Live *live, const Channel *channel, const char *token);
+void live_incoming_closed(Live *live, Channel *channel);
+/* Starts the thread of a move that a former process prepared. */
+int live_incoming_adopt(Live *live, const MoveRecord *record, Error *err) FAILS;
+void live_incoming_join(Live *live, bool all);
+
+/* live-take.c: on the Incoming's thread, unlocked; true when the disks are ours, false when it must be torn down */
+bool live_take(Incoming *in);
+
+/* live-settle.c */
+void live_settle_stop(Live *live);
+/* A move ended in doubt: have the settler look after it. */
+void live_settle_soon(Live *live);

@@ -1,0 +1,182 @@
+#include <string.h>
+
+#include <libvirt/virterror.h>
+
+#include "migrate/ledger.h"
+#include "migrate/live-internal.h"
+
+enum { RETRY_US = 2 * 1000000, PAUSE_AFTER_US = 10 * 1000000 };
+
+typedef enum Word { WORD_GIVEN, WORD_REFUSED, WORD_NONE } Word;
+
+typedef struct Take {
+        Incoming *in;
+        uint64_t rang_us;
+        bool acquired[VM_DISKS_MAX];
+        TakenDisk taken[VM_DISKS_MAX];
+        bool paused;                    /* by us, because nobody answered */
+} Take;
+
+/* The channel on which the move came, or a new one to the same host. */
+static int call_source(Incoming *in, const char *method, sd_json_variant *parameters, Error *err) {
+        Live *live = in->live;
+        Channel *channel, *fresh = NULL;
+
+        (void)pthread_mutex_lock(&live->lock);
+        channel = in->channel;
+        if (channel)
+                in->channel_users++;
+        (void)pthread_mutex_unlock(&live->lock);
+        if (channel) {
+                int r = channel_call(channel, method, parameters, LIVE_CALL_US, NULL, err);
+                (void)pthread_mutex_lock(&live->lock);
+                in->channel_users--;
+                (void)pthread_cond_broadcast(&live->changed);
+                (void)pthread_mutex_unlock(&live->lock);
+                return r;
+        }
+        if (live_connect(live, in->record.peer, &fresh, err) < 0)
+                return -1;
+        int r = channel_call(fresh, method, parameters, LIVE_CALL_US, NULL, err);
+        channel_free(fresh);
+        return r;
+}
+
+static Word ask_source(Incoming *in, Error *err) {
+        auto_(live_unrefp) sd_json_variant *parameters = NULL;
+
+        if (live_token_json(&in->record, &parameters, err) < 0)
+                return WORD_NONE;
+        if (call_source(in, "give", parameters, err) == 0)
+                return WORD_GIVEN;
+        return err->kind == ERROR_CONFLICT ? WORD_REFUSED : WORD_NONE;
+}
+
+/* The file server is the judge: its exclusive open says that nobody else can write (design §5, rule D). */
+static int acquire(Take *take, Error *err) {
+        Incoming *in = take->in;
+
+        for (unsigned i = 0; i < in->record.disk_count; i++) {
+                DiskStatus status = { 0 };
+                if (take->acquired[i])
+                        continue;
+                if (disk_status(&in->disks[i], &status, err) < 0)
+                        return -1;
+                take->taken[i].bytes_written = status.bytes_written;    /* before any write of the guest's here */
+                if (status.state == DISK_READER && disk_acquire(&in->disks[i], in->record.next_epoch, &status, err) < 0)
+                        return -1;
+                take->acquired[i] = true;
+                take->taken[i].epoch_after = status.epoch;
+                take->taken[i].handover_ms = (double)(live_now_us() - take->rang_us) / 1000;
+        }
+        return 0;
+}
+
+static void pause_or_resume(Take *take, bool pause) {
+        auto_(live_domain_freep) virDomainPtr domain = NULL;
+        Error ignored;
+
+        if (take->paused == pause ||
+            vmhost_domain(take->in->live->host, take->in->record.vm_id, &domain, &ignored) < 0)
+                return;
+        if ((pause ? virDomainSuspend(domain) : virDomainResume(domain)) == 0)
+                take->paused = pause;
+}
+
+static LiveFigures figures(Incoming *in) {
+        auto_(live_domain_freep) virDomainPtr domain = NULL;
+        virTypedParameterPtr params = NULL;
+        unsigned long long value[4] = { 0 };
+        int count = 0, type = 0;
+        Error ignored;
+
+        if (vmhost_domain(in->live->host, in->record.vm_id, &domain, &ignored) == 0 &&
+            virDomainGetJobStats(domain, &type, &params, &count, VIR_DOMAIN_JOB_STATS_COMPLETED) == 0) {
+                (void)virTypedParamsGetULLong(params, count, VIR_DOMAIN_JOB_MEMORY_TOTAL, &value[0]);
+                (void)virTypedParamsGetULLong(params, count, VIR_DOMAIN_JOB_MEMORY_PROCESSED, &value[1]);
+                (void)virTypedParamsGetULLong(params, count, VIR_DOMAIN_JOB_MEMORY_ITERATION, &value[2]);
+                (void)virTypedParamsGetULLong(params, count, VIR_DOMAIN_JOB_DISK_PROCESSED, &value[3]);
+                virTypedParamsFree(params, count);
+        }
+        return (LiveFigures){ value[0], value[1], value[2], value[3] };
+}
+
+static int owned_json(const Take *take, sd_json_variant **ret, Error *err) {
+        Incoming *in = take->in;
+        auto_(live_unrefp) sd_json_variant *disks = NULL;
+        LiveFigures f = figures(in);
+
+        if (sd_json_variant_new_array(&disks, NULL, 0) < 0)
+                return error_oom(err);
+        for (unsigned i = 0; i < in->record.disk_count; i++) {
+                auto_(live_unrefp) sd_json_variant *disk = NULL;
+                if (sd_json_buildo(&disk, SD_JSON_BUILD_PAIR_UNSIGNED("EpochAfter", take->taken[i].epoch_after),
+                                   SD_JSON_BUILD_PAIR_UNSIGNED("BytesWritten", take->taken[i].bytes_written),
+                                   SD_JSON_BUILD_PAIR_REAL("HandoverMs", take->taken[i].handover_ms)) < 0 ||
+                    sd_json_variant_append_array(&disks, disk) < 0)
+                        return error_oom(err);
+        }
+        if (sd_json_buildo(ret, SD_JSON_BUILD_PAIR_STRING("Token", in->record.token),
+                           SD_JSON_BUILD_PAIR_UNSIGNED("MemoryTotal", f.memory_total),
+                           SD_JSON_BUILD_PAIR_UNSIGNED("MemorySent", f.memory_sent),
+                           SD_JSON_BUILD_PAIR_UNSIGNED("Iterations", f.iterations),
+                           SD_JSON_BUILD_PAIR_UNSIGNED("DiskProcessed", f.disk_processed),
+                           SD_JSON_BUILD_PAIR_VARIANT("Disks", disks)) < 0)
+                return error_oom(err);
+        return 0;
+}
+
+static void tell_everybody(Take *take) {
+        Incoming *in = take->in;
+        Live *live = in->live;
+        auto_(live_unrefp) sd_json_variant *parameters = NULL;
+        Ledger ledger = { .epoch = in->record.next_epoch, .since_us = live_realtime_us() };
+        Error why = { 0 };
+
+        vmhost_name(live->host, ledger.host);
+        if (ledger_write(in->record.folder, &ledger, &why) < 0)
+                live_say(live, true, &in->record, "the ledger does not name this host yet: %s", why.text);
+        if (owned_json(take, &parameters, &why) < 0 || call_source(in, "owned", parameters, &why) < 0)
+                live_say(live, true, &in->record, "%s was not told that \"%s\" has arrived: %s", in->record.peer,
+                         in->record.vm_name, why.text);
+}
+
+static bool stopping(Live *live) {
+        (void)pthread_mutex_lock(&live->lock);
+        bool stop = live->stopping;
+        (void)pthread_mutex_unlock(&live->lock);
+        return stop;
+}
+
+bool live_take(Incoming *in) {
+        Live *live = in->live;
+        Take take = { .in = in, .rang_us = live_now_us() };
+        Error why = { 0 };
+        char told[ERROR_TEXT_MAX] = "";
+
+        for (;;) {
+                if (ask_source(in, &why) == WORD_REFUSED) {
+                        live_say(live, true, &in->record, "\"%s\" does not run here: %s", in->record.vm_name, why.text);
+                        return false;   /* no write was un-parked */
+                }
+                /* without a word from the source, too: nobody but the file server can know */
+                if (acquire(&take, &why) == 0)
+                        break;
+                if (strcmp(told, why.text) != 0)
+                        live_say(live, true, &in->record, "\"%s\" waits for its disks: %s", in->record.vm_name,
+                                 why.text);
+                (void)snprintf(told, sizeof told, "%s", why.text);
+                if (live_now_us() - take.rang_us > PAUSE_AFTER_US)
+                        pause_or_resume(&take, true);
+                if (stopping(live))
+                        return false;
+                (void)pthread_mutex_lock(&live->lock);
+                uint64_t until_us = live_now_us() + RETRY_US;
+                while (!live->stopping && live_wait(live, until_us))
+                        ;
+                (void)pthread_mutex_unlock(&live->lock);
+        }
+        pause_or_resume(&take, false);
+        tell_everybody(&take);
+        return true;
+}

@@ -1,0 +1,139 @@
+#include <string.h>
+
+#include <libvirt/virterror.h>
+
+#include "migrate/libvirt-error.h"
+#include "migrate/live-internal.h"
+
+enum {
+        WATCH_US = 100000,              /* between two looks at the job */
+        DOWNTIME_FIRST_MS = 30,         /* performance.md §10: a ramp beats every fixed limit */
+        DOWNTIME_MAX_MS = 300,
+};
+
+typedef struct Watch {
+        Outgoing *out;
+        virDomainPtr domain;
+        pthread_t thread;
+        bool stop;                      /* under Live.lock */
+        bool cancelled;
+        /* the watch's thread only */
+        uint64_t downtime_ms, iteration, remaining;
+} Watch;
+
+typedef struct Job {
+        int count, type;
+        virTypedParameterPtr params;
+} Job;
+
+static void job_freep(Job *job) {
+        virTypedParamsFree(job->params, job->count);
+}
+
+static uint64_t job_number(const Job *job, const char *name) {
+        unsigned long long value = 0;
+        (void)virTypedParamsGetULLong(job->params, job->count, name, &value);
+        return value;
+}
+
+/* One pass that did not shrink what remains: let the guest stand still a little longer. */
+static void ramp(Watch *watch, const Job *job) {
+        uint64_t iteration = job_number(job, VIR_DOMAIN_JOB_MEMORY_ITERATION);
+        uint64_t remaining = job_number(job, VIR_DOMAIN_JOB_MEMORY_REMAINING);
+
+        if (iteration <= watch->iteration)
+                return;
+        if (watch->iteration > 1 && remaining >= watch->remaining && watch->downtime_ms < DOWNTIME_MAX_MS) {
+                uint64_t more = watch->downtime_ms * 3 / 2;
+                watch->downtime_ms = more < DOWNTIME_MAX_MS ? more : DOWNTIME_MAX_MS;
+                (void)virDomainMigrateSetMaxDowntime(watch->domain, watch->downtime_ms, 0);
+        }
+        watch->iteration = iteration;
+        watch->remaining = remaining;
+}
+
+static void look(Watch *watch) {
+        const LiveMove *move = watch->out->move;
+        auto_(job_freep) Job job = { 0 };
+
+        if (virDomainGetJobStats(watch->domain, &job.type, &job.params, &job.count, 0) == 0) {
+                uint64_t total = job_number(&job, VIR_DOMAIN_JOB_MEMORY_TOTAL);
+                uint64_t remaining = job_number(&job, VIR_DOMAIN_JOB_MEMORY_REMAINING);
+                int percent = total && remaining <= total ? 10 + (int)(80 * (total - remaining) / total) : 10;
+                if (move->progress)
+                        move->progress(move->userdata, "Transfer", percent);
+                ramp(watch, &job);
+        }
+        if (!watch->cancelled && move->cancelled && move->cancelled(move->userdata)) {
+                /* too late is fine: libvirt refuses, and the move goes on to its end */
+                watch->cancelled = virDomainAbortJob(watch->domain) == 0;
+        }
+}
+
+static void *watch_run(void *userdata) {
+        Watch *watch = userdata;
+        Live *live = watch->out->live;
+
+        (void)pthread_mutex_lock(&live->lock);
+        while (!watch->stop) {
+                uint64_t until_us = live_now_us() + WATCH_US;
+                while (!watch->stop && live_wait(live, until_us))
+                        ;
+                if (watch->stop || watch->out->state != LIFE_TRANSFER)
+                        continue;
+                (void)pthread_mutex_unlock(&live->lock);
+                look(watch);
+                (void)pthread_mutex_lock(&live->lock);
+        }
+        (void)pthread_mutex_unlock(&live->lock);
+        return NULL;
+}
+
+static int migrate(Outgoing *out, virDomainPtr domain, Error *err) {
+        char socket[MOVE_PATH_MAX], memory[MOVE_PATH_MAX];
+        virTypedParameterPtr params = NULL;
+        int count = 0, room = 0, r;
+
+        move_path(out->record.token, "libvirt.sock", socket);
+        move_path(out->record.token, "qemu/memory.sock", memory);
+        auto_free char *uri = text_format("qemu+unix:///system?socket=%s", socket);
+        auto_free char *memory_uri = text_format("unix://%s", memory);
+        if (!uri || !memory_uri)
+                return error_oom(err);
+        if (virTypedParamsAddString(&params, &count, &room, VIR_MIGRATE_PARAM_URI, memory_uri) < 0 ||
+            (out->move->bandwidth_mib_s &&
+             virTypedParamsAddULLong(&params, &count, &room, VIR_MIGRATE_PARAM_BANDWIDTH,
+                                     out->move->bandwidth_mib_s) < 0)) {
+                virTypedParamsFree(params, count);
+                return error_oom(err);
+        }
+        r = virDomainMigrateToURI3(domain, uri, params, (unsigned)count,
+                                   VIR_MIGRATE_PEER2PEER | VIR_MIGRATE_LIVE | VIR_MIGRATE_PERSIST_DEST |
+                                   VIR_MIGRATE_UNDEFINE_SOURCE | VIR_MIGRATE_ABORT_ON_ERROR);
+        virTypedParamsFree(params, count);
+        if (r < 0)
+                return libvirt_error(err, "Live migration of 'Virtual Machine %s' failed", out->record.vm_name);
+        return 0;
+}
+
+int live_transfer(Outgoing *out, Error *err) {
+        auto_(live_domain_freep) virDomainPtr domain = NULL;
+        Watch watch = { .out = out, .downtime_ms = DOWNTIME_FIRST_MS };
+
+        if (vmhost_domain(out->live->host, out->record.vm_id, &domain, err) < 0)
+                return -1;
+        watch.domain = domain;
+        if (virDomainMigrateSetMaxDowntime(domain, DOWNTIME_FIRST_MS, 0) < 0)
+                return libvirt_error(err, "the downtime of \"%s\" cannot be limited", out->record.vm_name);
+        if (pthread_create(&watch.thread, NULL, watch_run, &watch) != 0)
+                return error_set(err, ERROR_LIMIT, 0, "there are no threads left for a move");
+        int r = migrate(out, domain, err);
+        (void)pthread_mutex_lock(&out->live->lock);
+        watch.stop = true;
+        (void)pthread_cond_broadcast(&out->live->changed);
+        (void)pthread_mutex_unlock(&out->live->lock);
+        (void)pthread_join(watch.thread, NULL);
+        if (r < 0 && watch.cancelled)
+                return error_set(err, ERROR_CANCELLED, 0, "the move of \"%s\" was cancelled", out->record.vm_name);
+        return r;
+}
