@@ -56,7 +56,7 @@ test_meson() {
         local suite=$1 build=$2 line log=$state/test-$1.log
         build_once "$build" || { result FAIL "$suite" build "see $state/build-$build.log"; return; }
         tools_run meson test -C "/build/$build" --no-rebuild --suite "$suite" --print-errorlogs >"$log" 2>&1 </dev/null || true
-        while read -r line; do
+        while read -r line && [[ $line != 'Summary of Failures:' ]]; do
                 [[ $line =~ ^[0-9]+/[0-9]+\ (.*[^\ ])\ +(OK|FAIL|TIMEOUT|SKIP|ERROR|EXPECTEDFAIL|UNEXPECTEDPASS|INTERRUPT)\ +([0-9.]+)s ]] ||
                         continue
                 case ${BASH_REMATCH[2]} in
@@ -65,8 +65,12 @@ test_meson() {
                 *) result FAIL "$suite" "${BASH_REMATCH[1]##*[: ]}" "${BASH_REMATCH[2],,}; see $log" ;;
                 esac
         done <"$log"
-        grep -qE '^ *[0-9]+/[0-9]+ |No suitable tests|No tests defined' "$log" || result FAIL "$suite" run "see $log"
-        grep -E -A 25 '^(stdout|stderr):|―|✀' "$log" | head -n 60 >&2 || true
+        if grep -qE 'No suitable tests|No tests defined' "$log"; then
+                say "suite $suite has no tests yet"
+        elif ! grep -qE '^ *[0-9]+/[0-9]+ ' "$log"; then
+                result FAIL "$suite" run "see $log"
+        fi
+        sed -n '/ ✀ /,/^―*$/p' "$log" | head -n 60 >&2   # what the failing ones printed
 }
 
 # The cases talk to nodes that run the product of this checkout and have joined through it.
@@ -92,8 +96,8 @@ bench_run() {
         local name=${1:-} file found=0 code=0
         shift || true
         mkdir -p "$state"
-        build_stage
-        hosts_up 2 >&2
+        (build_run)
+        (hosts_up 2 >&2) || exit 1
         for file in "$checkout"/tests/bench/*-bench.sh; do
                 [[ -e $file ]] || continue
                 [[ ! $name || $(basename "$file" -bench.sh) == "$name" ]] || continue
