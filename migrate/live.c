@@ -230,7 +230,7 @@ int live_new(VmHost *host, const LiveConfig *config, Live **ret, Error *err) {
         return 0;
 }
 
-void live_free(Live *live) {
+void live_stop(Live *live) {
         if (!live)
                 return;
         (void)pthread_mutex_lock(&live->lock);
@@ -239,7 +239,14 @@ void live_free(Live *live) {
         (void)pthread_mutex_unlock(&live->lock);
         live_settle_stop(live);
         channel_server_free(live->server);
+        live->server = NULL;
         live_incoming_join(live, true);
+}
+
+void live_free(Live *live) {
+        if (!live)
+                return;
+        live_stop(live);
         (void)pthread_cond_destroy(&live->changed);
         (void)pthread_mutex_destroy(&live->lock);
         free(live);

@@ -36,8 +36,11 @@ typedef struct LiveConfig {
 
 /* @host must outlive it.  Registers one listener there.  Serves nobody before live_identity(). */
 int live_new(VmHost *host, const LiveConfig *config, Live **ret, Error *err) FAILS;
-/* Outgoing moves must have ended (cancel them first); incoming ones are torn down or left to the next
- * process by the rules of design §5.  Accepts NULL. */
+/* Before vmhost_free(): closes port 6600 and waits for its threads.  Outgoing moves must have ended
+ * (cancel them first); incoming ones are torn down or left to the next process by the rules of design §5.
+ * Accepts NULL. */
+void live_stop(Live *live);
+/* After vmhost_free(), whose events come here until then.  Accepts NULL. */
 void live_free(Live *live);
 DEFINE_FREEP(Live, live_free);
 
