@@ -238,6 +238,7 @@ static int write_config(const DiskName *name, Error *err) {
         (void)snprintf(control, sizeof control, DISK_ROOT "/%s/control.sock", name->id);
         int r = sd_json_buildo(&object, SD_JSON_BUILD_PAIR_STRING("Unc", name->unc),
                                SD_JSON_BUILD_PAIR_STRING("ControlSocket", control),
+                               SD_JSON_BUILD_PAIR_STRING("NbdSocket", name->nbd_socket),
                                SD_JSON_BUILD_PAIR_STRING("Protection", "Encrypt"));
         if (r >= 0)
                 r = sd_json_variant_format(object, SD_JSON_FORMAT_NEWLINE, &text);

@@ -37,6 +37,10 @@ static int set_control(DiskConfig *config, const char *value, Error *err) {
         return copy(config->control_socket, sizeof config->control_socket, value, "control-socket", err);
 }
 
+static int set_nbd(DiskConfig *config, const char *value, Error *err) {
+        return copy(config->nbd_socket, sizeof config->nbd_socket, value, "nbd-socket", err);
+}
+
 static int set_ccache(DiskConfig *config, const char *value, Error *err) {
         return copy(config->ccache, sizeof config->ccache, value, "ccache", err);
 }
@@ -81,6 +85,7 @@ static const struct { const char *key, *field; int (*set)(DiskConfig *, const ch
         { "config", NULL, disk_config_read },
         { "unc", "Unc", set_unc },
         { "control-socket", "ControlSocket", set_control },
+        { "nbd-socket", "NbdSocket", set_nbd },
         { "ccache", "CCache", set_ccache },
         { "protection", "Protection", set_protection },
         { "port", NULL, set_port },
@@ -91,8 +96,8 @@ int disk_config_set(DiskConfig *config, const char *key, const char *value, Erro
         for (size_t i = 0; i < ARRAY_SIZE(settings); i++)
                 if (strcmp(settings[i].key, key) == 0)
                         return settings[i].set(config, value, err);
-        return error_set(err, ERROR_INVALID, 0, "unknown parameter '%.60s'; known are config, unc, control-socket, ccache, "
-                         "protection, port, acquire", key);
+        return error_set(err, ERROR_INVALID, 0, "unknown parameter '%.60s'; known are config, unc, control-socket, nbd-socket, "
+                         "ccache, protection, port, acquire", key);
 }
 
 int disk_config_read(DiskConfig *config, const char *path, Error *err) {

@@ -8,11 +8,12 @@
 #include "smb/engine/smb.h"
 #include "smb/share/unc.h"
 
-enum { DISK_CONTROL_MAX = 108, DISK_CCACHE_MAX = 256 };
+enum { DISK_SOCKET_PATH_MAX = 108, DISK_CCACHE_MAX = 256 };
 
 typedef struct DiskConfig {
         Unc unc;
-        char control_socket[DISK_CONTROL_MAX];  /* empty: none */
+        char control_socket[DISK_SOCKET_PATH_MAX];      /* empty: none */
+        char nbd_socket[DISK_SOCKET_PATH_MAX];  /* nbdkit's own, made connectable for our group; empty: left alone */
         char ccache[DISK_CCACHE_MAX];           /* empty: the process's default */
         SmbProtection protection;
         uint16_t port;                          /* 0: 445 */
@@ -22,10 +23,11 @@ typedef struct DiskConfig {
 
 void disk_config_init(DiskConfig *config);      /* defaults; the host's name from the system */
 
-/* One key=value of nbdkit's command line: config, unc, control-socket, protection, ccache, port, acquire. */
+/* One key=value of nbdkit's command line: config, unc, control-socket,
+ * nbd-socket, protection, ccache, port, acquire. */
 int disk_config_set(DiskConfig *config, const char *key, const char *value, Error *err) FAILS;
 
-/* The JSON object that client.c writes: {"Unc":…, "ControlSocket":…, "Protection":"Encrypt"|"Sign"|"Server",
+/* The JSON object that client.c writes: {"Unc":…, "ControlSocket":…, "NbdSocket":…, "Protection":"Encrypt"|"Sign"|"Server",
  * "CCache":…}.  Unknown fields are refused. */
 int disk_config_read(DiskConfig *config, const char *path, Error *err) FAILS;
 

@@ -46,6 +46,7 @@ void drive_reader_up(Drive *d) {
 
         (void)happen(d, OWN_ON_READER_UP);
         d->reason = (Error){ 0 };
+        drive_changed(d);
         if (!first)
                 return;
         io_ready(d);

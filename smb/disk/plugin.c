@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "appliance/base/cleanup.h"
 #include "smb/disk/serve.h"
@@ -59,6 +60,7 @@ static int holdfast_config_complete(void) {
         "config=FILE           JSON with Unc, ControlSocket, Protection, CCache\n" \
         "unc=\\\\\\\\HOST\\\\SHARE\\\\FILE  the disk\n" \
         "control-socket=PATH   varlink io.holdfast.Disk\n" \
+        "nbd-socket=PATH       nbdkit's --unix socket, to be opened to the group\n" \
         "protection=encrypt    or sign, or server (as little as the server allows)\n" \
         "ccache=FILE:PATH      Kerberos credentials; default KRB5CCNAME\n" \
         "acquire=EPOCH         take the disk at once (benchmarks)"
@@ -79,6 +81,11 @@ static int holdfast_after_fork(void) {
         if (queue_init(&p->queue, &err) < 0)
                 return fail(&err);
         p->has_queue = true;
+        /* nbdkit sets its own umask, so its socket lets nobody but us connect: QEMU's group must, too. */
+        if (*p->config.nbd_socket && chmod(p->config.nbd_socket, 0660) < 0) {
+                nbdkit_error("cannot open %s to its group: %m", p->config.nbd_socket);
+                return -1;
+        }
         if (serve_start(&p->config, &p->queue, &p->serve, &err) < 0)
                 return fail(&err);
         int r = pthread_create(&p->watcher, NULL, watch_for_end, p->serve);

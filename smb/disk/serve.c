@@ -43,8 +43,7 @@ static void on_changed(void *userdata) {
         s->told = f.own.state;
         unc_text(&s->config.unc, unc);
         const char *state = ownership_state_name(f.own.state);
-        (void)sd_notifyf(0, "STATUS=%s %llu: %s%s%s", state, (unsigned long long)f.own.epoch, unc,
-                         *f.reason.text ? ": " : "", f.reason.text);
+        (void)sd_notifyf(0, "STATUS=%s, epoch %llu", state, (unsigned long long)f.own.epoch);
         (void)sd_journal_send("MESSAGE=%s: %s, epoch %llu%s%s", unc, state, (unsigned long long)f.own.epoch,
                               *f.reason.text ? ": " : "", f.reason.text, "MESSAGE_ID=" OWNERSHIP_MESSAGE_ID,
                               "PRIORITY=%d", f.reason.kind == ERROR_NONE ? 6 : 3, "DISK=%s", unc, "STATE=%s", state,
