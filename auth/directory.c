@@ -9,6 +9,7 @@
 #include "auth/ldap-link.h"
 
 enum {
+        FAILURE_US = 2 * 1000000,
         CACHE_MAX = 256,                /* answers kept; the oldest goes */
         SID_MAX = 68,                   /* MS-DTYP 2.4.2.2: 8 + 15 sub-authorities of 4 bytes */
         FILTER_MAX = 4 * MACHINE_NAME_MAX + LDAP_LINK_DN_MAX,
@@ -35,6 +36,8 @@ struct Directory {
         Group group;
         Answer answers[CACHE_MAX];
         uint64_t questions;
+        Error failure;                  /* why there is no link … */
+        uint64_t failure_until_us;      /* … said at once to those who waited for the lock meanwhile */
 };
 
 static uint64_t now_us(void) {
@@ -93,17 +96,32 @@ static void remember(Directory *d, const char *key, const DirectoryComputer *com
 static void forget(Directory *d) {
         memset(d->answers, 0, sizeof d->answers);
         d->group.until_us = 0;
+        d->failure_until_us = 0;
 }
 
 /* ---- the wire ---------------------------------------------------------------------------------------- */
 
 typedef int Each(void *userdata, const LdapEntry *entry, Error *err);
 
+static int need_link(Directory *d, Error *err) {
+        if (d->link)
+                return 0;
+        if (d->failure_until_us > now_us()) {
+                *err = d->failure;
+                return -1;
+        }
+        if (ldap_link_open(&d->machine, &d->link, err) == 0)
+                return 0;
+        d->failure = *err;
+        d->failure_until_us = now_us() + FAILURE_US;
+        return -1;
+}
+
 /* A link may have died since the last question: the second try has a new one. */
 static int ask(Directory *d, const LdapQuery *query, Each *each, void *userdata, Error *err) {
         for (unsigned try = 0;; try++) {
                 bool fresh = !d->link;
-                if (fresh && ldap_link_open(&d->machine, &d->link, err) < 0)
+                if (need_link(d, err) < 0)
                         return -1;
                 d->questions++;
                 if (ldap_link_search(d->link, query, each, userdata, err) == 0)

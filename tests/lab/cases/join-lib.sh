@@ -15,6 +15,9 @@ restart() { on "$1" systemctl restart holdfastd; }
 leave() {
         on "$1" rm -rf /etc/krb5.keytab /run/holdfast/krb5/machine
         on dc1 samba-tool computer delete "${1^^}" >/dev/null 2>&1 || true
+        # what is left of its DNS record belongs to the deleted account, and a new one may not replace it
+        on dc1 ldbdel -H /var/lib/samba/private/sam.ldb \
+                "DC=$1,DC=lab.test,CN=MicrosoftDNS,DC=DomainDnsZones,DC=lab,DC=test" >/dev/null 2>&1 || true
         restart "$1"
 }
 

@@ -3,6 +3,7 @@
  *      auth-probe machine [KEYTAB CCACHE]      who this host is, and a fresh ticket
  *      auth-probe computer ACCOUNT|HOST        what the directory says about a computer
  *      auth-probe require ACCOUNT              the fabric rule
+ *      auth-probe again ACCOUNT                the same twice on one connection, a line of standard input in between
  *      auth-probe fabric                       the members
  *      auth-probe peer HOST                    a Kerberos conversation with ourselves as HOST
  *      auth-probe join DOMAIN NAME USER|- [OU] the password on standard input
@@ -50,9 +51,13 @@ static int directory(int argc, char **argv) {
                 return say(-1, &err);
         int r = 0;
         for (int i = 0; i < 2 && r == 0; i++) {
+                if (i && strcmp(argv[1], "again") == 0) {
+                        (void)getchar();
+                        directory_forget(d);
+                }
                 if (strcmp(argv[1], "fabric") == 0)
                         r = i ? 0 : directory_fabric(d, &all, &count, &err);
-                else if (strcmp(argv[1], "require") == 0)
+                else if (strcmp(argv[1], "require") == 0 || strcmp(argv[1], "again") == 0)
                         r = directory_require_fabric(d, argv[2], &c, &err);
                 else if (strchr(argv[2], '$'))
                         r = directory_computer(d, argv[2], &c, &err);
@@ -118,7 +123,7 @@ static int join(int argc, char **argv) {
 int main(int argc, char **argv) {
         static const struct { const char *verb; int least; int (*run)(int, char **); } verbs[] = {
                 { "machine", 2, machine }, { "computer", 3, directory }, { "require", 3, directory },
-                { "fabric", 2, directory }, { "peer", 3, peer }, { "join", 5, join },
+                { "again", 3, directory }, { "fabric", 2, directory }, { "peer", 3, peer }, { "join", 5, join },
         };
         (void)signal(SIGPIPE, SIG_IGN);
         for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
