@@ -160,7 +160,8 @@ static int open_one(const Machine *machine, const Controller *dc, LdapLink **ret
         if (!link)
                 return error_oom(err);
         memcpy(link->server, dc->host, sizeof link->server);
-        if (open_plain(dc->host, dc->port, &link->ldap, err) < 0 || bind_sealed(machine, link, err) < 0 ||
+        if (machine_check_controller(machine, dc->host, err) < 0 ||
+            open_plain(dc->host, dc->port, &link->ldap, err) < 0 || bind_sealed(machine, link, err) < 0 ||
             read_root(link->ldap, dc->host, &root, err) < 0)
                 return -1;
         memcpy(link->base, root.base, sizeof link->base);

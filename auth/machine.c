@@ -313,3 +313,47 @@ int machine_ensure(const Machine *machine, Error *err) {
                 krb5_free_context(context);
         return good ? 0 : machine_refresh(machine, &renew_us, err);
 }
+
+/* ---- is that a domain controller? -------------------------------------------------------------------- */
+
+typedef struct Ticket {
+        krb5_context context;
+        krb5_ccache cache;
+        krb5_creds wanted, *got;
+} Ticket;
+
+static void ticket_done(Ticket *t) {
+        if (!t->context)
+                return;
+        if (t->got)
+                krb5_free_creds(t->context, t->got);
+        krb5_free_cred_contents(t->context, &t->wanted);
+        if (t->cache)
+                (void)krb5_cc_close(t->context, t->cache);
+        krb5_free_context(t->context);
+}
+
+int machine_check_controller(const Machine *machine, const char *host, Error *err) {
+        auto_(ticket_done) Ticket t = { 0 };
+        char name[MACHINE_NAME_MAX + sizeof "FILE:"], target[2 * MACHINE_NAME_MAX + 8];
+
+        (void)snprintf(name, sizeof name, "FILE:%s", machine->ccache);
+        (void)snprintf(target, sizeof target, "ldap/%.255s@%s", host, machine->realm);
+        krb5_error_code code = krb5_init_context(&t.context);
+        if (!code)
+                code = krb5_cc_resolve(t.context, name, &t.cache);
+        if (!code)
+                code = krb5_parse_name(t.context, machine->principal, &t.wanted.client);
+        if (!code)
+                code = krb5_parse_name(t.context, target, &t.wanted.server);
+        if (!code)
+                code = krb5_get_credentials(t.context, 0, t.cache, &t.wanted, &t.got);
+        if (code)
+                return kerberos_error(err, code, machine, host, error_message(code));
+        if (!(t.got->ticket_flags & TKT_FLG_OK_AS_DELEGATE))
+                return error_set(err, ERROR_DENIED, 0,
+                                 "%s is named by DNS as a domain controller of %s, but the domain does not say that it is "
+                                 "a writable one; check the SRV records of the domain",
+                                 host, machine->domain);
+        return 0;
+}

@@ -43,3 +43,7 @@ int machine_refresh(const Machine *machine, uint64_t *ret_renew_us, Error *err) 
 int machine_check(const Machine *machine, Error *err) FAILS;
 /* Refreshes only when the cache is missing, somebody else's or about to expire.  Errors as above. */
 int machine_ensure(const Machine *machine, Error *err) FAILS;
+/* Whether @host, which DNS calls a domain controller, is one: DNS is not signed, and any member can have a
+ * key for ldap/ITS-NAME, but only writable controllers' tickets are marked ok-as-delegate (RFC 4120 2.8)
+ * by default.  Blocks on the KDC unless the ticket is kept.  ERROR_DENIED when it is not. */
+int machine_check_controller(const Machine *machine, const char *host, Error *err) FAILS;

@@ -88,6 +88,20 @@ static void test_refusals(void **state) {
         use_conf("krb5.conf");
 }
 
+/* DNS may name any host with a key for ldap/; the KDC knows which are controllers. */
+static void test_controller(void **state) {
+        Machine m = load("keytab", "run/hv1");
+        Error err = { 0 };
+
+        if (machine_ensure(&m, &err) < 0 || machine_check_controller(&m, "dc1.lab.test", &err) < 0)
+                fail_msg("%s", err.text);
+        assert_int_equal(machine_check_controller(&m, "evil.lab.test", &err), -1);
+        assert_int_equal(err.kind, ERROR_DENIED);
+        assert_non_null(strstr(err.text, "does not say that it is a writable one"));
+        assert_int_equal(machine_check_controller(&m, "nobody.lab.test", &err), -1);
+        assert_int_equal(err.kind, ERROR_NOT_FOUND);
+}
+
 /* ---- gss.h ----------------------------------------------------------------------------------------- */
 
 typedef struct Pair { GssPeer *initiator, *acceptor; } Pair;
@@ -291,6 +305,7 @@ static void test_wrong_host(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_refresh),         cmocka_unit_test(test_refusals),
+                cmocka_unit_test(test_controller),
                 cmocka_unit_test(test_conversation),    cmocka_unit_test(test_binding),
                 cmocka_unit_test(test_weak_initiator),  cmocka_unit_test(test_bad_tokens),
                 cmocka_unit_test(test_bad_targets),     cmocka_unit_test(test_wrong_host),

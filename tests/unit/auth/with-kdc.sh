@@ -57,6 +57,8 @@ admin() { kadmin.local -r LAB.TEST -q "$*" >/dev/null; }
 for name in HV1$ HV2$ host/hv1.lab.test host/hv2.lab.test anna; do
         admin addprinc -clearpolicy -randkey "$name"
 done
+admin addprinc -clearpolicy -randkey +ok_as_delegate ldap/dc1.lab.test         # as a domain marks its controllers
+admin addprinc -clearpolicy -randkey ldap/evil.lab.test
 admin ktadd -norandkey -k "$KDC/keytab" HV1$ host/hv1.lab.test
 admin ktadd -norandkey -k "$KDC/other.keytab" HV2$ host/hv2.lab.test
 admin ktadd -norandkey -k "$KDC/stale.keytab" HV2$ host/hv2.lab.test
