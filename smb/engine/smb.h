@@ -124,7 +124,8 @@ typedef void (*SmbOpenDone)(void *userdata, SmbFile *file, const SmbOpened *open
 int smb_open(SmbSession *session, const SmbOpenHow *how, SmbOpenDone done, void *userdata, Error *err) FAILS;
 
 /* The server broke our lease to @now (SMB_LEASE_*).  When @ack_required the callee must call
- * smb_lease_ack() or smb_close() soon: the server makes the other opener wait (35 s at most). */
+ * smb_lease_ack() or smb_close() soon: the server makes the other opener wait (35 s at most).  Neither signed
+ * nor sealed by Samba: a hint that anybody on the network could forge, so nothing may be lost by believing it. */
 typedef void (*SmbLeaseBroken)(void *userdata, uint32_t now, bool ack_required);
 void smb_file_on_lease_broken(SmbFile *file, SmbLeaseBroken broken, void *userdata);
 int smb_lease_ack(SmbFile *file, SmbDone done, void *userdata, Error *err) FAILS;
