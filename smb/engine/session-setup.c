@@ -175,7 +175,7 @@ static int choose_protection(SmbSession *session, Error *err) {
 int session_signed_in(SmbSession *session, Error *err) {
         AuthStep *step = &session->job.step;
         if (!step->complete)
-                return error_set(err, ERROR_PROTOCOL, 0, "it ended the sign-in before proving its own identity");
+                return error_set(err, ERROR_DENIED, 0, "it ended the sign-in before proving its own identity");
         if (session->signing_in_again) {        /* keys stay ([MS-SMB2] 3.2.5.3.2); the reply was checked with them */
                 free(take_ptr(session->final));
                 auth_step_reset(step);
