@@ -48,7 +48,7 @@ static int get_vmhost(Invocation *invocation, Error *err) {
                     SD_JSON_BUILD_PAIR_STRING("VirtualHardDiskPath", config->virtual_machine_path),
                     SD_JSON_BUILD_PAIR_STRING("VirtualMachinePath", config->virtual_machine_path),
                     SD_JSON_BUILD_PAIR_UNSIGNED("MaximumVirtualMachineMigrations", config->maximum_migrations),
-                    SD_JSON_BUILD_PAIR_BOOLEAN("VirtualMachineMigrationEnabled", node_live(node) != NULL),
+                    SD_JSON_BUILD_PAIR_BOOLEAN("VirtualMachineMigrationEnabled", node_serving(node)),
                     SD_JSON_BUILD_PAIR_STRING("VirtualMachineMigrationAuthenticationType", "Kerberos"),
                     SD_JSON_BUILD_PAIR_STRING("VirtualMachineMigrationPerformanceOption", "TCPIP"),
                     SD_JSON_BUILD_PAIR_BOOLEAN("UseAnyNetworkForMigration", true),

@@ -7,6 +7,7 @@
 
 #include "appliance/base/cleanup.h"
 #include "appliance/base/log.h"
+#include "appliance/node/moves.h"
 
 enum {
         RETRY_S = 30,
@@ -74,7 +75,7 @@ static int refresh(Node *node, uint64_t *ret_again_us, Error *err) {
         node->joined = joined;
         node->machine = machine;
         node->why_not = why;
-        node->ready = node->ready && !changed;
+        node->serving = node->serving && !changed;
         (void)pthread_mutex_unlock(&node->lock);
         if (changed)
                 vmhost_set_name(node->vms, machine.host);
@@ -88,14 +89,12 @@ static int refresh(Node *node, uint64_t *ret_again_us, Error *err) {
                 return -1;
         }
         uint64_t renew_us = 0;
-        if (machine_refresh(&machine, &renew_us, err) < 0 || open_directory(node, &machine, changed, err) < 0) {
+        if (machine_refresh(&machine, &renew_us, err) < 0 || open_directory(node, &machine, changed, err) < 0 ||
+            moves_serve(node, &machine, err) < 0) {
                 report(node, &machine, err);
                 return -1;
         }
         report(node, &machine, NULL);
-        (void)pthread_mutex_lock(&node->lock);
-        node->ready = true;
-        (void)pthread_mutex_unlock(&node->lock);
         uint64_t least = now_us() + RENEW_LEAST_S * 1000000ULL, most = now_us() + RENEW_MOST_S * 1000000ULL;
         *ret_again_us = renew_us < least ? least : renew_us > most ? most : renew_us;
         return 0;

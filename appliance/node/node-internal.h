@@ -8,6 +8,7 @@
 #include "appliance/base/pool.h"
 #include "appliance/node/node.h"
 #include "migrate/host.h"
+#include "migrate/live.h"
 
 enum { DIRECTORIES_MAX = 16 };
 
@@ -16,14 +17,16 @@ struct Node {
         sd_event *event;
         Pool *pool;                     /* commands */
         Pool *identity_pool;            /* one thread: a busy host must not let its tickets expire */
+        Pool *notes;                    /* only its way to the loop: lines for the journal */
         sd_event_source *renewal;       /* loop only */
         Jobs *jobs;
+        bool reconciled;                /* identity thread only */
         VmHost *vms;
         Live *live;
 
         pthread_mutex_t lock;           /* guards what follows */
         bool joined;
-        bool ready;                     /* tickets are there */
+        bool serving;                   /* other hosts can reach us on 6600 */
         Machine machine;
         Error why_not;                  /* joined is false: what machine_load() said */
         Directory *directories[DIRECTORIES_MAX];        /* the last is current; older ones may still be in use */

@@ -6,8 +6,9 @@
 #include <unistd.h>
 
 #include "appliance/base/cleanup.h"
-#include "appliance/base/log.h"
 #include "appliance/node/config.h"
+#include "appliance/node/moves.h"
+#include "appliance/node/note.h"
 
 enum {
         COMMAND_THREADS = 24,           /* long moves are few (MaximumVirtualMachineMigrations) */
@@ -16,53 +17,16 @@ enum {
 
 DEFINE_FREEP(Node, node_free);
 
-/* ---- what happens to machines, into the journal ------------------------------------------------ */
-
-typedef struct Note {
-        VmEvent event;
-} Note;
-
-static const struct { int priority; const char *text; } notes[] = {
-        [VM_EVENT_STARTED] = { LOG_NOTICE, "started" },         [VM_EVENT_STOPPED] = { LOG_NOTICE, "stopped" },
-        [VM_EVENT_CRASHED] = { LOG_ERR, "crashed" },            [VM_EVENT_SUSPENDED] = { LOG_INFO, "paused" },
-        [VM_EVENT_RESUMED] = { LOG_INFO, "runs on" },           [VM_EVENT_DEFINED] = { LOG_INFO, "is known to this host" },
-        [VM_EVENT_UNDEFINED] = { LOG_INFO, "is no longer known to this host" },
-        [VM_EVENT_DISK_ERROR] = { LOG_ERR, "has a disk error" },
-        [VM_EVENT_GUEST_REBOOTED] = { LOG_INFO, "restarted by itself" },
-        [VM_EVENT_TROUBLE] = { LOG_WARNING, "needs attention" },
-};
-
-static void write_note(void *userdata) {
-        auto_free Note *note = userdata;
-        const VmEvent *e = &note->event;
-        const LogField fields[] = { { "VM", e->name }, { "VM_ID", e->id }, { NULL, NULL } };
-
-        if ((size_t)e->kind >= ARRAY_SIZE(notes) || !notes[e->kind].text)
-                return;
-        log_write(notes[e->kind].priority, LOG_ID_MACHINE, fields, "%s%s%s%s%s", *e->name ? "virtual machine " : "",
-                  e->name, *e->name ? " " : "", *e->name || !*e->text ? notes[e->kind].text : e->text,
-                  *e->name && *e->text ? e->text : "");
-}
-
-/* On libvirt's thread, which must not wait for the journal. */
-static void on_event(void *userdata, const VmEvent *event) {
-        Node *node = userdata;
-        Error err = { 0 };
-        Note *note = malloc(sizeof *note);
-        if (!note)
-                return;
-        note->event = *event;
-        if (pool_post(node->pool, write_note, note, &err) < 0)
-                free(note);
-}
-
-static int start_host(Node *node, Error *err) {
+static int start_machines(Node *node, Error *err) {
         VmHostConfig config = { .allow_emulation = node->config.allow_emulation };
         if (gethostname(config.host, sizeof config.host - 1) < 0)
                 return error_set(err, ERROR_INTERNAL, errno, "this host does not know its own name");
-        if (vmhost_new(&config, &node->vms, err) < 0)
+        const LiveConfig live = { .maximum_migrations = node->config.maximum_migrations,
+                                  .allow_emulation = node->config.allow_emulation, .say = note_move,
+                                  .settled = moves_settled, .userdata = node };
+        if (vmhost_new(&config, &node->vms, err) < 0 || vmhost_listen(node->vms, note_machine, node, err) < 0)
                 return -1;
-        return vmhost_listen(node->vms, on_event, node, err);
+        return live_new(node->vms, &live, &node->live, err);
 }
 
 /* ---- the node ----------------------------------------------------------------------------------- */
@@ -77,7 +41,7 @@ int node_new(sd_event *event, const char *config_path, const char *jobs_path, No
                         "in a few seconds");
         if (config_load(config_path, &node->config, err) < 0 || jobs_open(jobs_path, &node->jobs, err) < 0 ||
             pool_new(event, COMMAND_THREADS, COMMAND_QUEUE, &node->pool, err) < 0 ||
-            pool_new(event, 1, 4, &node->identity_pool, err) < 0 || start_host(node, err) < 0)
+            pool_new(event, 1, 4, &node->identity_pool, err) < 0 || pool_new(event, 1, 1, &node->notes, err) < 0 || start_machines(node, err) < 0)
                 return -1;
         *ret = take_ptr(node);
         return 0;
@@ -87,9 +51,11 @@ void node_free(Node *node) {
         if (!node)
                 return;
         (void)sd_event_source_disable_unref(node->renewal);
-        pool_free(node->pool);
-        vmhost_free(node->vms);
+        pool_free(node->pool);          /* commands first: they use everything else */
         pool_free(node->identity_pool);
+        live_free(node->live);
+        vmhost_free(node->vms);
+        pool_free(node->notes);         /* listeners are gone now */
         jobs_close(node->jobs);
         for (unsigned i = 0; i < node->directory_count; i++)
                 directory_free(node->directories[i]);
@@ -102,6 +68,13 @@ const NodeConfig *node_config(const Node *node) { return &node->config; }
 Jobs *node_jobs(Node *node) { return node->jobs; }
 VmHost *node_vms(Node *node) { return node->vms; }
 Live *node_live(Node *node) { return node->live; }
+
+bool node_serving(Node *node) {
+        (void)pthread_mutex_lock(&node->lock);
+        bool serving = node->serving;
+        (void)pthread_mutex_unlock(&node->lock);
+        return serving;
+}
 
 int node_machine(Node *node, Machine *ret, Error *err) {
         (void)pthread_mutex_lock(&node->lock);

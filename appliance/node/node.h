@@ -32,6 +32,8 @@ int node_directory(Node *node, Directory **ret, Error *err) FAILS;
 Jobs *node_jobs(Node *node);
 VmHost *node_vms(Node *node);
 Live *node_live(Node *node);
+/* Joined, and other hosts can reach us on 6600. */
+bool node_serving(Node *node);
 /* After Add-Computer: load the keytab, get tickets, start listening on 6600. */
 int node_identity_changed(Node *node, Error *err) FAILS;
 

@@ -2,6 +2,7 @@
 #include "appliance/command/utility.h"
 #include "appliance/node/domain-commands.h"
 #include "appliance/node/host-commands.h"
+#include "appliance/node/move-commands.h"
 #include "appliance/node/node.h"
 #include "appliance/node/vm-commands.h"
 
@@ -9,6 +10,7 @@ static const Command *const rows[] = {
         &command_add_computer, &command_get_vmhost,
         &command_get_vm, &command_new_vm, &command_start_vm, &command_stop_vm, &command_remove_vm, &command_import_vm,
         &command_new_vhd, &command_get_vhd, &command_convert_vhd,
+        &command_move_vm, &command_compare_vm, &command_get_vmmigration, &command_stop_vmmigration,
         &command_where_object, &command_select_object, &command_sort_object, &command_measure_object,
         &command_format_table, &command_format_list, &command_convertto_json,
         &command_get_command, &command_get_help,

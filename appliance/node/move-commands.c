@@ -1,0 +1,195 @@
+/* Move-VM, Compare-VM */
+#include "appliance/node/move-commands.h"
+
+#include <string.h>
+
+#include "appliance/base/cleanup.h"
+#include "appliance/base/log.h"
+#include "appliance/node/move-object.h"
+#include "appliance/node/vm-object.h"
+#include "appliance/node/vm-target.h"
+#include "migrate/live.h"
+
+#define STORAGE "IncludeStorage,DestinationStoragePath,VirtualMachinePath,SnapshotFilePath,SmartPagingFilePath,Vhds," \
+                "ResourcePoolName,RetainVhdCopiesOnSource"
+#define ELSEWHERE "DestinationCredential,DestinationCimSession,CompatibilityReport,ComputerName,Credential,CimSession,AsJob"
+#define NAME_HELP "Names of virtual machines; wildcards are allowed."
+#define HOST_HELP "The host to move to, by its short or full name; its computer account must be in the fabric group."
+
+enum { PROGRESS_STEP = 5 };     /* percent between two progress records: a caller who does not read costs nothing */
+
+static void unrefp(sd_json_variant **v) { *v = sd_json_variant_unref(*v); }
+
+/* ---- Move-VM ---- */
+
+typedef struct Move {
+        Invocation *invocation;
+        Jobs *jobs;
+        const char *id, *vm;
+        char activity[VM_NAME_SIZE + 64];
+        int shown;
+        char phase[32];
+} Move;
+
+static void on_progress(void *userdata, const char *phase, int percent) {
+        Move *move = userdata;
+        Error ignored;
+        char status[96];
+
+        (void)!jobs_progress(move->jobs, move->id, phase, percent, &ignored);
+        if (strcmp(move->phase, phase) == 0 && percent < move->shown + PROGRESS_STEP)
+                return;
+        (void)snprintf(move->phase, sizeof move->phase, "%s", phase);
+        move->shown = percent;
+        (void)snprintf(status, sizeof status, "%s, %d%% completed", phase, percent);
+        invocation_progress(move->invocation, move->activity, status, percent, false);
+}
+
+static bool on_cancelled(void *userdata) {
+        Move *move = userdata;
+        return invocation_cancelled(move->invocation) || jobs_cancelled(move->jobs, move->id);
+}
+
+static int begin(Invocation *invocation, const VmInfo *info, const char *destination, Job *job, Error *err) {
+        Node *node = invocation_userdata(invocation);
+        *job = (Job){ .kind = "Live", .phase = "Compare" };
+        (void)snprintf(job->vm_name, sizeof job->vm_name, "%s", info->definition.name);
+        (void)snprintf(job->vm_id, sizeof job->vm_id, "%s", info->definition.id);
+        (void)snprintf(job->destination, sizeof job->destination, "%s", destination);
+        (void)snprintf(job->caller, sizeof job->caller, "%s", invocation_caller(invocation));
+        vmhost_name(vm_host_of(invocation), job->source);
+        return jobs_start(node_jobs(node), job, err);
+}
+
+static void end(Jobs *jobs, const Job *job, int result, sd_json_variant *receipt, const Error *why) {
+        const LogField fields[] = { { "JOB", job->id }, { "VM", job->vm_name }, { "PEER", job->destination },
+                                    { "ERROR_KIND", result < 0 ? error_kind_name(why->kind) : NULL }, { NULL, NULL } };
+        JobState state = result == 0 ? JOB_COMPLETED : why->kind == ERROR_CANCELLED ? JOB_CANCELLED : JOB_FAILED;
+        auto_free char *text = NULL;
+        Error err = { 0 };
+
+        if (receipt && sd_json_variant_format(receipt, 0, &text) < 0)
+                text = NULL;
+        if (jobs_end(jobs, job->id, state, result < 0 ? why->text : "", text, &err) < 0)
+                log_write(LOG_WARNING, LOG_ID_MIGRATION, fields, "%s", err.text);
+        if (result == 0)
+                log_write(LOG_NOTICE, LOG_ID_MIGRATION, fields, "virtual machine %s moved to %s", job->vm_name,
+                          job->destination);
+        else
+                log_write(LOG_WARNING, LOG_ID_MIGRATION, fields, "%s", why->text);
+}
+
+static int emit_moved(Invocation *invocation, const VmInfo *info, sd_json_variant *receipt, Error *err) {
+        auto_(unrefp) sd_json_variant *report = NULL, *vm = NULL;
+        sd_json_variant *host = sd_json_variant_by_key(receipt, "DestinationHost");
+
+        if (move_report_object(receipt, &report, err) < 0 ||
+            vm_object(info, sd_json_variant_string(host), &vm, err) < 0)
+                return -1;
+        if (sd_json_variant_set_field(&vm, "MigrationReport", report) < 0)
+                return error_oom(err);
+        return invocation_emit(invocation, take_ptr(vm), err);
+}
+
+static int emit_report(Invocation *invocation, const VmInfo *info, const Findings *findings, Error *err) {
+        char host[MACHINE_NAME_MAX];
+        sd_json_variant *object = NULL;
+
+        vmhost_name(vm_host_of(invocation), host);
+        if (move_compatibility_object(info, host, invocation_string(invocation, "DestinationHost"), findings, &object,
+                                      err) < 0)
+                return -1;
+        return invocation_emit(invocation, object, err);
+}
+
+static int move_one(Invocation *invocation, const VmInfo *info, Error *err) {
+        Node *node = invocation_userdata(invocation);
+        const char *destination = invocation_string(invocation, "DestinationHost");
+        auto_free Findings *findings = calloc(1, sizeof *findings);
+        auto_(unrefp) sd_json_variant *receipt = NULL;
+        Job job;
+
+        if (!findings)
+                return error_oom(err);
+        if (!invocation_should_process(invocation, info->definition.name, "Move-VM"))
+                return 0;
+        if (begin(invocation, info, destination, &job, err) < 0)
+                return -1;
+        Move move = { .invocation = invocation, .jobs = node_jobs(node), .id = job.id, .shown = -PROGRESS_STEP };
+        (void)snprintf(move.activity, sizeof move.activity, "Moving virtual machine %s to %s", info->definition.name,
+                       destination);
+        LiveMove request = { .token = job.id, .vm = info->definition.id, .destination = destination,
+                             .bandwidth_mib_s = invocation_unsigned(invocation, "MaximumBandwidth", 0),
+                             .progress = on_progress, .cancelled = on_cancelled, .userdata = &move };
+        int r = live_move(node_live(node), &request, &receipt, findings, err);
+        invocation_progress(invocation, move.activity, "", 100, true);
+        end(node_jobs(node), &job, r, receipt, err);
+        if (r < 0) {
+                Error ignored;
+                if (findings->count > 0 && invocation_switch(invocation, "Passthru"))
+                        (void)!emit_report(invocation, info, findings, &ignored);
+                return -1;
+        }
+        return invocation_switch(invocation, "Passthru") ? emit_moved(invocation, info, receipt, err) : 0;
+}
+
+static int move_vm(Invocation *invocation, Error *err) { return vm_targets(invocation, move_one, err); }
+
+const Command command_move_vm = {
+        .name = "Move-VM", .module = "Hyper-V",
+        .synopsis = "Moves a running virtual machine to another host; its files stay on their SMB share.",
+        .role = ROLE_OPERATOR, .confirm = true,
+        .output = "Microsoft.HyperV.PowerShell.VirtualMachine",
+        .parameters = (const Parameter[]){
+                { "Name", "String[]", "VMName", PARAMETER_PIPELINE_BY_VALUE | PARAMETER_WILDCARD, NULL, NAME_HELP },
+                { "VM", "VirtualMachine[]", NULL, PARAMETER_PIPELINE_BY_VALUE, NULL,
+                  "Virtual machines, as Get-VM returns them." },
+                { "DestinationHost", "String", NULL, 0, NULL, HOST_HELP },
+                { "Passthru", "SwitchParameter", NULL, 0, NULL,
+                  "Returns the virtual machine with its MigrationReport, or what keeps it from moving." },
+                { "MaximumBandwidth", "UInt64", NULL, 0, NULL,
+                  "MiB/s the memory may use; not a parameter of Hyper-V.  Without it there is no limit." },
+                { .name = NULL } },
+        .sets = (const ParameterSet[]){
+                { "NameSingleDestination", "Name,DestinationHost", "Name,DestinationHost", "Passthru,MaximumBandwidth" },
+                { "VMSingleDestination", "VM,DestinationHost", "VM,DestinationHost", "Passthru,MaximumBandwidth" },
+                { .name = NULL } },
+        .refused = STORAGE ",RemoveSourceUnmanagedVhds," ELSEWHERE,
+        .run = move_vm,
+};
+
+/* ---- Compare-VM ---- */
+
+static int compare_one(Invocation *invocation, const VmInfo *info, Error *err) {
+        Node *node = invocation_userdata(invocation);
+        auto_free Findings *findings = calloc(1, sizeof *findings);
+
+        if (!findings)
+                return error_oom(err);
+        if (!invocation_should_process(invocation, info->definition.name, "Compare-VM"))
+                return 0;
+        if (live_compare(node_live(node), info->definition.id, invocation_string(invocation, "DestinationHost"), findings,
+                         err) < 0)
+                return -1;
+        return emit_report(invocation, info, findings, err);
+}
+
+static int compare_vm(Invocation *invocation, Error *err) { return vm_targets(invocation, compare_one, err); }
+
+const Command command_compare_vm = {
+        .name = "Compare-VM", .module = "Hyper-V",
+        .synopsis = "Says what would keep a virtual machine from moving to another host; changes nothing.",
+        .role = ROLE_OPERATOR, .confirm = true,
+        .output = "Microsoft.HyperV.PowerShell.VMCompatibilityReport",
+        .parameters = (const Parameter[]){
+                { "Name", "String[]", "VMName", PARAMETER_PIPELINE_BY_VALUE | PARAMETER_WILDCARD, NULL, NAME_HELP },
+                { "VM", "VirtualMachine[]", NULL, PARAMETER_PIPELINE_BY_VALUE, NULL,
+                  "Virtual machines, as Get-VM returns them." },
+                { "DestinationHost", "String", NULL, 0, NULL, HOST_HELP },
+                { .name = NULL } },
+        .sets = (const ParameterSet[]){
+                { "NameSingleDestination", "Name,DestinationHost", "Name,DestinationHost", "" },
+                { "VMSingleDestination", "VM,DestinationHost", "VM,DestinationHost", "" }, { .name = NULL } },
+        .refused = STORAGE ",Path,Register,Copy,VhdDestinationPath,VhdSourcePath,GenerateNewId," ELSEWHERE,
+        .run = compare_vm,
+};

@@ -1,0 +1,124 @@
+#include "appliance/node/move-object.h"
+
+#include <time.h>
+
+#include "appliance/base/cleanup.h"
+#include "appliance/command/object.h"
+#include "appliance/node/vm-object.h"
+
+#define HYPERV "Microsoft.HyperV.PowerShell."
+
+static void unrefp(sd_json_variant **v) { *v = sd_json_variant_unref(*v); }
+
+/* The elements of @list as objects of @type. */
+static int typed_list(sd_json_variant *list, const char *type, sd_json_variant **ret) {
+        auto_(unrefp) sd_json_variant *typed = NULL;
+        int r = sd_json_variant_new_array(&typed, NULL, 0);
+
+        for (size_t i = 0; r >= 0 && list && i < sd_json_variant_elements(list); i++) {
+                auto_(unrefp) sd_json_variant *v = sd_json_variant_ref(sd_json_variant_by_index(list, i));
+                r = sd_json_variant_set_field_string(&v, "$type", type);
+                if (r >= 0)
+                        r = sd_json_variant_append_array(&typed, v);
+        }
+        if (r >= 0)
+                *ret = take_ptr(typed);
+        return r;
+}
+
+int move_report_object(sd_json_variant *receipt, sd_json_variant **ret, Error *err) {
+        auto_(unrefp) sd_json_variant *report = sd_json_variant_ref(receipt), *disks = NULL, *phases = NULL;
+
+        if (typed_list(sd_json_variant_by_key(receipt, "Disks"), HYPERV "MigrationReportDisk", &disks) < 0 ||
+            typed_list(sd_json_variant_by_key(receipt, "Phases"), HYPERV "MigrationReportPhase", &phases) < 0 ||
+            sd_json_variant_set_field_string(&report, "$type", HYPERV "MigrationReport") < 0 ||
+            sd_json_variant_set_field(&report, "Disks", disks) < 0 ||
+            sd_json_variant_set_field(&report, "Phases", phases) < 0)
+                return error_oom(err);
+        *ret = take_ptr(report);
+        return 0;
+}
+
+static const char *state_text(JobState state) {
+        static const char *const texts[] = { [JOB_RUNNING] = "Running", [JOB_COMPLETED] = "Completed",
+                                             [JOB_FAILED] = "Failed", [JOB_CANCELLED] = "Cancelled" };
+        return (size_t)state < ARRAY_SIZE(texts) ? texts[state] : "?";
+}
+
+static uint64_t now_us(void) {
+        struct timespec ts;
+        (void)clock_gettime(CLOCK_REALTIME, &ts);
+        return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+int move_job_object(const Job *job, sd_json_variant **ret, Error *err) {
+        auto_(unrefp) sd_json_variant *receipt = NULL, *report = NULL;
+        char started[DATETIME_TEXT_SIZE], ended[DATETIME_TEXT_SIZE], duration[TIMESPAN_TEXT_SIZE];
+        uint64_t until_us = job->ended_us ? job->ended_us : now_us();
+
+        datetime_text(job->started_us, started);
+        datetime_text(job->ended_us, ended);
+        timespan_text(until_us > job->started_us ? until_us - job->started_us : 0, duration);
+        if (job->receipt && sd_json_parse(job->receipt, 0, &receipt, NULL, NULL) >= 0 &&
+            move_report_object(receipt, &report, err) < 0)
+                return -1;
+        sd_json_variant *downtime = report ? sd_json_variant_by_key(report, "DowntimeMs") : NULL;
+        if (sd_json_buildo(ret, SD_JSON_BUILD_PAIR_STRING("$type", HYPERV "VMMigrationJob"),
+                           SD_JSON_BUILD_PAIR_STRING("Id", job->id), SD_JSON_BUILD_PAIR_STRING("VMName", job->vm_name),
+                           SD_JSON_BUILD_PAIR_STRING("VMId", job->vm_id),
+                           SD_JSON_BUILD_PAIR_STRING("MigrationType", job->kind),
+                           SD_JSON_BUILD_PAIR_STRING("SourceHost", job->source),
+                           SD_JSON_BUILD_PAIR_STRING("DestinationHost", job->destination),
+                           SD_JSON_BUILD_PAIR_STRING("Phase", job->phase),
+                           SD_JSON_BUILD_PAIR_INTEGER("PercentComplete", job->percent),
+                           SD_JSON_BUILD_PAIR_STRING("State", state_text(job->state)),
+                           SD_JSON_BUILD_PAIR_STRING("Started", started),
+                           SD_JSON_BUILD_PAIR_CONDITION(job->ended_us > 0, "Ended", SD_JSON_BUILD_STRING(ended)),
+                           SD_JSON_BUILD_PAIR_STRING("Duration", duration),
+                           SD_JSON_BUILD_PAIR_CONDITION(!!downtime, "DowntimeMs", SD_JSON_BUILD_VARIANT(downtime)),
+                           SD_JSON_BUILD_PAIR_STRING("UserName", job->caller),
+                           SD_JSON_BUILD_PAIR_STRING("Reason", job->reason),
+                           SD_JSON_BUILD_PAIR_CONDITION(!!report, "MigrationReport",
+                                                        SD_JSON_BUILD_VARIANT(report))) < 0)
+                return error_oom(err);
+        return 0;
+}
+
+static int incompatibilities(const Findings *findings, sd_json_variant *source, sd_json_variant **ret) {
+        auto_(unrefp) sd_json_variant *list = NULL;
+        int r = sd_json_variant_new_array(&list, NULL, 0);
+
+        for (size_t i = 0; r >= 0 && i < findings->count; i++) {
+                const Finding *f = &findings->list[i];
+                auto_(unrefp) sd_json_variant *v = NULL;
+                r = sd_json_buildo(&v, SD_JSON_BUILD_PAIR_STRING("$type", HYPERV "VMIncompatibility"),
+                                   SD_JSON_BUILD_PAIR_STRING("Message", f->message),
+                                   SD_JSON_BUILD_PAIR_UNSIGNED("MessageId", f->id),
+                                   SD_JSON_BUILD_PAIR_VARIANT("Source", source),
+                                   SD_JSON_BUILD_PAIR_STRING("ComputerName", f->host),
+                                   SD_JSON_BUILD_PAIR_STRING("Evidence", f->evidence),
+                                   SD_JSON_BUILD_PAIR_STRING("Remedy", f->remedy));
+                if (r >= 0)
+                        r = sd_json_variant_append_array(&list, v);
+        }
+        if (r >= 0)
+                *ret = take_ptr(list);
+        return r;
+}
+
+int move_compatibility_object(const VmInfo *info, const char *host, const char *destination,
+                              const Findings *findings, sd_json_variant **ret, Error *err) {
+        auto_(unrefp) sd_json_variant *vm = NULL, *list = NULL;
+
+        if (vm_object(info, host, &vm, err) < 0)
+                return -1;
+        if (incompatibilities(findings, vm, &list) < 0 ||
+            sd_json_buildo(ret, SD_JSON_BUILD_PAIR_STRING("$type", HYPERV "VMCompatibilityReport"),
+                           SD_JSON_BUILD_PAIR_VARIANT("VM", vm),
+                           SD_JSON_BUILD_PAIR_STRING("OperationType", "MoveVirtualMachine"),
+                           SD_JSON_BUILD_PAIR_STRING("Destination", destination),
+                           SD_JSON_BUILD_PAIR_STRING("Path", info->definition.folder),
+                           SD_JSON_BUILD_PAIR_VARIANT("Incompatibilities", list)) < 0)
+                return error_oom(err);
+        return 0;
+}

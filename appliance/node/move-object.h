@@ -1,0 +1,18 @@
+/* move-object.h — moves as the PowerShell objects administrators know
+ */
+#pragma once
+
+#include <systemd/sd-json.h>
+
+#include "appliance/base/error.h"
+#include "appliance/node/jobs.h"
+#include "migrate/compare-findings.h"
+#include "migrate/host.h"
+
+/* Microsoft.HyperV.PowerShell.MigrationReport from the receipt of design §7. */
+int move_report_object(sd_json_variant *receipt, sd_json_variant **ret, Error *err) FAILS;
+/* Microsoft.HyperV.PowerShell.VMMigrationJob */
+int move_job_object(const Job *job, sd_json_variant **ret, Error *err) FAILS;
+/* Microsoft.HyperV.PowerShell.VMCompatibilityReport.  @host is where the machine is. */
+int move_compatibility_object(const VmInfo *info, const char *host, const char *destination,
+                              const Findings *findings, sd_json_variant **ret, Error *err) FAILS;
