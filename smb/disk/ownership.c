@@ -94,6 +94,20 @@ static int check_rules(const Ownership *own, unsigned rules, const OwnArgs *args
         return 0;
 }
 
+static void count_epochs(Ownership *own, OwnEvent event, OwnAction action, uint64_t epoch) {
+        if (action == OWN_OPEN_WRITER) {
+                own->floor_before = own->floor;
+                own->epoch = own->floor = epoch;
+        } else if (event == OWN_ON_TAKEN) {
+                own->held = own->epoch;
+        } else if (event == OWN_ON_REFUSED) {   /* there was no such term, and it may be asked for again */
+                own->epoch = own->held;
+                own->floor = own->floor_before;
+        } else if (action == OWN_CLOSE_WRITER) { /* a break carries no epoch; the next term has one */
+                own->floor = event == OWN_ON_GIVE ? epoch : own->epoch + 1;
+        }
+}
+
 int ownership_on(Ownership *own, OwnEvent event, const OwnArgs *args, OwnAction *ret_action, Error *err) {
         static const OwnArgs none = { 0 };
 
@@ -105,17 +119,11 @@ int ownership_on(Ownership *own, OwnEvent event, const OwnArgs *args, OwnAction 
                         continue;
                 if (check_rules(own, life[i].rules, args, err) < 0)
                         return -1;
-                if (life[i].rules & NEED_EPOCH)
-                        own->floor = args->epoch;
-                /* The epoch is the term's, so giving leaves it and only raises the floor. */
-                if (life[i].action == OWN_OPEN_WRITER)
-                        own->epoch = args->epoch;
+                count_epochs(own, event, life[i].action, args->epoch);
                 if (life[i].rules & NEED_TOKEN)
                         (void)strcpy(own->token, args->token);
                 if (life[i].rules & CLEAR_TOKEN)
                         own->token[0] = '\0';
-                if (event == OWN_ON_BREAK && life[i].action == OWN_CLOSE_WRITER)
-                        own->floor = own->epoch + 1;    /* a break carries no epoch; the next term has one */
                 own->state = life[i].next;
                 *ret_action = life[i].action;
                 return 0;

@@ -66,8 +66,9 @@ typedef enum OwnAction {
 
 typedef struct Ownership {
         OwnState state;
-        uint64_t epoch;                 /* of the term we hold, held last, or are about to hold */
-        uint64_t floor;                 /* the highest epoch this process ever heard of */
+        uint64_t epoch;                 /* of the term we hold, held last, or are about to hold; 0: none */
+        uint64_t floor;                 /* the highest epoch of any term this process knows of */
+        uint64_t held, floor_before;    /* what both fall back to when the exclusive open is refused */
         bool dirty;                     /* set by the driver: writes were acknowledged and not flushed since */
         char token[OWNERSHIP_TOKEN_SIZE];       /* of the migration; empty: none */
 } Ownership;

@@ -44,7 +44,7 @@ static const struct { OwnState now; OwnEvent on; OwnState next; OwnAction action
 };
 
 static Ownership at(OwnState state) {
-        return (Ownership){ .state = state, .epoch = 10, .floor = 10, .token = TOKEN };
+        return (Ownership){ .state = state, .epoch = 10, .floor = 10, .held = 10, .token = TOKEN };
 }
 
 static void test_every_pair(void **unused) {
@@ -152,7 +152,9 @@ static void test_a_move(void **unused) {
         assert_int_equal(ownership_gate_write(&source), OWN_REFUSE);
         (void)go(&source, OWN_ON_REFUSED, NULL, 0);     /* rule A: the server has the last word */
         assert_int_equal(source.state, OWN_GIVEN);
-        assert_int_equal(go(&source, OWN_ON_TAKE_BACK, TOKEN, 8), OWN_OPEN_WRITER);
+        assert_int_equal(source.epoch, 5);              /* no term came of it */
+        refuse(&source, OWN_ON_TAKE_BACK, TOKEN, 6);
+        assert_int_equal(go(&source, OWN_ON_TAKE_BACK, TOKEN, 7), OWN_OPEN_WRITER);
         (void)go(&source, OWN_ON_TAKEN, NULL, 0);
         assert_int_equal(source.state, OWN_OWNER);
         assert_string_equal(source.token, "");
