@@ -352,8 +352,8 @@ int machine_check_controller(const Machine *machine, const char *host, Error *er
                 return kerberos_error(err, code, machine, host, error_message(code));
         if (!(t.got->ticket_flags & TKT_FLG_OK_AS_DELEGATE))
                 return error_set(err, ERROR_DENIED, 0,
-                                 "%s is named by DNS as a domain controller of %s, but the domain does not say that it is "
-                                 "a writable one; check the SRV records of the domain",
+                                 "%s is named by DNS as a domain controller of %s, but the domain does not say that "
+                                 "it is a writable one; check the SRV records of the domain",
                                  host, machine->domain);
         return 0;
 }

@@ -3,7 +3,7 @@
  *      auth-probe machine [KEYTAB CCACHE]      who this host is, and a fresh ticket
  *      auth-probe computer ACCOUNT|HOST        what the directory says about a computer
  *      auth-probe require ACCOUNT              the fabric rule
- *      auth-probe again ACCOUNT                the same twice on one connection, a line of standard input in between
+ *      auth-probe again ACCOUNT                the same twice; a line of standard input in between
  *      auth-probe fabric                       the members
  *      auth-probe peer HOST                    a Kerberos conversation with ourselves as HOST
  *      auth-probe join DOMAIN NAME USER|- [OU] the password on standard input
