@@ -102,7 +102,7 @@ bench_run() {
                 [[ -e $file ]] || continue
                 [[ ! $name || $(basename "$file" -bench.sh) == "$name" ]] || continue
                 found=1
-                LAB=$lab_dir/lab LAB_NETNS=$lab_netns bash "$file" "$@" || code=1
+                LAB=$lab_dir/lab LAB_NETNS=$lab_netns LAB_BUILD=$state/build/plain bash "$file" "$@" || code=1
         done
         ((found)) || die "there is no benchmark '${name:-at all}' in tests/bench"
         return $code
