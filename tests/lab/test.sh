@@ -83,7 +83,7 @@ test_cases() {
                 [[ -e $file ]] || continue
                 name=$(basename "$file" .sh) log=$state/test/$(basename "$file" .sh).log
                 wanted=$SECONDS code=0
-                LAB=$lab_dir/lab timeout --kill-after=10 300 bash "$file" >"$log" 2>&1 </dev/null || code=$?
+                LAB=$lab_dir/lab timeout --kill-after=10 600 bash "$file" >"$log" 2>&1 </dev/null || code=$?
                 case $code in
                 0) result ok lab "$name" "$((SECONDS - wanted)) s" ;;
                 77) result skip lab "$name" "$(tail -n 1 "$log")" ;;
