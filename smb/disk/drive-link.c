@@ -9,7 +9,7 @@ enum {
         DURABLE_TIMEOUT_MS = 60 * 1000, /* asked for; Samba grants min(this, 300 s) */
 };
 static const uint64_t SLACK_US = 15 * 1000000,          /* the server noticed the break later than we did */
-                      RETRY_FIRST_US = 200 * 1000, RETRY_MAX_US = 5 * 1000000, KEEP_ALIVE_US = 5 * 1000000;
+                      BUSY_US = 3 * 1000000, RETRY_FIRST_US = 200 * 1000, RETRY_MAX_US = 5 * 1000000, KEEP_ALIVE_US = 5 * 1000000;
 
 enum { SHARE_CONTINUOUS_AVAILABILITY = 0x10 };          /* [MS-SMB2] 2.2.10 */
 enum { READER_ACCESS = SMB_READ_DATA | SMB_READ_ATTRIBUTES | SMB_SYNCHRONIZE,
@@ -193,7 +193,8 @@ static void on_lease_broken(void *userdata, uint32_t now, bool ack_required) {
         drive_lease_broken(d);
 }
 
-/* DH2C.  "No such name" may mean "your old connection still has it": the server has not noticed yet. */
+/* DH2C.  The server ended our old session when we signed in again (previous_session), so "no such name" means that the
+ * handle is gone; except that a server which is still busy with our last requests may say so for a moment. */
 static void on_reopened(void *userdata, SmbFile *file, const SmbOpened *opened, const Error *err) {
         Drive *d = userdata;
 
@@ -203,7 +204,8 @@ static void on_reopened(void *userdata, SmbFile *file, const SmbOpened *opened, 
                 d->term_opened.file_id[1] = opened->file_id[1];
                 smb_file_on_lease_broken(file, on_lease_broken, d);
                 link_up(d);
-        } else if (link_is_broken_by(err) || (err->kind == ERROR_NOT_FOUND && !d->give_unsure)) {
+        } else if (link_is_broken_by(err) || (err->kind == ERROR_NOT_FOUND && !d->give_unsure &&
+                                              now_us() - d->down_since_us < BUSY_US)) {
                 link_failed(d, err);
         } else {
                 drive_gone(d, err);
@@ -225,6 +227,7 @@ static void on_connected(void *userdata, const Error *outcome) {
 
         if (err.kind == ERROR_NONE) {
                 d->link = LINK_OPENING;
+                d->previous_session = smb_session_id(d->session);
                 if (drive_holds_writer(d)) {
                         r = reopen_writer(d, &err);
                 } else if (d->own.state == OWN_RETAKING) {
@@ -241,7 +244,8 @@ static void on_connected(void *userdata, const Error *outcome) {
 
 void link_start(Drive *d) {
         SmbConfig config = { .protection = d->config.protection, .port = d->config.port,
-                             .ccache = *d->config.ccache ? d->config.ccache : NULL };
+                             .ccache = *d->config.ccache ? d->config.ccache : NULL,
+                             .previous_session = d->previous_session };
         Error err;
 
         (void)snprintf(config.host, sizeof config.host, "%s", d->config.unc.host);

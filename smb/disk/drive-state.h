@@ -40,6 +40,7 @@ struct Drive {
 
         /* link */
         SmbSession *session;
+        uint64_t previous_session;      /* the last one that came up; see SmbConfig */
         LinkState link;
         Error link_error;               /* why it is down */
         bool take_when_up;

@@ -252,6 +252,7 @@ int session_send_setup(SmbSession *session, Error *err) {
         r->must_sign = session->signing_in_again;
         WireSessionSetup setup = {
                 .security_mode = (uint8_t)session->offer.security_mode, .capabilities = 0,
+                .previous_session_id = session->signing_in_again ? 0 : session->config.previous_session,
                 .token = { step->out, step->out_size },
         };
         wire_session_setup_encode(&w, &setup);

@@ -165,6 +165,8 @@ void smb_session_on_lost(SmbSession *session, SmbLost lost, void *userdata) {
 
 const SmbFacts *smb_session_facts(const SmbSession *session) { return &session->facts; }
 
+uint64_t smb_session_id(const SmbSession *session) { return session->connection.session_id; }
+
 void session_fake(SmbSession *session, int consumed_fd, AuthTake take) {
         assert(session->state == SESSION_NEW);
         session->given_fd = consumed_fd;

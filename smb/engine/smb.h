@@ -42,6 +42,8 @@ typedef struct SmbConfig {
         uint8_t client_guid[16];
         SmbProtection protection;
         const char *ccache;             /* e.g. "FILE:/run/holdfast/krb5/machine"; NULL: default.  Copied. */
+        uint64_t previous_session;      /* smb_session_id() of one whose connection broke: the server ends it at once
+                                         * instead of when it notices, so that its durable handles can be reopened */
         uint64_t timeout_us;            /* per request and for connecting; 0 means 30 s.  A CREATE that waits for
                                          * another client's lease break gets 45 s more. */
 } SmbConfig;
@@ -73,6 +75,7 @@ void smb_session_free(SmbSession *session);     /* accepts NULL; answers what is
 int smb_session_connect(SmbSession *session, SmbDone done, void *userdata, Error *err) FAILS;
 void smb_session_on_lost(SmbSession *session, SmbLost lost, void *userdata);
 const SmbFacts *smb_session_facts(const SmbSession *session);
+uint64_t smb_session_id(const SmbSession *session);     /* the server's name for it; 0 before it signed in */
 
 /* ---- opening ------------------------------------------------------------------------------- */
 
