@@ -1,6 +1,7 @@
 /* host-events.c — libvirt's event thread, and its events as ours */
 #include "migrate/host-internal.h"
 
+#include <libvirt/virterror.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -135,7 +136,11 @@ static void *event_thread(void *userdata) {
         return NULL;
 }
 
+/* libvirt's own handler prints on stderr what libvirt_error() hands to the caller. */
+static void say_nothing(void *userdata, virErrorPtr error) { (void)userdata, (void)error; }
+
 int host_events_start(VmHost *host, Error *err) {
+        virSetErrorFunc(NULL, say_nothing);
         if (virInitialize() < 0 || virEventRegisterDefaultImpl() < 0)
                 return libvirt_error(err, "cannot start libvirt's client");
         host->stop_timer = virEventAddTimeout(-1, on_stop_timer, host, NULL);

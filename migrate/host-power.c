@@ -16,6 +16,7 @@
 #include "migrate/libvirt-error.h"
 #include "smb/share/files.h"
 
+#define PRESS_EVERY_US (10 * 1000000ULL)
 #define WRONG_STATE "The operation cannot be performed while the virtual machine is in its current state."
 
 static uint64_t now_us(clockid_t clock) {
@@ -266,7 +267,12 @@ int vmhost_shut_down(VmHost *host, const char *name_or_id, uint64_t timeout_us, 
                 return error_oom(err);
         if (ask_guest(host, name_or_id, info, &domain, err) < 0)
                 return -1;
-        while (virDomainIsActive(domain) == 1) {
+        for (uint64_t pressed = now_us(CLOCK_MONOTONIC); virDomainIsActive(domain) == 1;) {
+                /* A guest that is only booting does not see the button: it is pressed again. */
+                if (now_us(CLOCK_MONOTONIC) - pressed >= PRESS_EVERY_US) {
+                        (void)virDomainShutdownFlags(domain, VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN);
+                        pressed = now_us(CLOCK_MONOTONIC);
+                }
                 if (wait && wait->cancelled && wait->cancelled(wait->userdata))
                         return error_set(err, ERROR_CANCELLED, 0, "\"%s\" was asked to shut down; nobody waits for it "
                                          "any more", info->definition.name);
