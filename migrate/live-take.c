@@ -91,7 +91,8 @@ static LiveFigures figures(Incoming *in) {
         Error ignored;
 
         if (vmhost_domain(in->live->host, in->record.vm_id, &domain, &ignored) == 0 &&
-            virDomainGetJobStats(domain, &type, &params, &count, VIR_DOMAIN_JOB_STATS_COMPLETED) == 0) {
+            virDomainGetJobStats(domain, &type, &params, &count,
+                                 VIR_DOMAIN_JOB_STATS_COMPLETED | VIR_DOMAIN_JOB_STATS_KEEP_COMPLETED) == 0) {
                 (void)virTypedParamsGetULLong(params, count, VIR_DOMAIN_JOB_MEMORY_TOTAL, &value[0]);
                 (void)virTypedParamsGetULLong(params, count, VIR_DOMAIN_JOB_MEMORY_PROCESSED, &value[1]);
                 (void)virTypedParamsGetULLong(params, count, VIR_DOMAIN_JOB_MEMORY_ITERATION, &value[2]);
