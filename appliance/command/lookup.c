@@ -25,8 +25,8 @@ static const Parameter with_confirm[] = {
         { NULL },
 };
 /* They fill variables, and there are none here. */
-static const char variables[] = "ErrorVariable,ev,WarningVariable,wv,InformationVariable,iv,OutVariable,ov,OutBuffer,ob,"
-                                "PipelineVariable,pv";
+static const char variables[] = "ErrorVariable,WarningVariable,InformationVariable,OutVariable,OutBuffer,PipelineVariable";
+static const char variable_aliases[] = "ev,wv,iv,ov,ob,pv";
 
 const Parameter *common_parameters(const Command *command) { return command->confirm ? with_confirm : everywhere; }
 
@@ -68,8 +68,8 @@ static void search(Search *s, const Command *command) {
                 if (match)
                         found(s, (int)i, p->name);
         }
-        const char *refused = command->refused, *filling = variables;
-        while (list_next(&refused, name) || list_next(&filling, name))
+        const char *refused = command->refused, *filling = variables, *aliases = s->exact ? variable_aliases : NULL;
+        while (list_next(&refused, name) || list_next(&filling, name) || list_next(&aliases, name))
                 if (matches(s, name))
                         found(s, -2, name);
 }

@@ -191,6 +191,8 @@ static int parse_argument(Cursor *c, Argument *argument) {
         size_t dash = dash_size(c->at), size = dash > 0 ? parameter_size(c->at + dash) : 0;
 
         if (size == 0) {
+                if (*c->at == ')' || *c->at == '}')
+                        return unexpected(c);
                 argument->has_value = true;
                 return parse_list(c, false, &argument->value);
         }

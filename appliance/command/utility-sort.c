@@ -1,6 +1,7 @@
 /* Sort-Object and Measure-Object: what needs all objects first. */
 #include "appliance/command/utility.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -77,6 +78,8 @@ const Command command_sort_object = {
 
 /* ---- Measure-Object ----------------------------------------------------------------------------- */
 
+#define WHOLE_MAX 0x1p53                /* whole numbers up to here are exact, and are written without a fraction */
+
 typedef struct Measure {
         uint64_t count;
         double sum, least, most;
@@ -130,8 +133,13 @@ static int emit_measure(Invocation *invocation, const char *name, const Measure 
                     SD_JSON_BUILD_PAIR_UNSIGNED("Count", m->count)));
         for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(fields); i++) {
                 auto_(sd_json_variant_unrefp) sd_json_variant *value = NULL;
-                r = invocation_switch(invocation, fields[i].name) && m->count > 0
-                            ? sd_json_variant_new_real(&value, fields[i].value) : sd_json_variant_new_null(&value);
+                double number = fields[i].value;
+                if (!invocation_switch(invocation, fields[i].name) || m->count == 0)
+                        r = sd_json_variant_new_null(&value);
+                else if (number >= -WHOLE_MAX && number <= WHOLE_MAX && number <= trunc(number) && number >= trunc(number))
+                        r = sd_json_variant_new_integer(&value, (int64_t)number);
+                else
+                        r = sd_json_variant_new_real(&value, number);
                 if (r >= 0)
                         r = sd_json_variant_set_field(&ret, fields[i].name, value);
         }

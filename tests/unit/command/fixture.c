@@ -1,0 +1,173 @@
+#include "tests/unit/command/fixture.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "appliance/base/cleanup.h"
+#include "appliance/command/object.h"
+#include "appliance/command/utility.h"
+
+/* Get-VM: three machines, or those named; unknown names are errors. */
+static const struct { const char *name, *state, *uptime; unsigned cpu, memory_mb; } machines[] = {
+        { "web01", "Running", "1.00:00:00", 7, 2048 },
+        { "db01", "Off", "00:00:00", 0, 0 },
+        { "web02", "Running", "16:25:47.5640000", 12, 1024 },
+};
+
+static int emit_machine(Invocation *invocation, size_t i, Error *err) {
+        sd_json_variant *object = NULL;
+        if (sd_json_build(&object, SD_JSON_BUILD_OBJECT(
+                    SD_JSON_BUILD_PAIR_STRING("$type", "Microsoft.HyperV.PowerShell.VirtualMachine"),
+                    SD_JSON_BUILD_PAIR_STRING("Name", machines[i].name),
+                    SD_JSON_BUILD_PAIR_STRING("State", machines[i].state),
+                    SD_JSON_BUILD_PAIR_UNSIGNED("CPUUsage", machines[i].cpu),
+                    SD_JSON_BUILD_PAIR_UNSIGNED("MemoryAssigned", (uint64_t)machines[i].memory_mb << 20),
+                    SD_JSON_BUILD_PAIR_STRING("Uptime", machines[i].uptime),
+                    SD_JSON_BUILD_PAIR_STRING("Status", "Operating normally"),
+                    SD_JSON_BUILD_PAIR_STRING("Version", "1.0"))) < 0)
+                return error_oom(err);
+        return invocation_emit(invocation, object, err);
+}
+
+static int get_vm(Invocation *invocation, Error *err) {
+        size_t names = invocation_count(invocation, "Name");
+        for (size_t i = 0; names == 0 && i < ARRAY_SIZE(machines); i++)
+                if (emit_machine(invocation, i, err) < 0)
+                        return -1;
+        for (size_t n = 0; n < names; n++) {
+                const char *name = sd_json_variant_string(invocation_item(invocation, "Name", n));
+                size_t i = 0;
+                while (i < ARRAY_SIZE(machines) && strcmp(machines[i].name, name) != 0)
+                        i++;
+                Error missing = { 0 };
+                (void)error_set(&missing, ERROR_INVALID, 0, "Hyper-V was unable to find a virtual machine with name \"%s\".", name);
+                if (i == ARRAY_SIZE(machines))
+                        invocation_error(invocation, &missing, name, "InvalidParameter");
+                else if (emit_machine(invocation, i, err) < 0)
+                        return -1;
+        }
+        return 0;
+}
+
+static const Command get_vm_row = {
+        .name = "Get-VM", .module = "Hyper-V", .aliases = "gvm", .synopsis = "Gets machines.", .role = ROLE_READER,
+        .output = "Microsoft.HyperV.PowerShell.VirtualMachine",
+        .parameters = (const Parameter[]){
+                { "Name", "String[]", "VMName", PARAMETER_PIPELINE_BY_VALUE | PARAMETER_WILDCARD, NULL, "Names." },
+                { "Id", "Guid", NULL, PARAMETER_PIPELINE_BY_VALUE | PARAMETER_PIPELINE_BY_NAME, NULL, "Its id." },
+                { NULL } },
+        .sets = (const ParameterSet[]){ { "Name", NULL, "Name", NULL }, { "Id", NULL, "Id", NULL }, { NULL } },
+        .refused = "ComputerName,Credential,CimSession,ClusterObject",
+        .run = get_vm,
+};
+
+/* Says what was bound. */
+static int echo(Invocation *invocation, Error *err) {
+        char text[600], value[200];
+        size_t at = (size_t)snprintf(text, sizeof text, "[%s]", invocation_set(invocation));
+        static const char *const names[] = { "Name", "VM", "DestinationHost", "Count", "Size", "Kind", "Generation", "Tags",
+                                             "Table", "On", "Wait", "Id", "Force", "Passthru" };
+        for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+                if (!invocation_has(invocation, names[i]))
+                        continue;
+                object_display(invocation_value(invocation, names[i]), value, sizeof value);
+                at += (size_t)snprintf(text + at, sizeof text - at, " %s=%s", names[i], value);
+        }
+        if (!invocation_should_process(invocation, "it", "Echo"))
+                return 0;
+        invocation_verbose(invocation, "verbose words");
+        invocation_progress(invocation, "Echoing", "half", 50, false);
+        if (invocation_switch(invocation, "Force"))
+                invocation_warning(invocation, "forced");
+        sd_json_variant *line = NULL;
+        return sd_json_variant_new_string(&line, text) < 0 ? error_oom(err) : invocation_emit(invocation, line, err);
+}
+
+#define NAMES "Count,Size,Kind,Generation,Tags,Table,On,Wait,Id,Force,Passthru"
+static const Command move_row = {
+        .name = "Move-VM", .module = "Hyper-V", .synopsis = "Echoes.", .role = ROLE_OPERATOR, .confirm = true,
+        .parameters = (const Parameter[]){
+                { "Name", "String", "VMName", PARAMETER_PIPELINE_BY_VALUE, NULL, "" },
+                { "VM", "VirtualMachine", NULL, PARAMETER_PIPELINE_BY_VALUE, NULL, "" },
+                { "DestinationHost", "String", NULL, 0, NULL, "" },
+                { "Count", "Int16", NULL, 0, NULL, "" },
+                { "Size", "UInt64", "SizeBytes", 0, NULL, "" },
+                { "Kind", "VhdType", NULL, 0, "Unknown,Fixed,Dynamic,Differencing", "" },
+                { "Generation", "Int16", NULL, 0, "1,2", "" },
+                { "Tags", "String[]", NULL, 0, NULL, "" },
+                { "Table", "Hashtable", NULL, 0, NULL, "" },
+                { "On", "Boolean", NULL, 0, NULL, "" },
+                { "Wait", "TimeSpan", NULL, 0, NULL, "" },
+                { "Id", "Guid", NULL, 0, NULL, "" },
+                { "Force", "SwitchParameter", NULL, 0, NULL, "" },
+                { "Passthru", "SwitchParameter", NULL, 0, NULL, "" },
+                { "Credential", "PSCredential", NULL, PARAMETER_SECRET, NULL, "" },
+                { NULL } },
+        .sets = (const ParameterSet[]){
+                { "Name", "Name,DestinationHost", "Name,DestinationHost", NAMES ",Credential" },
+                { "VM", "VM,DestinationHost", "VM,DestinationHost", NAMES }, { NULL } },
+        .run = echo,
+};
+
+static int fail(Invocation *invocation, Error *err) {
+        return error_set(err, ERROR_CONFLICT, 0, "the virtual machine is being moved already");
+}
+
+static const Command fail_row = {
+        .name = "Stop-VM", .module = "Hyper-V", .synopsis = "Fails.", .role = ROLE_READER,
+        .parameters = (const Parameter[]){
+                { "InputObject", "PSObject", NULL, PARAMETER_PIPELINE_BY_VALUE, NULL, "" }, { NULL } },
+        .sets = (const ParameterSet[]){ { "Default", NULL, NULL, "InputObject" }, { NULL } },
+        .run = fail,
+};
+
+static const Command *const rows[] = {
+        &get_vm_row, &move_row, &fail_row, &command_where_object, &command_select_object, &command_sort_object,
+        &command_measure_object, &command_format_table, &command_format_list, &command_convertto_json,
+        &command_get_command, &command_get_help, NULL,
+};
+
+const CommandTable fixture_table = { rows };
+
+typedef struct Lines {
+        FILE *to;
+        unsigned left;
+        atomic_bool cancelled;
+} Lines;
+
+static int put(void *sink, RecordStream stream, sd_json_variant *record, Error *err) {
+        Lines *lines = sink;
+        char text[2000];
+        if (stream == STREAM_ERROR)
+                (void)snprintf(text, sizeof text, "%s: %s: %s", object_string(record, "Category"),
+                               object_string(record, "FullyQualifiedErrorId"), object_string(record, "Message"));
+        else if (stream == STREAM_PROGRESS)
+                (void)snprintf(text, sizeof text, "%s %u", object_string(record, "Activity"),
+                               (unsigned)object_unsigned(record, "PercentComplete", 0));
+        else
+                object_display(record, text, sizeof text);
+        (void)fprintf(lines->to, "%s: %s\n", stream_name(stream), text);
+        if (--lines->left == 0)
+                atomic_store(&lines->cancelled, true);
+        return 0;
+}
+
+static char *run(const char *text, Role role, unsigned after) {
+        char *result = NULL;
+        size_t size = 0;
+        Lines lines = { .to = open_memstream(&result, &size), .left = after };
+        Batch *batch = NULL;
+        ErrorRecord record = { 0 };
+        const BatchRun how = { .caller = "root", .cancelled = &lines.cancelled, .record = put, .sink = &lines };
+
+        if (batch_new(&fixture_table, text, role, &batch, &record) < 0)
+                (void)fprintf(lines.to, "refused: %s: %s: %s", record.category, record.id, record.message);
+        else
+                (void)batch_run(batch, &how);
+        batch_free(batch);
+        (void)fclose(lines.to);
+        return result;
+}
+
+char *fixture_run(const char *text, Role role) { return run(text, role, 0); }
+char *fixture_run_cancelled(const char *text, unsigned after) { return run(text, ROLE_ADMINISTRATOR, after); }

@@ -1,0 +1,15 @@
+/* fixture.h — a small command table and a sink that writes records as lines
+ */
+#pragma once
+
+#include <stdio.h>
+
+#include "appliance/command/batch.h"
+
+extern const CommandTable fixture_table;
+
+/* Runs @text and returns every record as a line "stream: text"; a refused text as "refused: ID: message".
+ * The caller frees. */
+char *fixture_run(const char *text, Role role);
+/* The same, cancelled when @after records were written. */
+char *fixture_run_cancelled(const char *text, unsigned after);

@@ -1,0 +1,180 @@
+#include "tests/unit/test.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "appliance/base/cleanup.h"
+#include "appliance/base/text.h"
+#include "appliance/command/syntax.h"
+
+/* The parse as one line: "Get-VM -Name:'web01' 5 | …"; strings in ', lists in [], hashtables in {}. */
+static void put_literal(FILE *to, const Literal *l) {
+        static const char *const constants[] = { [LITERAL_TRUE] = "$true", [LITERAL_FALSE] = "$false",
+                                                 [LITERAL_NULL] = "$null" };
+        if (l->kind == LITERAL_STRING) {
+                (void)fprintf(to, "'%s'", l->text);
+        } else if (l->kind == LITERAL_NUMBER) {
+                auto_free char *number = NULL;
+                assert_true(sd_json_variant_format(l->number, 0, &number) >= 0);
+                (void)fputs(number, to);
+        } else if (l->kind == LITERAL_ARRAY || l->kind == LITERAL_HASHTABLE) {
+                (void)fputc(l->kind == LITERAL_ARRAY ? '[' : '{', to);
+                for (size_t i = 0; i < l->count; i++) {
+                        (void)fprintf(to, "%s%s%s", i ? " " : "", l->items[i].key ? l->items[i].key : "",
+                                      l->items[i].key ? "=" : "");
+                        put_literal(to, &l->items[i]);
+                }
+                (void)fputc(l->kind == LITERAL_ARRAY ? ']' : '}', to);
+        } else {
+                (void)fputs(constants[l->kind], to);
+        }
+}
+
+static char *describe(const Script *script) {
+        char *text = NULL;
+        size_t size = 0;
+        FILE *to = open_memstream(&text, &size);
+        for (size_t p = 0; p < script->count; p++) {
+                for (size_t s = 0; s < script->pipelines[p].count; s++) {
+                        const Stage *stage = &script->pipelines[p].stages[s];
+                        (void)fprintf(to, "%s%s", s ? " | " : p ? " ; " : "", stage->name);
+                        for (size_t a = 0; a < stage->count; a++) {
+                                const Argument *argument = &stage->arguments[a];
+                                (void)fprintf(to, " %s%s%s", argument->parameter ? "-" : "",
+                                              argument->parameter ? argument->parameter : "",
+                                              argument->parameter && argument->has_value ? ":" : "");
+                                if (argument->has_value)
+                                        put_literal(to, &argument->value);
+                        }
+                }
+        }
+        (void)fclose(to);
+        return text;
+}
+
+static const struct { const char *why, *text, *parsed; } rows[] = {
+        { "nothing", "", "" },
+        { "only blanks and a comment", " \n# Get-VM\n ", "" },
+        { "a command", "Get-VM", "Get-VM" },
+        { "positional", "Get-VM web01", "Get-VM 'web01'" },
+        { "named", "Get-VM -Name web01", "Get-VM -Name 'web01'" },
+        { "attached", "Get-VM -Name:web01", "Get-VM -Name:'web01'" },
+        { "attached after blanks", "Get-VM -Name: web01", "Get-VM -Name:'web01'" },
+        { "switch off", "Remove-VM x -Confirm:$false", "Remove-VM 'x' -Confirm:$false" },
+        { "constants without case", "X $TRUE $False $NULL", "X $true $false $null" },
+        { "single quotes", "X 'it''s $a `n'", "X 'it's $a `n'" },
+        { "double quotes", "X \"a `\"b`\" c\"", "X 'a \"b\" c'" },
+        { "doubled double quotes", "X \"a\"\"b\"", "X 'a\"b'" },
+        { "a $ that names nothing", "X \"\\\\fs1\\c$\\vms\"", "X '\\\\fs1\\c$\\vms'" },
+        { "UNC path bare", "X \\\\fs1\\vms\\a.raw", "X '\\\\fs1\\vms\\a.raw'" },
+        { "escapes", "X \"`t`n\" a` b", "X '\t\n' 'a b'" },
+        { "pieces make one word", "X a'b c'\"d\"", "X 'ab cd'" },
+        { "typographic quotes and dash", "X \xE2\x80\x93Name \xE2\x80\x98" "a b\xE2\x80\x99", "X -Name 'a b'" },
+        { "numbers", "X 1 -5 +7 0x10", "X 1 -5 7 16" },
+        { "suffixes", "X 4GB 1kb 1.5GB 2TB", "X 4294967296 1024 1610612736 2199023255552" },
+        { "quoted is text", "X '5'", "X '5'" },
+        { "no number", "X 5x 1.2.3 0xg 4GBs -", "X '5x' '1.2.3' '0xg' '4GBs' '-'" },
+        { "list", "X a,b, 3", "X ['a' 'b' 3]" },
+        { "list over lines", "X a,\n b", "X ['a' 'b']" },
+        { "array expression", "X @(a, 'b') @()", "X ['a' 'b'] []" },
+        { "hashtable", "X @{A='x'; B=1,2\n 'c d' = $true}", "X {A='x' B=[1 2] c d=$true}" },
+        { "list of hashtables", "X @{A=1},@{A=2}", "X [{A=1} {A=2}]" },
+        { "pipeline", "Get-VM|Stop-VM -Force", "Get-VM | Stop-VM -Force" },
+        { "pipeline over lines", "Get-VM |\n  Stop-VM", "Get-VM | Stop-VM" },
+        { "statements", "Get-VM; Get-VMHost\nGet-VM;;", "Get-VM ; Get-VMHost ; Get-VM" },
+        { "continued line", "Get-VM `\n -Name x", "Get-VM -Name 'x'" },
+        { "comments", "Get-VM <# all \n of them #> x # yes", "Get-VM 'x'" },
+        { "hash inside a word", "X a#b", "X 'a#b'" },
+};
+
+static void test_parse(void **state) {
+        for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+                auto_(script_clear) Script script = { 0 };
+                ErrorRecord record = { 0 };
+                if (syntax_parse(rows[i].text, &script, &record) < 0)
+                        fail_msg("%s: %s", rows[i].why, record.message);
+                auto_free char *parsed = describe(&script);
+                if (strcmp(parsed, rows[i].parsed) != 0)
+                        fail_msg("%s: got %s", rows[i].why, parsed);
+        }
+}
+
+static const struct { const char *why, *text, *id, *says; } refused[] = {
+        { "open string", "X 'a", "TerminatorExpectedAtEndOfString", "The string is missing the terminator: '." },
+        { "open double string", "X \"a", "TerminatorExpectedAtEndOfString", "The string is missing the terminator: \"." },
+        { "nothing in front of |", "| X", "EmptyPipeElement", "An empty pipe element is not allowed." },
+        { "nothing behind |", "X |", "EmptyPipeElement", "An empty pipe element is not allowed." },
+        { "two |", "X || Y", "EmptyPipeElement", "An empty pipe element is not allowed." },
+        { "nothing behind ,", "X a,", "MissingArgument", "Missing argument in parameter list." },
+        { "hashtable without =", "X @{A}", "MissingEqualsInHashLiteral", "Missing '=' operator after key in hash literal." },
+        { "open hashtable", "X @{A=1", "IncompleteHashLiteral", "The hash literal was incomplete." },
+        { "open array", "X @(a", "MissingEndParenthesisInExpression", "Missing closing ')' in expression." },
+        { "nested hashtable", "X @{A=@{B=1}}", "ExpressionNotSupported", "are not supported" },
+        { "open comment", "X <# a", "MissingTerminatorMultiLineComment", "The terminator '#>' is missing" },
+        { "variable", "X $vm", "VariableNotSupported", "'$vm'" },
+        { "variable in a string", "X \"a $vm\"", "VariableNotSupported", "'$vm'" },
+        { "variable inside a word", "X a$vm", "VariableNotSupported", "'$vm'" },
+        { "subexpression", "X (Get-VM)", "ExpressionNotSupported", "parentheses" },
+        { "script block", "X { $_ }", "ExpressionNotSupported", "braces" },
+        { "call operator", "& X", "ExpressionNotSupported", "'&'" },
+        { "redirection", "X > file", "ExpressionNotSupported", "Redirections" },
+        { "a value as command", "'Get-VM'", "UnexpectedToken", "Unexpected token ''Get-VM'' in expression or statement." },
+        { "a number as command", "5", "UnexpectedToken", "Unexpected token '5'" },
+        { "closing brace", "X }", "UnexpectedToken", "Unexpected token '}'" },
+        { "not UTF-8", "X \xFF", "InvalidText", "UTF-8" },
+};
+
+static void test_refused(void **state) {
+        for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
+                Script script = { 0 };
+                ErrorRecord record = { 0 };
+                if (syntax_parse(refused[i].text, &script, &record) == 0)
+                        fail_msg("%s: was accepted", refused[i].why);
+                if (strcmp(record.id, refused[i].id) != 0 || !strstr(record.message, refused[i].says))
+                        fail_msg("%s: %s: %s", refused[i].why, record.id, record.message);
+                assert_string_equal(record.category, "ParserError");
+        }
+}
+
+static char *repeat(const char *start, const char *piece, size_t count) {
+        char *text = malloc(strlen(start) + strlen(piece) * count + 1), *at = stpcpy(text, start);
+        for (size_t i = 0; i < count; i++)
+                at = stpcpy(at, piece);
+        return text;
+}
+
+static void test_limits(void **state) {
+        static const struct { const char *why, *start, *piece; size_t most; } limits[] = {
+                { "commands in a pipeline", "X", "|X", SYNTAX_STAGES_MAX - 1 },
+                { "statements", "X", ";X", SYNTAX_PIPELINES_MAX - 1 },
+                { "arguments", "X", " a", SYNTAX_ARGUMENTS_MAX },
+                { "list items", "X a", ",a", SYNTAX_ITEMS_MAX - 1 },
+        };
+        for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
+                auto_free char *fits = repeat(limits[i].start, limits[i].piece, limits[i].most);
+                auto_free char *more = repeat(limits[i].start, limits[i].piece, limits[i].most + 1);
+                auto_(script_clear) Script script = { 0 };
+                ErrorRecord record = { 0 };
+                if (syntax_parse(fits, &script, &record) < 0)
+                        fail_msg("%s: %s", limits[i].why, record.message);
+                Script none = { 0 };
+                assert_int_equal(syntax_parse(more, &none, &record), -1);
+                assert_string_equal(record.id, "LimitExceeded");
+        }
+        auto_free char *deep = repeat("X ", "@(", 100000);
+        auto_free char *long_text = repeat("X ", "aaaaaaaaaaaaaaaa", SYNTAX_TEXT_MAX / 16);
+        Script none = { 0 };
+        ErrorRecord record = { 0 };
+        assert_int_equal(syntax_parse(deep, &none, &record), -1);
+        assert_int_equal(syntax_parse(long_text, &none, &record), -1);
+        assert_string_equal(record.id, "LimitExceeded");
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_parse),
+                cmocka_unit_test(test_refused),
+                cmocka_unit_test(test_limits),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
