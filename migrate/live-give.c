@@ -162,11 +162,9 @@ int live_give_rest(Outgoing *out, Error *err) {
 }
 
 static void take_disk(sd_json_variant *v, TakenDisk *to) {
-        sd_json_variant *handover = sd_json_variant_by_key(v, "HandoverMs");
         *to = (TakenDisk){ .epoch_after = live_unsigned(v, "EpochAfter"),
                            .bytes_written = live_unsigned(v, "BytesWritten"),
-                           .handover_ms = handover && sd_json_variant_is_real(handover)
-                                                  ? sd_json_variant_real(handover) : 0 };
+                           .handover_us = live_unsigned(v, "HandoverUs") };
 }
 
 int live_owned(Live *live, sd_json_variant *parameters, Error *err) {

@@ -42,8 +42,7 @@ typedef struct LiveFigures {            /* libvirt's, of the finished job */
 } LiveFigures;
 
 typedef struct TakenDisk {
-        uint64_t epoch_after, bytes_written;
-        double handover_ms;
+        uint64_t epoch_after, bytes_written, handover_us;
         uint8_t file_id[8], volume_id[8];
 } TakenDisk;
 

@@ -197,7 +197,7 @@ static void fill_receipt(Outgoing *out) {
         receipt->duration_us = live_now_us() - out->started_us;
         (void)pthread_mutex_lock(&out->live->lock);
         receipt->has_downtime = out->stopped_us && out->asked_us > out->stopped_us;
-        receipt->downtime_ms = (double)(out->asked_us - out->stopped_us) / 1000;
+        receipt->downtime_us = receipt->has_downtime ? out->asked_us - out->stopped_us : 0;
         receipt->downtime_method = receipt->has_downtime
                 ? "source clock: guest stopped here until the destination's word that it runs there arrived"
                 : "not measured";
@@ -213,7 +213,7 @@ static void fill_receipt(Outgoing *out) {
                 (void)memcpy(disk->volume_id, out->request.disks[i].volume_id, sizeof disk->volume_id);
                 disk->size_bytes = out->request.disks[i].size_bytes;
                 disk->epoch_after = taken->epoch_after;
-                disk->handover_ms = taken->handover_ms;
+                disk->handover_us = taken->handover_us;
                 /* what reached the file before the guest could write, and what libvirt copied itself */
                 disk->bytes_moved = taken->bytes_written + (i == 0 ? out->figures.disk_processed : 0);
         }

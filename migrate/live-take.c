@@ -67,7 +67,7 @@ static int acquire(Take *take, Error *err) {
                         return -1;
                 take->acquired[i] = true;
                 take->taken[i].epoch_after = status.epoch;
-                take->taken[i].handover_ms = (double)(live_now_us() - take->rang_us) / 1000;
+                take->taken[i].handover_us = live_now_us() - take->rang_us;
         }
         return 0;
 }
@@ -113,7 +113,7 @@ static int owned_json(const Take *take, sd_json_variant **ret, Error *err) {
                 auto_(live_unrefp) sd_json_variant *disk = NULL;
                 if (sd_json_buildo(&disk, SD_JSON_BUILD_PAIR_UNSIGNED("EpochAfter", take->taken[i].epoch_after),
                                    SD_JSON_BUILD_PAIR_UNSIGNED("BytesWritten", take->taken[i].bytes_written),
-                                   SD_JSON_BUILD_PAIR_REAL("HandoverMs", take->taken[i].handover_ms)) < 0 ||
+                                   SD_JSON_BUILD_PAIR_UNSIGNED("HandoverUs", take->taken[i].handover_us)) < 0 ||
                     sd_json_variant_append_array(&disks, disk) < 0)
                         return error_oom(err);
         }

@@ -1,6 +1,5 @@
 #include "migrate/receipt.h"
 
-#include <math.h>
 #include <string.h>
 #include <time.h>
 
@@ -11,13 +10,9 @@ static void unrefp(sd_json_variant **v) {
         (void)sd_json_variant_unref(*v);
 }
 
-/* Milliseconds with three decimals: a double would show digits nobody measured. */
-static double ms(uint64_t us) {
-        return (double)us / 1000;
-}
-
-static double rounded(double value) {
-        return round(value * 1000) / 1000;
+/* Whole milliseconds, to the nearest: what a person reads, and every JSON reader takes. */
+static uint64_t ms(uint64_t us) {
+        return (us + 500) / 1000;
 }
 
 static struct tm utc(uint64_t realtime_us) {
@@ -39,7 +34,7 @@ static int disk_json(const ReceiptDisk *disk, sd_json_variant **ret) {
                               SD_JSON_BUILD_PAIR_UNSIGNED("BytesMoved", disk->bytes_moved),
                               SD_JSON_BUILD_PAIR_UNSIGNED("EpochBefore", disk->epoch_before),
                               SD_JSON_BUILD_PAIR_UNSIGNED("EpochAfter", disk->epoch_after),
-                              SD_JSON_BUILD_PAIR_REAL("HandoverMs", rounded(disk->handover_ms)));
+                              SD_JSON_BUILD_PAIR_UNSIGNED("HandoverMs", ms(disk->handover_us)));
 }
 
 static int lists_json(const Receipt *receipt, sd_json_variant **ret_disks, sd_json_variant **ret_phases) {
@@ -55,8 +50,8 @@ static int lists_json(const Receipt *receipt, sd_json_variant **ret_disks, sd_js
                 if (!phase->name || !*phase->name)
                         continue;
                 int r = sd_json_buildo(&v, SD_JSON_BUILD_PAIR_STRING("Name", phase->name),
-                                       SD_JSON_BUILD_PAIR_REAL("StartedMs", ms(phase->started_us)),
-                                       SD_JSON_BUILD_PAIR_REAL("DurationMs", ms(phase->duration_us)));
+                                       SD_JSON_BUILD_PAIR_UNSIGNED("StartedMs", ms(phase->started_us)),
+                                       SD_JSON_BUILD_PAIR_UNSIGNED("DurationMs", ms(phase->duration_us)));
                 if (r < 0 || (r = sd_json_variant_append_array(ret_phases, v)) < 0)
                         return r;
         }
@@ -79,9 +74,9 @@ int receipt_json(const Receipt *receipt, sd_json_variant **ret, Error *err) {
                            SD_JSON_BUILD_PAIR_STRING("SourceHost", receipt->source),
                            SD_JSON_BUILD_PAIR_STRING("DestinationHost", receipt->destination),
                            SD_JSON_BUILD_PAIR_STRING("Started", started),
-                           SD_JSON_BUILD_PAIR_REAL("DurationMs", ms(receipt->duration_us)),
+                           SD_JSON_BUILD_PAIR_UNSIGNED("DurationMs", ms(receipt->duration_us)),
                            SD_JSON_BUILD_PAIR_CONDITION(receipt->has_downtime, "DowntimeMs",
-                                                        SD_JSON_BUILD_REAL(rounded(receipt->downtime_ms))),
+                                                        SD_JSON_BUILD_UNSIGNED(ms(receipt->downtime_us))),
                            SD_JSON_BUILD_PAIR_STRING("DowntimeMethod", receipt->downtime_method),
                            SD_JSON_BUILD_PAIR_UNSIGNED("MemoryBytesTotal", receipt->memory_bytes_total),
                            SD_JSON_BUILD_PAIR_UNSIGNED("MemoryBytesSent", receipt->memory_bytes_sent),

@@ -23,7 +23,7 @@ typedef struct ReceiptDisk {
          * way to carry any, and this counts what such a way would have carried. */
         uint64_t bytes_moved;
         uint64_t epoch_before, epoch_after;
-        double handover_ms;                     /* the destination asks → it holds the write handle */
+        uint64_t handover_us;                   /* the destination asks → it holds the write handle */
 } ReceiptDisk;
 
 typedef struct ReceiptPhase {
@@ -38,7 +38,7 @@ typedef struct Receipt {
         char source[MACHINE_NAME_MAX], destination[MACHINE_NAME_MAX];
         uint64_t started_realtime_us, duration_us;
         bool has_downtime;
-        double downtime_ms;
+        uint64_t downtime_us;
         const char *downtime_method;
         uint64_t memory_bytes_total, memory_bytes_sent, iterations;
         char channel_cipher[64];

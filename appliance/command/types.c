@@ -98,7 +98,7 @@ static const Type migration_job = {
                 { "Id", "Guid" }, { "VMName", "String" }, { "VMId", "Guid" }, { "MigrationType", "String" },
                 { "SourceHost", "String" }, { "DestinationHost", "String" }, { "Phase", "String" },
                 { "PercentComplete", "Int32" }, { "State", "String" }, { "Started", "DateTime" },
-                { "Ended", "DateTime" }, { "Duration", "TimeSpan" }, { "DowntimeMs", "Double" },
+                { "Ended", "DateTime" }, { "Duration", "TimeSpan" }, { "DowntimeMs", "UInt64" },
                 { "UserName", "String" }, { "Reason", "String" }, { "MigrationReport", "MigrationReport" }, { NULL } },
         .table = (const Column[]){
                 { NULL, "VMName" }, { NULL, "SourceHost" }, { NULL, "DestinationHost" }, { NULL, "Phase" },
@@ -113,8 +113,8 @@ static const Type migration_report = {
         .name = HYPERV "MigrationReport",
         .properties = (const Property[]){
                 { "VMName", "String" }, { "VMId", "Guid" }, { "MigrationType", "String" }, { "SourceHost", "String" },
-                { "DestinationHost", "String" }, { "Started", "DateTime" }, { "DurationMs", "Double" },
-                { "DowntimeMs", "Double" }, { "DowntimeMethod", "String" }, { "GuestGapMs", "Double" },
+                { "DestinationHost", "String" }, { "Started", "DateTime" }, { "DurationMs", "UInt64" },
+                { "DowntimeMs", "UInt64" }, { "DowntimeMethod", "String" }, { "GuestGapMs", "UInt64" },
                 { "MemoryBytesTotal", "UInt64" }, { "MemoryBytesSent", "UInt64" }, { "Iterations", "UInt64" },
                 { "Encrypted", "Boolean" }, { "ChannelCipher", "String" }, { "Disks", "MigrationReportDisk[]" },
                 { "Phases", "MigrationReportPhase[]" }, { "Result", "String" }, { "Reason", "String" }, { NULL } },
@@ -128,7 +128,7 @@ static const Type migration_report_disk = {
         .properties = (const Property[]){
                 { "Path", "String" }, { "FileId", "String" }, { "VolumeId", "String" }, { "SizeBytes", "UInt64" },
                 { "BytesMoved", "UInt64" }, { "EpochBefore", "UInt64" }, { "EpochAfter", "UInt64" },
-                { "HandoverMs", "Double" }, { NULL } },
+                { "HandoverMs", "UInt64" }, { NULL } },
         .list = "Path,FileId,VolumeId,SizeBytes,BytesMoved,EpochBefore,EpochAfter,HandoverMs",
         .text = "Path",
 };
@@ -136,7 +136,7 @@ static const Type migration_report_disk = {
 static const Type migration_report_phase = {
         .name = HYPERV "MigrationReportPhase",
         .properties = (const Property[]){
-                { "Name", "String" }, { "StartedMs", "Double" }, { "DurationMs", "Double" }, { NULL } },
+                { "Name", "String" }, { "StartedMs", "UInt64" }, { "DurationMs", "UInt64" }, { NULL } },
         .table = (const Column[]){
                 { NULL, "Name" }, { NULL, "StartedMs" }, { NULL, "DurationMs" }, { NULL, NULL } },
         .text = "Name",
