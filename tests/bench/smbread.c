@@ -1,7 +1,7 @@
 /* smbread — how fast the engine reads or writes one file; prints one JSON object
  *
  *      smbread '\\host\share\path' [--size 1M] [--depth 8] [--total 1G] [--seconds S] [--random] [--write]
- *              [--protect encrypt|sign|server] [--ccache NAME]
+ *              [--protect encrypt|sign|server] [--ccache NAME] [--port N]
  *
  * Sequential reading goes through the file once (or until --total); --random picks aligned
  * offsets.  --write overwrites what is there.
@@ -115,7 +115,8 @@ static int parse(int argc, char **argv, Bench *b) {
                 { "size", required_argument, NULL, 's' }, { "depth", required_argument, NULL, 'd' },
                 { "total", required_argument, NULL, 't' }, { "seconds", required_argument, NULL, 'S' },
                 { "random", no_argument, NULL, 'r' }, { "write", no_argument, NULL, 'w' },
-                { "protect", required_argument, NULL, 'p' }, { "ccache", required_argument, NULL, 'c' }, { 0 },
+                { "protect", required_argument, NULL, 'p' }, { "ccache", required_argument, NULL, 'c' },
+                { "port", required_argument, NULL, 'P' }, { 0 },
         };
         for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
                 switch (o) {
@@ -126,6 +127,7 @@ static int parse(int argc, char **argv, Bench *b) {
                 case 'r': b->random = true; break;
                 case 'w': b->write = true; break;
                 case 'c': b->config.ccache = optarg; break;
+                case 'P': b->config.port = (uint16_t)parse_size(optarg); break;
                 case 'p':
                         b->config.protection = *optarg == 'e' ? SMB_PROTECT_ENCRYPT
                                                : strcmp(optarg, "sign") == 0 ? SMB_PROTECT_SIGN : SMB_PROTECT_SERVER;
@@ -172,7 +174,7 @@ int main(int argc, char **argv) {
         Error err = { 0 };
         if (parse(argc, argv, &b) < 0) {
                 (void)fprintf(stderr, "usage: smbread '\\\\host\\share\\path' [--size 1M] [--depth 8] [--total 1G] [--seconds S] "
-                              "[--random] [--write] [--protect encrypt|sign|server] [--ccache NAME]\n");
+                              "[--random] [--write] [--protect encrypt|sign|server] [--ccache NAME] [--port N]\n");
                 return 2;
         }
         if (getrandom(b.config.client_guid, sizeof b.config.client_guid, 0) < 0)

@@ -9,7 +9,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { REQUESTS = 8, READ_SIZE = 64 * 1024, STREAM_MAX = 100 * 1024 };
+enum { REQUESTS = 8, READ_SIZE = 64 * 1024, STREAM_MAX = 100 * 1024, PIECES_MAX = 32 };
 
 typedef struct Target {
         Connection connection;
@@ -84,8 +84,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         for (int i = 0; i < REQUESTS; i++)
                 submit(&t, i & 1 ? SMB2_ECHO : SMB2_READ);
         (void)sd_event_run(event, 0);
+        int pieces = 0;
         for (size_t at = 1; at < size;) {
-                size_t n = data[0] & 4 ? (size_t)data[at] * 16 + 1 : size;
+                size_t n = data[0] & 4 && ++pieces < PIECES_MAX ? (size_t)data[at] * 16 + 1 : size;
                 if (n > size - at)
                         n = size - at;
                 ssize_t sent = send(fds[1], data + at, n, MSG_NOSIGNAL);
