@@ -54,26 +54,34 @@ on_host() {             # on_host NODE PIPELINE: say it, run it
         in_node "$1" holdfast "$2" </dev/null | { if ((demo_quiet)); then cat >/dev/null; else sed '/^$/d; s/^/      /'; fi; }
 }
 
-demo_flushed() {        # what the guest itself said last was on its disk, on whatever host it said it
+# demo_flushed NODE…: the last number the guest itself said was on its disk, while it ran on one of these.
+demo_flushed() {
         local node number most=0
-        for node in hv1 hv2; do
-                number=$(in_node "$node" sh -c "grep -ah '^F [0-9]' /var/log/libvirt/qemu/$demo_vm-serial.log* 2>/dev/null | tail -n 1" </dev/null |
-                        tr -dc 0-9)
+        for node in "$@"; do
+                number=$(in_node "$node" sh -c "grep -ah '^F [0-9]' /var/log/libvirt/qemu/$demo_vm-serial.log* 2>/dev/null | tail -n 1" \
+                        </dev/null | tr -dc 0-9)
                 ((${number:-0} > most)) && most=$number
         done
         printf '%s' "$most"
 }
 
-demo_writes_on() {      # within two minutes (emulation on a busy machine) the guest on NODE has written and flushed more than it had before
+# demo_writes_on NODE: on that host it flushes more than it ever did before.  Two minutes: emulation on a busy machine.
+demo_writes_on() {
         local before end=$((SECONDS + 120)) now
-        before=$(demo_flushed)
+        before=$(demo_flushed hv1 hv2)
         while ((SECONDS < end)); do
-                now=$(demo_flushed)
+                now=$(demo_flushed "$1")
                 ((now > before)) && { printf 'record %s is on the disk' "$now"; return; }
                 sleep 0.3
         done
-        printf 'nothing new was flushed after record %s' "$before"
+        printf 'on %s nothing new was flushed after record %s' "$1" "$before"
         return 1
+}
+
+demo_same_file() {
+        local now
+        now=$(in_node fs1 stat -c %i "$demo_file")
+        [[ $now == "$1" ]] && printf 'inode %s' "$now"
 }
 
 # The file server's own list: exactly one open that may write, by this account.
@@ -100,7 +108,7 @@ demo_move() {           # demo_move FROM TO
 }
 
 demo_run() {
-        local demo_quiet=0
+        local demo_quiet=0 inode flushed
         case ${1:-} in
         --json) demo_quiet=1 ;;
         '') ;;
@@ -117,15 +125,16 @@ demo_run() {
         on_host hv1 "New-VM $demo_vm -MemoryStartupBytes 256MB -VHDPath '$demo_disk'"
         on_host hv1 "Start-VM $demo_vm"
         holds "the guest boots and writes" demo_writes_on hv1
+        inode=$(in_node fs1 stat -c %i "$demo_file" </dev/null)
         demo_move hv1 hv2
         demo_move hv2 hv1
         tell "— and what is left of it"
         on_host hv1 "Get-VM $demo_vm"
-        local flushed
-        flushed=$(demo_flushed)
+        flushed=$(demo_flushed hv1 hv2)
         on_host hv1 "Stop-VM $demo_vm"
         holds "no record up to $flushed is missing or torn" in_node fs1 python3 /src/tests/lab/guest/guest.py verify \
                 "$demo_file" --flushed "$flushed"
+        holds "the file server holds the same file as before the moves" demo_same_file "$inode"
         holds "two receipts: same FileId and VolumeId, 0 bytes of disk moved" \
                 in_node fs1 python3 /src/tests/lab/judge.py receipts "/srv/vms/$demo_vm/Receipts" 2
         if ((demo_quiet)); then
