@@ -105,7 +105,9 @@ void drive_gone(Drive *d, const Error *why) {
         }
         if (happen(d, OWN_ON_GONE) != OWN_FAIL_IO)
                 return;
-        (void)error_wrap(&err, "the file server no longer knows this host's handle; turn the VM off and start it again");
+        (void)error_set(&err, why->kind, why->cause, "the file server has dropped this host's handle on "
+                        "'\\\\%.80s\\%.80s\\%.200s' (status 0x%08X); turn the VM off and start it again", d->config.unc.host,
+                        d->config.unc.share, d->config.unc.path, (unsigned)why->cause);
         d->reason = err;
         io_fail_all(d, EIO);
         call_givers(d, &err);

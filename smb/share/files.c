@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "appliance/base/cleanup.h"
 #include "appliance/base/text.h"
@@ -12,7 +13,7 @@
 #include "smb/share/link.h"
 
 enum { ATTRIBUTE_DIRECTORY = 0x10 };    /* [MS-FSCC] 2.6 */
-enum { LIST_PIECE = 64 * 1024 };
+enum { LIST_PIECE = 64 * 1024, RENAME_TRIES = 100, RENAME_PAUSE_US = 30 * 1000 };
 
 /* How a file is called that is not whole yet; a host that died in the middle leaves one behind. */
 #define TEMPORARY ".holdfast-"
@@ -81,10 +82,23 @@ static int temporary_path(const Unc *unc, char to[static SMB_PATH_MAX + 1], Erro
         return 0;
 }
 
+/* A name cannot be replaced while somebody reads it: the server says ACCESS_DENIED or a sharing violation.  Our
+ * own readers are done in milliseconds. */
+static int rename_patiently(ShareLink *link, SmbFile *file, bool replace, Error *err) {
+        for (unsigned tries = 0;; tries++) {
+                if (share_link_rename(link, file, link->unc.path, replace, err) == 0)
+                        return 0;
+                bool may_pass = replace && (err->kind == ERROR_DENIED || err->kind == ERROR_CONFLICT);
+                if (!may_pass || tries == RENAME_TRIES)
+                        return -1;
+                (void)usleep(RENAME_PAUSE_US);
+        }
+}
+
 static int write_and_rename(ShareLink *link, SmbFile *file, const void *data, size_t size, bool replace, Error *err) {
         if (smb_sync_write(link->sync, file, 0, data, size, err) < 0 || smb_sync_flush(link->sync, file, err) < 0)
                 return -1;
-        return share_link_rename(link, file, link->unc.path, replace, err);
+        return rename_patiently(link, file, replace, err);
 }
 
 /* Flushed before it is renamed: whoever sees the name sees all of it, also after the server lost its power. */
