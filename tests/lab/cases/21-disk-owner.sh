@@ -68,7 +68,7 @@ expect_fail "is not above 101" disk "$one" take-back $token 101
 expect_fail "another host or program has" disk "$one" take-back $token 102
 same "$one is" GIVEN "$(field "$one" state)"
 check "$two lets go" disk "$two" stop
-check "$one takes back, as $two said that it never wrote" disk "$one" take-back $token 102
+check "$one takes back when it is told to" disk "$one" take-back $token 102
 same "$one is" OWNER "$(field "$one" state)"
 
 story "the lease break is the second doorbell, and rings only for who is released"
