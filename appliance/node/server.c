@@ -1,73 +1,77 @@
 #include "appliance/node/server.h"
 
-#include <pwd.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "appliance/base/cleanup.h"
-#include "appliance/base/log.h"
 #include "appliance/command/syntax.h"
 #include "appliance/node/interface.h"
 #include "appliance/node/run.h"
 
 enum { CLIENTS_MAX = 64, WIDTH_MAX = 1000 };
 
-typedef struct Active {
-        struct Active *next;
-        Run *run;
-        sd_varlink *link;               /* borrowed; NULL when it is closed */
-} Active;
+typedef struct Link {                   /* a caller */
+        struct Link *next;
+        sd_varlink *varlink;            /* borrowed: connections hold themselves */
+        Run *run;                       /* or NULL */
+} Link;
 
 struct Server {
         Node *node;
         sd_varlink_server *varlink;
         sd_event_source *after;         /* runs after every turn of the loop: callers may have read */
-        Active *active;
+        Link *links;
 };
 
-static void forget(void *userdata, Run *run) {
+static int on_connect(sd_varlink_server *varlink, sd_varlink *link, void *userdata) {
         Server *server = userdata;
-        for (Active **at = &server->active; *at; at = &(*at)->next) {
-                if ((*at)->run != run)
-                        continue;
-                Active *done = *at;
-                *at = done->next;
-                free(done);
-                return;
-        }
+        Link *new = calloc(1, sizeof *new);
+        if (!new)
+                return -ENOMEM;
+        *new = (Link){ .next = server->links, .varlink = link };
+        server->links = new;
+        return 0;
 }
 
 static void on_disconnect(sd_varlink_server *varlink, sd_varlink *link, void *userdata) {
         Server *server = userdata;
-        for (Active *a = server->active; a; a = a->next) {
-                if (a->link != link)
+        for (Link **at = &server->links; *at; at = &(*at)->next) {
+                if ((*at)->varlink != link)
                         continue;
-                a->link = NULL;
-                run_cancel(a->run);
+                auto_free Link *gone = *at;
+                *at = gone->next;
+                if (gone->run)
+                        run_cancel(gone->run);
+                return;
         }
+}
+
+static void on_ended(void *userdata, Run *run) {
+        Server *server = userdata;
+        for (Link *l = server->links; l; l = l->next)
+                if (l->run == run)
+                        l->run = NULL;
 }
 
 static int on_turn(sd_event_source *source, void *userdata) {
         Server *server = userdata;
-        for (Active *a = server->active; a; a = a->next)
-                run_breathe(a->run);
+        for (Link *l = server->links; l; l = l->next)
+                if (l->run)
+                        run_breathe(l->run);
         return 0;
 }
 
-static int start(Server *server, sd_varlink *link, const RunRequest *request) {
+static int start(Server *server, const RunRequest *request) {
         Error err = { 0 };
-        Active *active = calloc(1, sizeof *active);
-        if (!active)
-                return -ENOMEM;
-        if (run_start(request, &active->run, &err) < 0) {
-                free(active);
-                return sd_varlink_errorb(link, "io.holdfast.Node.Busy",
+        Link *l = server->links;
+        while (l && l->varlink != request->link)
+                l = l->next;
+        if (!l || l->run)               /* a Run at a time; libsystemd reads the next call only when this one has ended */
+                return -EBUSY;
+        if (run_start(request, &l->run, &err) < 0)
+                return sd_varlink_errorb(request->link, "io.holdfast.Node.Busy",
                                          SD_JSON_BUILD_OBJECT(SD_JSON_BUILD_PAIR_STRING("Message", err.text)));
-        }
-        active->link = link;
-        active->next = server->active;
-        server->active = active;
         return 0;
 }
 
@@ -101,8 +105,8 @@ static int on_run(sd_varlink *link, sd_json_variant *parameters, sd_varlink_meth
         (void)snprintf(caller, sizeof caller, "root");
         const RunRequest request = { .node = server->node, .link = link, .text = p.pipeline, .secrets = p.secrets,
                                      .caller = caller, .role = ROLE_ADMINISTRATOR, .width = (unsigned)p.width,
-                                     .ended = forget, .userdata = server };
-        return start(server, link, &request);
+                                     .ended = on_ended, .userdata = server };
+        return start(server, &request);
 }
 
 static int make_varlink(Server *server, const char *address, Error *err) {
@@ -117,6 +121,8 @@ static int make_varlink(Server *server, const char *address, Error *err) {
                 r = sd_varlink_server_add_interface(server->varlink, &vl_interface_io_holdfast_Node);
         if (r >= 0)
                 r = sd_varlink_server_bind_method(server->varlink, "io.holdfast.Node.Run", on_run);
+        if (r >= 0)
+                r = sd_varlink_server_bind_connect(server->varlink, on_connect);
         if (r >= 0)
                 r = sd_varlink_server_bind_disconnect(server->varlink, on_disconnect);
         if (r >= 0)
@@ -146,13 +152,16 @@ int server_new(Node *node, const char *address, Server **ret, Error *err) {
 }
 
 void server_stop(Server *server) {
-        for (Active *a = server->active; a; a = a->next)
-                run_cancel(a->run);
+        for (Link *l = server->links; l; l = l->next)
+                if (l->run)
+                        run_cancel(l->run);
 }
 
 void server_free(Server *server) {
         if (!server)
                 return;
+        while (server->links)
+                (void)sd_varlink_close(server->links->varlink);         /* on_disconnect() frees the link */
         (void)sd_event_source_disable_unref(server->after);
         (void)sd_varlink_server_unref(server->varlink);
         free(server);

@@ -130,7 +130,7 @@ const Command command_stop_vm = {
 
 static int remove_one(Invocation *invocation, const VmInfo *info, Error *err) {
         const char *name = info->definition.name;
-        char question[VM_NAME_SIZE + 64], runs_on[MACHINE_NAME_MAX] = "", host[MACHINE_NAME_MAX];
+        char question[VM_NAME_SIZE + 64], why[ERROR_TEXT_MAX] = "", host[MACHINE_NAME_MAX];
         sd_json_variant *object = NULL;
         bool kept = false;
 
@@ -138,11 +138,11 @@ static int remove_one(Invocation *invocation, const VmInfo *info, Error *err) {
         if (!invocation_should_process(invocation, name, "Remove-VM") ||
             !invocation_should_continue(invocation, name, question))
                 return 0;
-        if (vmhost_remove(vm_host_of(invocation), info->definition.id, &kept, runs_on, err) < 0)
+        if (vmhost_remove(vm_host_of(invocation), info->definition.id, &kept, why, err) < 0)
                 return -1;
         if (kept)
-                invocation_warning(invocation, "This host has forgotten \"%s\". Its configuration stays on the share, because "
-                                   "%s runs it by its ledger.", name, runs_on);
+                invocation_warning(invocation, "This host has forgotten \"%s\", but its configuration stays on the share: %s.", name,
+                                   why);
         if (!invocation_switch(invocation, "Passthru"))
                 return 0;
         vmhost_name(vm_host_of(invocation), host);

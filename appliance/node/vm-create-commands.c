@@ -7,6 +7,7 @@
 #include <sys/random.h>
 
 #include "appliance/base/cleanup.h"
+#include "appliance/base/text.h"
 #include "appliance/node/vm-object.h"
 #include "appliance/node/vm-target.h"
 #include "migrate/vhd.h"
@@ -111,10 +112,24 @@ static int pick_disk(const Invocation *invocation, VmDefinition *d, char ret_mad
         return 0;
 }
 
+/* The new disk, and the folders that were made for it and are empty now. */
+static void take_back(const char *made, const char *folder) {
+        char parent[UNC_TEXT_MAX + 1];
+        Error ignored = { 0 };
+
+        if (!*made)
+                return;
+        (void)!files_remove(made, &ignored);
+        (void)snprintf(parent, sizeof parent, "%.*s", (int)(strrchr(made, '\\') - made), made);
+        if (text_starts_nocase(parent, folder)) {
+                (void)!files_remove_folder(parent, &ignored);
+                (void)!files_remove_folder(folder, &ignored);
+        }
+}
+
 static int new_vm(Invocation *invocation, Error *err) {
         auto_free VmDefinition *d = calloc(1, sizeof *d);
         char made[UNC_TEXT_MAX + 1];
-        Error ignored = { 0 };
 
         if (!d)
                 return error_oom(err);
@@ -125,8 +140,7 @@ static int new_vm(Invocation *invocation, Error *err) {
         if (pick_disk(invocation, d, made, err) < 0)
                 return -1;
         if (vmhost_create(vm_host_of(invocation), d, err) < 0) {
-                if (*made)
-                        (void)!files_remove(made, &ignored);
+                take_back(made, d->folder);
                 return -1;
         }
         return vm_emit(invocation, d->id, err);

@@ -1,0 +1,253 @@
+/* The varlink server with commands of its own: streaming, slow readers, callers who go away, secrets. */
+#include "tests/unit/test.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "appliance/base/cleanup.h"
+#include "appliance/node/run.h"
+#include "appliance/node/server.h"
+
+enum { MANY = 5000 };
+
+static _Atomic unsigned emitted;                /* by Get-Many, which is refused or blocked in between */
+static atomic_bool waiting, released;           /* Wait-Forever runs; it has ended because its caller is gone */
+static char password[64];
+
+static int get_many(Invocation *invocation, Error *err) {
+        for (unsigned i = 0; i < MANY; i++) {
+                sd_json_variant *object = NULL;
+                if (sd_json_build(&object, SD_JSON_BUILD_OBJECT(SD_JSON_BUILD_PAIR_UNSIGNED("Number", i),
+                                                                SD_JSON_BUILD_PAIR_STRING("Padding",
+                                  "0123456789012345678901234567890123456789012345678901234567890123456789"))) < 0)
+                        return error_oom(err);
+                if (invocation_emit(invocation, object, err) < 0)
+                        return -1;
+                atomic_fetch_add(&emitted, 1);
+        }
+        return 0;
+}
+
+static int wait_forever(Invocation *invocation, Error *err) {
+        atomic_store(&waiting, true);
+        while (!invocation_cancelled(invocation))
+                (void)usleep(1000);
+        atomic_store(&released, true);
+        return error_set(err, ERROR_CANCELLED, 0, "cancelled");
+}
+
+static int use_secret(Invocation *invocation, Error *err) {
+        const char *secret = NULL, *user = invocation_credential(invocation, "Credential", &secret);
+        (void)snprintf(password, sizeof password, "%s:%s", user, secret ? secret : "-");
+        return 0;
+}
+
+#define PLAIN .module = "Hyper-V", .synopsis = "Test.", .role = ROLE_ADMINISTRATOR, \
+        .parameters = (const Parameter[]){ { NULL } }, .sets = (const ParameterSet[]){ { "Default" }, { NULL } }
+static const Command many_row = { .name = "Get-Many", PLAIN, .run = get_many };
+static const Command wait_row = { .name = "Wait-Forever", PLAIN, .run = wait_forever };
+static const Command secret_row = {
+        .name = "Use-Secret", .module = "Hyper-V", .synopsis = "Test.", .role = ROLE_ADMINISTRATOR,
+        .parameters = (const Parameter[]){ { "Credential", "PSCredential", NULL, PARAMETER_SECRET, NULL, "" }, { NULL } },
+        .sets = (const ParameterSet[]){ { "Default", NULL, NULL, "Credential" }, { NULL } }, .run = use_secret,
+};
+static const Command *const rows[] = { &many_row, &wait_row, &secret_row, NULL };
+const CommandTable node_commands = { rows };    /* instead of the product's */
+
+typedef struct Fixture {
+        char path[64];
+        Node node;
+        Server *server;
+} Fixture;
+
+static int setup(void **state) {
+        Fixture *f = calloc(1, sizeof *f);
+        Error err = { 0 };
+        (void)snprintf(f->path, sizeof f->path, "/tmp/holdfast-server-%d", (int)getpid());
+        if (sd_event_new(&f->node.event) < 0 || pool_new(f->node.event, 4, 16, &f->node.pool, &err) < 0 ||
+            server_new(&f->node, f->path, &f->server, &err) < 0)
+                fail_msg("%s", err.text);
+        *state = f;
+        return 0;
+}
+
+static int teardown(void **state) {
+        Fixture *f = *state;
+        server_stop(f->server);
+        pool_free(f->node.pool);
+        server_free(f->server);
+        (void)sd_event_unref(f->node.event);
+        (void)unlink(f->path);
+        free(f);
+        return 0;
+}
+
+static int dial(const Fixture *f) {
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        (void)snprintf(address.sun_path, sizeof address.sun_path, "%s", f->path);
+        assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
+        return fd;
+}
+
+static void ask(int fd, const char *parameters) {
+        char text[512];
+        int size = snprintf(text, sizeof text, "{\"method\":\"io.holdfast.Node.Run\",\"more\":true,\"parameters\":{%s}}",
+                            parameters);
+        assert_int_equal(write(fd, text, (size_t)size + 1), size + 1);
+}
+
+static bool turn(Fixture *f, bool (*enough)(void *userdata), void *userdata, unsigned tries) {
+        while (!enough(userdata) && tries-- > 0)
+                (void)sd_event_run(f->node.event, 10000);
+        return enough(userdata);
+}
+
+typedef struct Replies {
+        int fd;
+        char *text;
+        size_t size;
+} Replies;
+
+static bool all_read(void *userdata) {
+        Replies *r = userdata;
+        for (;;) {
+                char chunk[65536];
+                ssize_t n = recv(r->fd, chunk, sizeof chunk, MSG_DONTWAIT);
+                if (n <= 0)
+                        break;
+                r->text = realloc(r->text, r->size + (size_t)n + 1);
+                memcpy(r->text + r->size, chunk, (size_t)n);
+                r->size += (size_t)n;
+                r->text[r->size] = '\0';
+        }
+        const char *last = r->size > 200 ? r->text + r->size - 200 : r->text;
+        for (size_t i = 0; last && i + 6 < (size_t)(r->text + r->size - last); i++)
+                if (memcmp(last + i, "\"Done\"", 6) == 0 || memcmp(last + i, "\"error", 6) == 0)
+                        return true;
+        return false;
+}
+
+static bool never(void *userdata) { return false; }
+
+/* The pool thread stands still while the caller does not read, and goes on when it does; nothing is lost. */
+static void test_slow_reader(void **state) {
+        Fixture *f = *state;
+        auto_fd int fd = dial(f);
+        Replies replies = { .fd = fd };
+
+        atomic_store(&emitted, 0);
+        ask(fd, "\"Pipeline\":\"Get-Many\"");
+        (void)turn(f, never, NULL, 100);
+        unsigned first = atomic_load(&emitted);
+        (void)turn(f, never, NULL, 20);
+        assert_true(first < MANY / 2);
+        assert_in_range(atomic_load(&emitted), first, first + 1);
+
+        assert_true(turn(f, all_read, &replies, 5000));
+        assert_int_equal(atomic_load(&emitted), MANY);
+        size_t messages = 0;
+        for (size_t i = 0; i < replies.size; i++)
+                messages += replies.text[i] == '\0';
+        assert_int_equal(messages, MANY + 1);
+        free(replies.text);
+}
+
+/* A caller who goes away while a slow reader's thread is blocked. */
+static void test_reader_leaves(void **state) {
+        Fixture *f = *state;
+        int fd = dial(f);
+
+        atomic_store(&emitted, 0);
+        ask(fd, "\"Pipeline\":\"Get-Many\"");
+        (void)turn(f, never, NULL, 50);
+        (void)close(fd);
+        (void)turn(f, never, NULL, 50);
+        unsigned first = atomic_load(&emitted);
+        assert_true(first < MANY);
+        /* The thread is free again: four of them would be blocked by now. */
+        for (int i = 0; i < 6; i++) {
+                auto_fd int again = dial(f);
+                Replies replies = { .fd = again };
+                ask(again, "\"Pipeline\":\"Use-Secret\"");
+                assert_true(turn(f, all_read, &replies, 200));
+                free(replies.text);
+        }
+}
+
+static bool is_set(void *flag) { return atomic_load((atomic_bool *)flag); }
+
+/* A caller who goes away while the command says nothing. */
+static void test_cancel(void **state) {
+        Fixture *f = *state;
+        int fd = dial(f);
+
+        atomic_store(&waiting, false);
+        atomic_store(&released, false);
+        ask(fd, "\"Pipeline\":\"Wait-Forever\"");
+        assert_true(turn(f, is_set, &waiting, 200));
+        assert_false(atomic_load(&released));
+        (void)close(fd);
+        assert_true(turn(f, is_set, &released, 200));
+}
+
+static void test_secrets(void **state) {
+        Fixture *f = *state;
+        auto_fd int fd = dial(f);
+        Replies asked = { .fd = fd }, done = { .fd = fd };
+
+        password[0] = '\0';
+        ask(fd, "\"Pipeline\":\"Use-Secret -Credential anna\"");
+        assert_true(turn(f, all_read, &asked, 200));
+        assert_non_null(strstr(asked.text, "io.holdfast.Node.SecretsNeeded"));
+        assert_non_null(strstr(asked.text, "\"Key\":\"0.Credential\""));
+        assert_non_null(strstr(asked.text, "\"UserName\":\"anna\""));
+        assert_string_equal(password, "");
+        free(asked.text);
+        ask(fd, "\"Pipeline\":\"Use-Secret -Credential anna\",\"Secrets\":{\"0.Credential\":\"pass word\"}");
+        assert_true(turn(f, all_read, &done, 200));
+        assert_string_equal(password, "anna:pass word");
+        assert_non_null(strstr(done.text, "\"HadErrors\":false"));
+        free(done.text);
+}
+
+static void test_refused(void **state) {
+        static const struct { const char *why, *parameters, *says; } refused[] = {
+                { "no text", "", "InvalidParameter" },
+                { "no string", "\"Pipeline\":5", "InvalidParameter" },
+                { "unknown parameter", "\"Pipeline\":\"Get-Many\",\"Foo\":1", "InvalidParameter" },
+                { "too wide", "\"Pipeline\":\"Get-Many\",\"Width\":99999", "InvalidParameter" },
+                { "secrets that are no strings", "\"Pipeline\":\"Use-Secret\",\"Secrets\":{\"a\":1}", "error" },
+                { "not understood", "\"Pipeline\":\"Frob\"", "CommandNotFoundException" },
+        };
+        Fixture *f = *state;
+        for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
+                auto_fd int fd = dial(f);
+                Replies replies = { .fd = fd };
+                ask(fd, refused[i].parameters);
+                if (!turn(f, all_read, &replies, 200))
+                        fail_msg("%s: no answer", refused[i].why);
+                if (!memmem(replies.text, replies.size, refused[i].says, strlen(refused[i].says)))
+                        fail_msg("%s: %s", refused[i].why, replies.text);
+                free(replies.text);
+        }
+}
+
+int main(void) {
+        if (geteuid() != 0)
+                return 77;              /* the server serves root only */
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test_setup_teardown(test_slow_reader, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_reader_leaves, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_cancel, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_secrets, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
