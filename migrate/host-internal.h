@@ -72,6 +72,10 @@ int host_keeper_start(VmHost *host, Error *err) FAILS;
 void host_keeper_stop(VmHost *host);
 void host_keeper_wake(VmHost *host);            /* cheap, any thread */
 
+/* The running machine of this host that uses one of @disks; "" when none does. */
+int host_disk_user(VmHost *host, const DiskName *disks, unsigned disk_count, char ret_name[static VM_NAME_SIZE],
+                   Error *err) FAILS;
+
 /* ---- host-claim.c ---- */
 /* Claims one disk for the keeper; false when somebody has it. */
 bool host_claim_settle(VmHost *host, const char *disk_id);

@@ -80,6 +80,19 @@ static const Known *machine_of(const Known *list, size_t count, const char *disk
         return NULL;
 }
 
+int host_disk_user(VmHost *host, const DiskName *disks, unsigned disk_count, char ret_name[static VM_NAME_SIZE], Error *err) {
+        auto_free Known *machines = NULL;
+        const Known *user = NULL;
+        size_t count = 0;
+
+        if (known_machines(host, &machines, &count, err) < 0)
+                return -1;
+        for (unsigned i = 0; i < disk_count && !user; i++)
+                user = machine_of(machines, count, disks[i].id, true);
+        (void)snprintf(ret_name, VM_NAME_SIZE, "%s", user ? user->definition.name : "");
+        return 0;
+}
+
 /* Claimed by us; the machines are listed after that, so one that was being started is seen running. */
 static int settle_claimed(VmHost *host, const char *disk_id, Error *err) {
         auto_free Known *machines = NULL;

@@ -158,52 +158,58 @@ int vmhost_import(VmHost *host, const char *unc_file, VmDefinition *ret, Error *
         return r;
 }
 
-/* The file is taken away from the share unless another host runs the machine; put back when that fails half-way. */
-static int remove_claimed(VmHost *host, virDomainPtr domain, const VmDefinition *d, bool *ret_kept,
-                          char ret_host[static MACHINE_NAME_MAX], Error *err) {
+static void keep(const Error *why, bool *ret_kept, char ret_why[static ERROR_TEXT_MAX]) {
+        *ret_kept = true;
+        (void)snprintf(ret_why, ERROR_TEXT_MAX, "%s", why->text);
+}
+
+/* A share that is gone for good must not keep the machine on this host for ever; what could not be deleted is told. */
+static int remove_files(VmHost *host, const VmDefinition *d, bool *ret_kept, char ret_why[static ERROR_TEXT_MAX],
+                        Error *err) {
         char path[DISK_UNC_MAX], ledger_path[DISK_UNC_MAX + 16], us[MACHINE_NAME_MAX];
         Ledger ledger = { 0 };
-        Error ignored = { 0 };
+        Error why = { 0 };
 
         vmhost_name(host, us);
-        if (definition_path(d, path, sizeof path, err) < 0 || ledger_read(d->folder, &ledger, err) < 0)
+        if (definition_path(d, path, sizeof path, err) < 0)
                 return -1;
-        *ret_kept = *ledger.host && !text_equal_nocase(ledger.host, us);
-        (void)snprintf(ret_host, MACHINE_NAME_MAX, "%s", ledger.host);
-        if (virDomainUndefineFlags(domain, VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA |
-                                           VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA) < 0)
-                return libvirt_error(err, "\"%s\" cannot be removed", d->name);
-        if (*ret_kept)
+        if (ledger_read(d->folder, &ledger, &why) == 0 && *ledger.host && !text_equal_nocase(ledger.host, us))
+                (void)error_set(&why, ERROR_CONFLICT, 0, "%s runs it by its ledger", ledger.host);
+        if (why.kind != ERROR_NONE || (files_remove(path, &why) < 0 && why.kind != ERROR_NOT_FOUND)) {
+                keep(&why, ret_kept, ret_why);
                 return 0;
-        if (files_remove(path, err) < 0 && err->kind != ERROR_NOT_FOUND) {
-                (void)!host_define(host, d, &ignored);
-                return error_wrap(err, "\"%s\" was not removed", d->name);
         }
-        *err = (Error){ 0 };
         (void)snprintf(ledger_path, sizeof ledger_path, "%s\\owner.json", d->folder);
-        (void)!files_remove(ledger_path, &ignored);
-        (void)!files_remove_folder(d->folder, &ignored);        /* goes only when nothing is left in it */
+        (void)!files_remove(ledger_path, &why);
+        (void)!files_remove_folder(d->folder, &why);    /* goes only when nothing is left in it */
         return 0;
 }
 
-int vmhost_remove(VmHost *host, const char *name_or_id, bool *ret_kept, char ret_host[static MACHINE_NAME_MAX],
+static int remove_claimed(VmHost *host, virDomainPtr domain, const VmInfo *info, bool *ret_kept,
+                          char ret_why[static ERROR_TEXT_MAX], Error *err) {
+        if (virDomainIsActive(domain) == 1)
+                return error_set(err, ERROR_CONFLICT, 0,
+                                 "The operation cannot be performed while the virtual machine is in its current state. "
+                                 "\"%s\" is %s; turn it off first with Stop-VM.", info->definition.name,
+                                 vm_state_name(info->state));
+        if (virDomainUndefineFlags(domain, VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA |
+                                           VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA) < 0)
+                return libvirt_error(err, "\"%s\" cannot be removed", info->definition.name);
+        return remove_files(host, &info->definition, ret_kept, ret_why, err);
+}
+
+int vmhost_remove(VmHost *host, const char *name_or_id, bool *ret_kept, char ret_why[static ERROR_TEXT_MAX],
                   Error *err) {
         auto_(domain_freep) virDomainPtr domain = NULL;
         auto_free VmInfo *info = malloc(sizeof *info);
 
         if (!info)
                 return error_oom(err);
+        *ret_kept = false;
         if (vmhost_find(host, name_or_id, info, err) < 0 || vmhost_domain(host, info->definition.id, &domain, err) < 0 ||
             vmhost_claim(host, VM_CLAIM_REMOVE, info->definition.id, info->definition.name, NULL, 0, err) < 0)
                 return -1;
-        int r;
-        if (virDomainIsActive(domain) == 1)
-                r = error_set(err, ERROR_CONFLICT, 0,
-                              "The operation cannot be performed while the virtual machine is in its current state. "
-                              "\"%s\" is %s; turn it off first with Stop-VM.", info->definition.name,
-                              vm_state_name(info->state));
-        else
-                r = remove_claimed(host, domain, &info->definition, ret_kept, ret_host, err);
+        int r = remove_claimed(host, domain, info, ret_kept, ret_why, err);
         vmhost_unclaim(host, info->definition.id);
         return r;
 }

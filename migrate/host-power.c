@@ -117,10 +117,16 @@ static int held_by(const VmDefinition *d, const DiskName *disk, const Ledger *le
 
 static int take_disks(Start *s, uint64_t epoch, const char *us, Error *err) {
         const VmDefinition *d = s->definition;
+        char user[VM_NAME_SIZE];
         DiskStatus status;
 
+        if (host_disk_user(s->host, s->disks, d->disk_count, user, err) < 0)
+                return -1;
+        if (*user)
+                return error_set(err, ERROR_CONFLICT, 0, "\"%s\" was not started: \"%s\" runs on this host and uses one of "
+                                 "its disks; turn that off first", d->name, user);
         for (; s->started < d->disk_count; s->started++) {
-                /* The machine is off and claimed: a disk process of it is a leftover. */
+                /* No machine runs with it, and it is claimed: a disk process of it is a leftover. */
                 if (disk_stop(&s->disks[s->started], err) < 0)
                         return -1;
                 if (disk_start(&s->disks[s->started], &status, err) < 0)

@@ -123,9 +123,9 @@ int vmhost_turn_off(VmHost *host, const char *name_or_id, bool *ret_changed, Err
 /* Asks the guest; ERROR_TIMEOUT when it is not off after @timeout_us, with the machine still running. */
 int vmhost_shut_down(VmHost *host, const char *name_or_id, uint64_t timeout_us, const VmWait *wait, bool *ret_changed,
                      Error *err) FAILS;
-/* Off only.  The domain and the .vm file go, disks stay.  *ret_kept: another host runs it by the ledger, so its file
- * stayed; @ret_host names that host. */
-int vmhost_remove(VmHost *host, const char *name_or_id, bool *ret_kept, char ret_host[static MACHINE_NAME_MAX],
+/* Off only.  The domain and the .vm file go, disks stay.  *ret_kept: this host has forgotten it, but its file stayed on
+ * the share; @ret_why is a sentence: another host runs it by the ledger, or the share refused us or did not answer. */
+int vmhost_remove(VmHost *host, const char *name_or_id, bool *ret_kept, char ret_why[static ERROR_TEXT_MAX],
                   Error *err) FAILS;
 /* Forgets an inactive domain, keeps every file: a leftover at a move's destination.  Not there is success. */
 int vmhost_undefine(VmHost *host, const char *id, Error *err) FAILS;
