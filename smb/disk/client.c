@@ -20,9 +20,9 @@
 #define DISK_USER "holdfast-disk"       /* smb/disk/holdfast-disk.sysusers */
 #define DISK_GROUP "kvm"                /* QEMU's: it connects to nbd.sock */
 
-static const uint64_t START_US = 30 * 1000000, STOP_US = 60 * 1000000,
-                      READER_US = 60 * 1000000,         /* connecting, Kerberos and the first open */
-                      CALL_US = 120 * 1000000;          /* an open may wait 35 s for another host's lease, and more for a flush */
+static const uint64_t START_US = 30 * 1000000, STOP_US = 60 * 1000000;
+static const uint64_t READER_US = 60 * 1000000;         /* connecting, Kerberos and the first open */
+static const uint64_t CALL_US = 120 * 1000000;          /* an open may wait 35 s for another host's lease */
 
 enum { UNIT_MAX = 64, PATH_SIZE = 128 };
 
@@ -32,7 +32,8 @@ static void unit_of(const DiskName *name, char to[static UNIT_MAX]) {
 
 /* ---- asking the process -------------------------------------------------------------------------- */
 
-static int dispatch_hex(const char *name, sd_json_variant *variant, sd_json_dispatch_flags_t flags, void *userdata) {
+static int dispatch_hex(const char *name, sd_json_variant *variant, sd_json_dispatch_flags_t flags,
+                        void *userdata) {
         uint8_t *to = userdata, bytes[8];
         const char *text = sd_json_variant_string(variant);
 
@@ -43,7 +44,8 @@ static int dispatch_hex(const char *name, sd_json_variant *variant, sd_json_disp
         return 0;
 }
 
-static int dispatch_state(const char *name, sd_json_variant *variant, sd_json_dispatch_flags_t flags, void *userdata) {
+static int dispatch_state(const char *name, sd_json_variant *variant, sd_json_dispatch_flags_t flags,
+                          void *userdata) {
         DiskState *to = userdata;
         for (DiskState s = DISK_NONE; s <= DISK_LOST; s++)
                 if (strcmp(sd_json_variant_string(variant), disk_state_name(s)) == 0) {
@@ -64,7 +66,8 @@ static int decode_status(sd_json_variant *reply, DiskStatus *ret, Error *ret_rea
         static const sd_json_dispatch_field table[] = {
                 { "State", SD_JSON_VARIANT_STRING, dispatch_state, S(state), SD_JSON_MANDATORY },
                 { "Epoch", SD_JSON_VARIANT_UNSIGNED, sd_json_dispatch_uint64, S(epoch), SD_JSON_MANDATORY },
-                { "SizeBytes", SD_JSON_VARIANT_UNSIGNED, sd_json_dispatch_uint64, S(size_bytes), SD_JSON_MANDATORY },
+                { "SizeBytes", SD_JSON_VARIANT_UNSIGNED, sd_json_dispatch_uint64, S(size_bytes),
+                  SD_JSON_MANDATORY },
                 { "FileId", SD_JSON_VARIANT_STRING, dispatch_hex, S(file_id), SD_JSON_MANDATORY },
                 { "VolumeId", SD_JSON_VARIANT_STRING, dispatch_hex, S(volume_id), SD_JSON_MANDATORY },
                 { "Wanted", SD_JSON_VARIANT_BOOLEAN, sd_json_dispatch_stdbool, S(wanted), SD_JSON_MANDATORY },
@@ -79,8 +82,10 @@ static int decode_status(sd_json_variant *reply, DiskStatus *ret, Error *ret_rea
                 { "Connected", SD_JSON_VARIANT_BOOLEAN, sd_json_dispatch_stdbool, S(connected), 0 },
                 { "Token", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string, offsetof(Answer, token), 0 },
                 { "Reason", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string, offsetof(Answer, reason), 0 },
-                { "ReasonKind", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string, offsetof(Answer, reason_kind), 0 },
-                { "ReasonCause", SD_JSON_VARIANT_INTEGER, sd_json_dispatch_int64, offsetof(Answer, reason_cause), 0 },
+                { "ReasonKind", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string,
+                  offsetof(Answer, reason_kind), 0 },
+                { "ReasonCause", SD_JSON_VARIANT_INTEGER, sd_json_dispatch_int64, offsetof(Answer, reason_cause),
+                  0 },
                 { 0 },
         };
 #undef S
@@ -92,32 +97,40 @@ static int decode_status(sd_json_variant *reply, DiskStatus *ret, Error *ret_rea
         (void)snprintf(a.status.token, sizeof a.status.token, "%s", a.token ? a.token : "");
         (void)snprintf(a.status.reason, sizeof a.status.reason, "%s", a.reason ? a.reason : "");
         if (ret_reason && *a.status.reason)
-                (void)error_set(ret_reason, error_kind_from_name(a.reason_kind), (int)a.reason_cause, "%s", a.status.reason);
+                (void)error_set(ret_reason, error_kind_from_name(a.reason_kind), (int)a.reason_cause, "%s",
+                                a.status.reason);
         if (ret)
                 *ret = a.status;
         return 0;
 }
 
 static int decode_error(const DiskName *name, const char *id, sd_json_variant *parameters, Error *err) {
-        sd_json_variant *kind = sd_json_variant_by_key(parameters, "Kind"), *text = sd_json_variant_by_key(parameters, "Text"),
+        sd_json_variant *kind = sd_json_variant_by_key(parameters, "Kind"),
+                        *text = sd_json_variant_by_key(parameters, "Text"),
                         *cause = sd_json_variant_by_key(parameters, "Cause");
 
         if (strcmp(id, INTERFACE ".Failed") == 0 && kind && sd_json_variant_is_string(kind) && text &&
             sd_json_variant_is_string(text))
                 return error_set(err, error_kind_from_name(sd_json_variant_string(kind)),
-                                 cause ? (int)sd_json_variant_integer(cause) : 0, "%s", sd_json_variant_string(text));
+                                 cause ? (int)sd_json_variant_integer(cause) : 0, "%s",
+                                 sd_json_variant_string(text));
         if (strcmp(id, SD_VARLINK_ERROR_DISCONNECTED) == 0)
-                return error_set(err, ERROR_UNREACHABLE, 0, "the disk process of '%.200s' ended; look at `journalctl -u "
-                                 "holdfast-disk@%s`", name->unc, name->id);
+                return error_set(err, ERROR_UNREACHABLE, 0,
+                                 "the disk process of '%.200s' ended; look at `journalctl -u "
+                                 "holdfast-disk@%s`",
+                                 name->unc, name->id);
         if (strcmp(id, SD_VARLINK_ERROR_TIMEOUT) == 0)
-                return error_set(err, ERROR_TIMEOUT, 0, "the disk process of '%.200s' did not answer in time; look at its "
-                                 "file server", name->unc);
-        return error_set(err, ERROR_PROTOCOL, 0, "the disk process of '%.200s' refused the call: %s", name->unc, id);
+                return error_set(err, ERROR_TIMEOUT, 0,
+                                 "the disk process of '%.200s' did not answer in time; look at its "
+                                 "file server",
+                                 name->unc);
+        return error_set(err, ERROR_PROTOCOL, 0, "the disk process of '%.200s' refused the call: %s", name->unc,
+                         id);
 }
 
 /* @parameters is consumed, may be NULL. */
-static int ask(const DiskName *name, const char *method, sd_json_variant *parameters, uint64_t timeout_us, DiskStatus *ret,
-               Error *ret_reason, Error *err) {
+static int ask(const DiskName *name, const char *method, sd_json_variant *parameters, uint64_t timeout_us,
+               DiskStatus *ret, Error *ret_reason, Error *err) {
         auto_(sd_json_variant_unrefp) sd_json_variant *consumed = parameters;
         auto_(sd_varlink_flush_close_unrefp) sd_varlink *link = NULL;
         sd_json_variant *reply = NULL;  /* the link's */
@@ -140,8 +153,8 @@ static int ask(const DiskName *name, const char *method, sd_json_variant *parame
         return decode_status(reply, ret, ret_reason, err);
 }
 
-static int ask_with(const DiskName *name, const char *method, const char *token, const uint64_t *epoch, DiskStatus *ret,
-                    Error *err) {
+static int ask_with(const DiskName *name, const char *method, const char *token, const uint64_t *epoch,
+                    DiskStatus *ret, Error *err) {
         sd_json_variant *parameters = NULL;
         int r = sd_json_buildo(&parameters,
                                SD_JSON_BUILD_PAIR_CONDITION(token != NULL, "Token", SD_JSON_BUILD_STRING(token)),
@@ -180,8 +193,8 @@ int disk_take_back(const DiskName *name, const char *token, uint64_t epoch, Erro
         return ask_with(name, INTERFACE ".TakeBack", token, &epoch, NULL, err);
 }
 
-static int wait_beyond(const DiskName *name, const char *seen, uint64_t timeout_us, DiskStatus *ret, Error *ret_reason,
-                       Error *err) {
+static int wait_beyond(const DiskName *name, const char *seen, uint64_t timeout_us, DiskStatus *ret,
+                       Error *ret_reason, Error *err) {
         sd_json_variant *parameters = NULL;
         int r = sd_json_buildo(&parameters, SD_JSON_BUILD_PAIR_UNSIGNED("TimeoutUs", timeout_us),
                                SD_JSON_BUILD_PAIR_CONDITION(seen != NULL, "Seen", SD_JSON_BUILD_STRING(seen)));
@@ -204,17 +217,20 @@ static int make_folder(const DiskName *name, Error *err) {
 
         int r = getpwnam_r(DISK_USER, &user, buffer, sizeof buffer, &found_user);
         if (r != 0 || !found_user)
-                return error_set(err, ERROR_INTERNAL, r, "the system user " DISK_USER " does not exist; run systemd-sysusers");
+                return error_set(err, ERROR_INTERNAL, r,
+                                 "the system user " DISK_USER " does not exist; run systemd-sysusers");
         uid_t uid = user.pw_uid;
         r = getgrnam_r(DISK_GROUP, &group, buffer, sizeof buffer, &found_group);
         if (r != 0 || !found_group)
-                return error_set(err, ERROR_INTERNAL, r, "the system group " DISK_GROUP " does not exist; install QEMU");
+                return error_set(err, ERROR_INTERNAL, r,
+                                 "the system group " DISK_GROUP " does not exist; install QEMU");
         (void)snprintf(path, sizeof path, DISK_ROOT "/%s", name->id);
-        if ((mkdir("/run/holdfast", 0711) < 0 && errno != EEXIST) || (mkdir(DISK_ROOT, 0711) < 0 && errno != EEXIST) ||
-            (mkdir(path, 0700) < 0 && errno != EEXIST))
+        if ((mkdir("/run/holdfast", 0711) < 0 && errno != EEXIST) ||
+            (mkdir(DISK_ROOT, 0711) < 0 && errno != EEXIST) || (mkdir(path, 0700) < 0 && errno != EEXIST))
                 return error_set(err, ERROR_INTERNAL, errno, "cannot make the folder %s: %m", path);
         if (lchown(path, uid, group.gr_gid) < 0 || chmod(path, 0710) < 0)
-                return error_set(err, ERROR_INTERNAL, errno, "cannot give the folder %s to " DISK_USER ": %m", path);
+                return error_set(err, ERROR_INTERNAL, errno, "cannot give the folder %s to " DISK_USER ": %m",
+                                 path);
         return 0;
 }
 
@@ -280,7 +296,8 @@ int disk_start(const DiskName *name, DiskStatus *ret, Error *err) {
         if (unit_is_running(unit, &running, err) < 0)
                 return -1;
         if (running)
-                return error_set(err, ERROR_CONFLICT, 0, "the disk '%.300s' is open on this host already", name->unc);
+                return error_set(err, ERROR_CONFLICT, 0, "the disk '%.300s' is open on this host already",
+                                 name->unc);
         remove_folder(name);    /* what a killed process left */
         if (start_and_wait(name, unit, ret, err) == 0)
                 return 0;

@@ -28,7 +28,8 @@ static int set_unc(DiskConfig *config, const char *value, Error *err) {
         if (unc_parse(value, &unc, err) < 0)
                 return -1;
         if (!*unc.path)
-                return error_set(err, ERROR_INVALID, 0, "'%.300s' is a share, not a disk; name a file in it", value);
+                return error_set(err, ERROR_INVALID, 0, "'%.300s' is a share, not a disk; name a file in it",
+                                 value);
         config->unc = unc;
         return 0;
 }
@@ -96,8 +97,10 @@ int disk_config_set(DiskConfig *config, const char *key, const char *value, Erro
         for (size_t i = 0; i < ARRAY_SIZE(settings); i++)
                 if (strcmp(settings[i].key, key) == 0)
                         return settings[i].set(config, value, err);
-        return error_set(err, ERROR_INVALID, 0, "unknown parameter '%.60s'; known are config, unc, control-socket, nbd-socket, "
-                         "ccache, protection, port, acquire", key);
+        return error_set(err, ERROR_INVALID, 0,
+                         "unknown parameter '%.60s'; known are config, unc, control-socket, nbd-socket, "
+                         "ccache, protection, port, acquire",
+                         key);
 }
 
 int disk_config_read(DiskConfig *config, const char *path, Error *err) {
@@ -105,7 +108,8 @@ int disk_config_read(DiskConfig *config, const char *path, Error *err) {
 
         int r = sd_json_parse_file(NULL, path, 0, &object, NULL, NULL);
         if (r < 0)
-                return error_set(err, ERROR_INVALID, -r, "cannot read the disk's settings in %s: %s", path, strerror(-r));
+                return error_set(err, ERROR_INVALID, -r, "cannot read the disk's settings in %s: %s", path,
+                                 strerror(-r));
         if (!sd_json_variant_is_object(object))
                 return error_set(err, ERROR_INVALID, 0, "%s is not a JSON object", path);
         for (size_t at = 0; at + 1 < sd_json_variant_elements(object); at += 2) {
@@ -115,8 +119,8 @@ int disk_config_read(DiskConfig *config, const char *path, Error *err) {
                 while (i < ARRAY_SIZE(settings) && (!settings[i].field || strcmp(settings[i].field, key) != 0))
                         i++;
                 if (i == ARRAY_SIZE(settings) || !sd_json_variant_is_string(value))
-                        return error_set(err, ERROR_INVALID, 0, "%s: '%.60s' is not a known setting with a text value", path,
-                                         key);
+                        return error_set(err, ERROR_INVALID, 0,
+                                         "%s: '%.60s' is not a known setting with a text value", path, key);
                 if (settings[i].set(config, sd_json_variant_string(value), err) < 0)
                         return error_wrap(err, "%s", path);
         }

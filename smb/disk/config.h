@@ -13,11 +13,11 @@ enum { DISK_SOCKET_PATH_MAX = 108, DISK_CCACHE_MAX = 256 };
 typedef struct DiskConfig {
         Unc unc;
         char control_socket[DISK_SOCKET_PATH_MAX];      /* empty: none */
-        char nbd_socket[DISK_SOCKET_PATH_MAX];  /* nbdkit's own, made connectable for our group; empty: left alone */
+        char nbd_socket[DISK_SOCKET_PATH_MAX]; /* nbdkit's own, made connectable for our group; empty: left alone */
         char ccache[DISK_CCACHE_MAX];           /* empty: the process's default */
         SmbProtection protection;
         uint16_t port;                          /* 0: 445 */
-        uint64_t acquire_epoch;                 /* > 0: take the disk at once (benchmarks and tests without a node) */
+        uint64_t acquire_epoch; /* > 0: take the disk at once (benchmarks and tests without a node) */
         char host[SMB_HOST_MAX + 1];            /* this host's name, for the ClientGuid */
 } DiskConfig;
 
@@ -27,8 +27,8 @@ void disk_config_init(DiskConfig *config);      /* defaults; the host's name fro
  * nbd-socket, protection, ccache, port, acquire. */
 int disk_config_set(DiskConfig *config, const char *key, const char *value, Error *err) FAILS;
 
-/* The JSON object that client.c writes: {"Unc":…, "ControlSocket":…, "NbdSocket":…, "Protection":"Encrypt"|"Sign"|"Server",
- * "CCache":…}.  Unknown fields are refused. */
+/* The JSON object that client.c writes: {"Unc":…, "ControlSocket":…, "NbdSocket":…, "CCache":…,
+ * "Protection":"Encrypt"|"Sign"|"Server"}.  Unknown fields are refused. */
 int disk_config_read(DiskConfig *config, const char *path, Error *err) FAILS;
 
 int disk_config_check(const DiskConfig *config, Error *err) FAILS;

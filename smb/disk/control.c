@@ -83,7 +83,8 @@ static SD_VARLINK_DEFINE_INTERFACE(
         SD_VARLINK_SYMBOL_COMMENT("READER to OWNER: the exclusive open.  Epoch must be above every earlier one"),
         &vl_method_Acquire, SD_VARLINK_SYMBOL_COMMENT("OWNER to ARMED: an outgoing migration is under way"),
         &vl_method_Arm, SD_VARLINK_SYMBOL_COMMENT("ARMED to OWNER: it ended here"), &vl_method_Disarm,
-        SD_VARLINK_SYMBOL_COMMENT("ARMED, and QEMU is inactivated: a lease break may give, too"), &vl_method_Release,
+        SD_VARLINK_SYMBOL_COMMENT("ARMED, and QEMU is inactivated: a lease break may give, too"),
+        &vl_method_Release,
         SD_VARLINK_SYMBOL_COMMENT("ARMED to GIVEN: refuse writes, flush, close.  Epoch is the next owner's"),
         &vl_method_Give, SD_VARLINK_SYMBOL_COMMENT("GIVEN to OWNER: the other side stated that it never wrote"),
         &vl_method_TakeBack, &vl_error_Failed);
@@ -92,9 +93,10 @@ static SD_VARLINK_DEFINE_INTERFACE(
 
 static DiskState public_state(OwnState state) {
         static const DiskState states[OWN_STATE_COUNT] = {
-                [OWN_NONE] = DISK_NONE, [OWN_READER] = DISK_READER, [OWN_TAKING] = DISK_READER, [OWN_OWNER] = DISK_OWNER,
-                [OWN_ARMED] = DISK_ARMED, [OWN_RELEASED] = DISK_ARMED, [OWN_GIVING] = DISK_ARMED,
-                [OWN_GIVEN] = DISK_GIVEN, [OWN_RETAKING] = DISK_GIVEN, [OWN_LOST] = DISK_LOST,
+                [OWN_NONE] = DISK_NONE,    [OWN_READER] = DISK_READER, [OWN_TAKING] = DISK_READER,
+                [OWN_OWNER] = DISK_OWNER,  [OWN_ARMED] = DISK_ARMED,   [OWN_RELEASED] = DISK_ARMED,
+                [OWN_GIVING] = DISK_ARMED, [OWN_GIVEN] = DISK_GIVEN,   [OWN_RETAKING] = DISK_GIVEN,
+                [OWN_LOST] = DISK_LOST,
         };
         return states[state];
 }
@@ -110,24 +112,26 @@ static int reply_status(Control *c, sd_varlink *link) {
         text_hex(f.volume_id, sizeof f.volume_id, volume_id);
         return sd_varlink_replybo(
                 link, SD_JSON_BUILD_PAIR_STRING("State", control_state_name(f.own.state)),
-                SD_JSON_BUILD_PAIR_UNSIGNED("Epoch", f.own.epoch), SD_JSON_BUILD_PAIR_UNSIGNED("SizeBytes", f.size_bytes),
+                SD_JSON_BUILD_PAIR_UNSIGNED("Epoch", f.own.epoch),
+                SD_JSON_BUILD_PAIR_UNSIGNED("SizeBytes", f.size_bytes),
                 SD_JSON_BUILD_PAIR_STRING("FileId", file_id), SD_JSON_BUILD_PAIR_STRING("VolumeId", volume_id),
-                SD_JSON_BUILD_PAIR_BOOLEAN("Wanted", f.wanted), SD_JSON_BUILD_PAIR_UNSIGNED("BytesRead", f.bytes_read),
+                SD_JSON_BUILD_PAIR_BOOLEAN("Wanted", f.wanted),
+                SD_JSON_BUILD_PAIR_UNSIGNED("BytesRead", f.bytes_read),
                 SD_JSON_BUILD_PAIR_UNSIGNED("BytesWritten", f.bytes_written),
                 SD_JSON_BUILD_PAIR_UNSIGNED("WritesParked", f.writes_parked),
                 SD_JSON_BUILD_PAIR_UNSIGNED("MaximalAccess", f.maximal_access),
                 SD_JSON_BUILD_PAIR_UNSIGNED("Dialect", f.dialect), SD_JSON_BUILD_PAIR_UNSIGNED("Cipher", f.cipher),
                 SD_JSON_BUILD_PAIR_BOOLEAN("Sealed", f.sealed), SD_JSON_BUILD_PAIR_BOOLEAN("Durable", f.durable),
-                SD_JSON_BUILD_PAIR_BOOLEAN("Connected", f.connected), SD_JSON_BUILD_PAIR_STRING("Token", f.own.token),
-                SD_JSON_BUILD_PAIR_STRING("Reason", f.reason.text),
+                SD_JSON_BUILD_PAIR_BOOLEAN("Connected", f.connected),
+                SD_JSON_BUILD_PAIR_STRING("Token", f.own.token), SD_JSON_BUILD_PAIR_STRING("Reason", f.reason.text),
                 SD_JSON_BUILD_PAIR_STRING("ReasonKind", error_kind_name(f.reason.kind)),
                 SD_JSON_BUILD_PAIR_INTEGER("ReasonCause", f.reason.cause));
 }
 
 static int reply_error(sd_varlink *link, const Error *err) {
-        return sd_varlink_errorbo(link, CONTROL_FAILED, SD_JSON_BUILD_PAIR_STRING("Kind", error_kind_name(err->kind)),
-                                  SD_JSON_BUILD_PAIR_INTEGER("Cause", err->cause),
-                                  SD_JSON_BUILD_PAIR_STRING("Text", err->text));
+        return sd_varlink_errorbo(
+                link, CONTROL_FAILED, SD_JSON_BUILD_PAIR_STRING("Kind", error_kind_name(err->kind)),
+                SD_JSON_BUILD_PAIR_INTEGER("Cause", err->cause), SD_JSON_BUILD_PAIR_STRING("Text", err->text));
 }
 
 /* ---- calls that are answered later --------------------------------------------------------------- */
@@ -208,7 +212,8 @@ typedef struct Parameters {
         const char *token, *seen;
 } Parameters;
 
-static int on_status(sd_varlink *link, sd_json_variant *parameters, sd_varlink_method_flags_t flags, void *userdata) {
+static int on_status(sd_varlink *link, sd_json_variant *parameters, sd_varlink_method_flags_t flags,
+                     void *userdata) {
         static const sd_json_dispatch_field nothing[] = { { 0 } };
         int r = sd_varlink_dispatch(link, parameters, nothing, NULL);
         return r != 0 ? r : reply_status(userdata, link);
@@ -216,8 +221,10 @@ static int on_status(sd_varlink *link, sd_json_variant *parameters, sd_varlink_m
 
 static int on_wait(sd_varlink *link, sd_json_variant *parameters, sd_varlink_method_flags_t flags, void *userdata) {
         static const sd_json_dispatch_field table[] = {
-                { "TimeoutUs", SD_JSON_VARIANT_UNSIGNED, sd_json_dispatch_uint64, offsetof(Parameters, timeout_us), SD_JSON_MANDATORY },
-                { "Seen", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string, offsetof(Parameters, seen), SD_JSON_NULLABLE },
+                { "TimeoutUs", SD_JSON_VARIANT_UNSIGNED, sd_json_dispatch_uint64, offsetof(Parameters, timeout_us),
+                  SD_JSON_MANDATORY },
+                { "Seen", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string, offsetof(Parameters, seen),
+                  SD_JSON_NULLABLE },
                 { 0 },
         };
         Control *c = userdata;
@@ -235,7 +242,8 @@ static int on_wait(sd_varlink *link, sd_json_variant *parameters, sd_varlink_met
         w->seen = f.own.state;
         bool differs = p.seen && strcmp(p.seen, control_state_name(f.own.state)) != 0;
         if (p.timeout_us > 0 && !differs && !is_worth_telling(w, &f))
-                r = sd_event_add_time_relative(c->event, &w->timeout, CLOCK_MONOTONIC, p.timeout_us, 1000, on_wait_timeout, w);
+                r = sd_event_add_time_relative(c->event, &w->timeout, CLOCK_MONOTONIC, p.timeout_us, 1000,
+                                               on_wait_timeout, w);
         if (!w->timeout)
                 answer_wait(w);
         return r;
@@ -245,7 +253,8 @@ typedef int (*Plain)(Drive *, const char *, Error *);
 
 static int plain(sd_varlink *link, sd_json_variant *parameters, Control *c, Plain act) {
         static const sd_json_dispatch_field table[] = {
-                { "Token", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string, offsetof(Parameters, token), SD_JSON_MANDATORY },
+                { "Token", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string, offsetof(Parameters, token),
+                  SD_JSON_MANDATORY },
                 { 0 },
         };
         Parameters p = { 0 };
@@ -261,11 +270,13 @@ static int on_arm(sd_varlink *link, sd_json_variant *parameters, sd_varlink_meth
         return plain(link, parameters, userdata, drive_arm);
 }
 
-static int on_disarm(sd_varlink *link, sd_json_variant *parameters, sd_varlink_method_flags_t flags, void *userdata) {
+static int on_disarm(sd_varlink *link, sd_json_variant *parameters, sd_varlink_method_flags_t flags,
+                     void *userdata) {
         return plain(link, parameters, userdata, drive_disarm);
 }
 
-static int on_release(sd_varlink *link, sd_json_variant *parameters, sd_varlink_method_flags_t flags, void *userdata) {
+static int on_release(sd_varlink *link, sd_json_variant *parameters, sd_varlink_method_flags_t flags,
+                      void *userdata) {
         return plain(link, parameters, userdata, drive_release);
 }
 
@@ -286,9 +297,11 @@ static int acquire(Drive *drive, const char *token, uint64_t epoch, DriveDone do
         return drive_acquire(drive, epoch, done, userdata, err);
 }
 
-static int on_acquire(sd_varlink *link, sd_json_variant *parameters, sd_varlink_method_flags_t flags, void *userdata) {
+static int on_acquire(sd_varlink *link, sd_json_variant *parameters, sd_varlink_method_flags_t flags,
+                      void *userdata) {
         static const sd_json_dispatch_field table[] = {
-                { "Epoch", SD_JSON_VARIANT_UNSIGNED, sd_json_dispatch_uint64, offsetof(Parameters, epoch), SD_JSON_MANDATORY },
+                { "Epoch", SD_JSON_VARIANT_UNSIGNED, sd_json_dispatch_uint64, offsetof(Parameters, epoch),
+                  SD_JSON_MANDATORY },
                 { 0 },
         };
         Parameters p = { 0 };
@@ -298,8 +311,10 @@ static int on_acquire(sd_varlink *link, sd_json_variant *parameters, sd_varlink_
 
 static int with_token_and_epoch(sd_varlink *link, sd_json_variant *parameters, Control *c, Slow act) {
         static const sd_json_dispatch_field table[] = {
-                { "Token", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string, offsetof(Parameters, token), SD_JSON_MANDATORY },
-                { "Epoch", SD_JSON_VARIANT_UNSIGNED, sd_json_dispatch_uint64, offsetof(Parameters, epoch), SD_JSON_MANDATORY },
+                { "Token", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string, offsetof(Parameters, token),
+                  SD_JSON_MANDATORY },
+                { "Epoch", SD_JSON_VARIANT_UNSIGNED, sd_json_dispatch_uint64, offsetof(Parameters, epoch),
+                  SD_JSON_MANDATORY },
                 { 0 },
         };
         Parameters p = { 0 };
@@ -311,7 +326,8 @@ static int on_give(sd_varlink *link, sd_json_variant *parameters, sd_varlink_met
         return with_token_and_epoch(link, parameters, userdata, drive_give);
 }
 
-static int on_take_back(sd_varlink *link, sd_json_variant *parameters, sd_varlink_method_flags_t flags, void *userdata) {
+static int on_take_back(sd_varlink *link, sd_json_variant *parameters, sd_varlink_method_flags_t flags,
+                        void *userdata) {
         return with_token_and_epoch(link, parameters, userdata, drive_take_back);
 }
 
@@ -342,7 +358,8 @@ int control_new(sd_event *event, const char *path, Drive *drive, Control **ret, 
         if (r < 0)
                 return error_oom(err);
         (void)sd_varlink_server_set_userdata(c->server, c);
-        (void)sd_varlink_server_set_info(c->server, "Holdfast", "Holdfast disk process", "1", "https://holdfast.example/");
+        (void)sd_varlink_server_set_info(c->server, "Holdfast", "Holdfast disk process", "1",
+                                         "https://holdfast.example/");
         r = sd_varlink_server_set_connections_max(c->server, CONNECTIONS_MAX);
         if (r >= 0)
                 r = sd_varlink_server_add_interface(c->server, &vl_interface_Disk);
@@ -355,7 +372,8 @@ int control_new(sd_event *event, const char *path, Drive *drive, Control **ret, 
         if (r >= 0)
                 r = sd_varlink_server_attach_event(c->server, event, SD_EVENT_PRIORITY_NORMAL);
         if (r < 0)
-                return error_set(err, ERROR_INTERNAL, -r, "cannot listen on the control socket %s: %s", path, strerror(-r));
+                return error_set(err, ERROR_INTERNAL, -r, "cannot listen on the control socket %s: %s", path,
+                                 strerror(-r));
         *ret = take_ptr(c);
         return 0;
 }

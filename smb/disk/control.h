@@ -1,7 +1,7 @@
 /* control.h — the control socket of a disk process: varlink interface io.holdfast.Disk
  *
- * Translates; decides nothing.  Only root may connect: the socket has mode 0600 and the peer's user is taken from the
- * kernel besides.  `varlinkctl introspect …/control.sock io.holdfast.Disk` documents it.
+ * Translates; decides nothing.  Only root may connect: the socket has mode 0600 and the peer's user is taken
+ * from the kernel besides.  `varlinkctl introspect …/control.sock io.holdfast.Disk` documents it.
  */
 #pragma once
 

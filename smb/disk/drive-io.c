@@ -132,10 +132,10 @@ static void fill(Drive *d, Request *r) {
                 part->request = r;
                 part->at = r->sent;
                 part->size = request_next_part(r->size, r->sent, most);
-                int k = r->kind == REQUEST_READ
-                        ? smb_read(h->file, r->offset + part->at, r->to + part->at, part->size, on_read, part, &err)
-                        : smb_write(h->file, r->offset + part->at, r->from + part->at, part->size, r->fua, on_written, part,
-                                    &err);
+                int k = r->kind == REQUEST_READ ? smb_read(h->file, r->offset + part->at, r->to + part->at,
+                                                           part->size, on_read, part, &err)
+                                                : smb_write(h->file, r->offset + part->at, r->from + part->at,
+                                                            part->size, r->fua, on_written, part, &err);
                 if (k < 0) {
                         note(d, r, &err);
                         return;

@@ -8,8 +8,9 @@
 enum {
         DURABLE_TIMEOUT_MS = 60 * 1000, /* asked for; Samba grants min(this, 300 s) */
 };
-static const uint64_t SLACK_US = 15 * 1000000,          /* the server noticed the break later than we did */
-                      BUSY_US = 3 * 1000000, RETRY_FIRST_US = 200 * 1000, RETRY_MAX_US = 5 * 1000000, KEEP_ALIVE_US = 5 * 1000000;
+static const uint64_t SLACK_US = 15 * 1000000;          /* the server noticed the break later than we did */
+static const uint64_t BUSY_US = 3 * 1000000, RETRY_FIRST_US = 200 * 1000, RETRY_MAX_US = 5 * 1000000,
+                      KEEP_ALIVE_US = 5 * 1000000;
 
 enum { SHARE_CONTINUOUS_AVAILABILITY = 0x10 };          /* [MS-SMB2] 2.2.10 */
 enum { READER_ACCESS = SMB_READ_DATA | SMB_READ_ATTRIBUTES | SMB_SYNCHRONIZE,
@@ -151,12 +152,16 @@ static int same_file(Drive *d, const SmbOpened *opened, Error *err) {
         if (d->has_disk_id && opened->has_disk_id &&
             (memcmp(d->file_id, opened->disk_file_id, sizeof d->file_id) != 0 ||
              memcmp(d->volume_id, opened->volume_id, sizeof d->volume_id) != 0))
-                return error_set(err, ERROR_CONFLICT, 0, "'%.300s' is another file than the one this disk started with; "
-                                 "stop the VM and start it again", d->config.unc.path);
+                return error_set(err, ERROR_CONFLICT, 0,
+                                 "'%.300s' is another file than the one this disk started with; "
+                                 "stop the VM and start it again",
+                                 d->config.unc.path);
         if (d->size_bytes != opened->size_bytes)
-                return error_set(err, ERROR_CONFLICT, 0, "'%.300s' has %llu bytes now and had %llu when this disk started; "
-                                 "stop the VM and start it again", d->config.unc.path,
-                                 (unsigned long long)opened->size_bytes, (unsigned long long)d->size_bytes);
+                return error_set(err, ERROR_CONFLICT, 0,
+                                 "'%.300s' has %llu bytes now and had %llu when this disk started; "
+                                 "stop the VM and start it again",
+                                 d->config.unc.path, (unsigned long long)opened->size_bytes,
+                                 (unsigned long long)d->size_bytes);
         return 0;
 }
 
@@ -193,8 +198,8 @@ static void on_lease_broken(void *userdata, uint32_t now, bool ack_required) {
         drive_lease_broken(d);
 }
 
-/* DH2C.  The server ended our old session when we signed in again (previous_session), so "no such name" means that the
- * handle is gone; except that a server which is still busy with our last requests may say so for a moment. */
+/* DH2C.  The server ended our old session when we signed in again (previous_session), so "no such name" means that
+ * the handle is gone; except that a server which is still busy with our last requests may say so for a moment. */
 static void on_reopened(void *userdata, SmbFile *file, const SmbOpened *opened, const Error *err) {
         Drive *d = userdata;
 
@@ -266,9 +271,9 @@ void link_start(Drive *d) {
 static void explain_refusal(const Drive *d, Error *err) {
         if (err->kind == ERROR_CONFLICT)
                 (void)error_set(err, ERROR_CONFLICT, err->cause,
-                                "another host or program has '\\\\%.80s\\%.80s\\%.200s' open: stop the VM there, or, when that host "
-                                "is dead, close the file on the server (Close-SmbOpenFile)", d->config.unc.host,
-                                d->config.unc.share, d->config.unc.path);
+                                "another host or program has '\\\\%.80s\\%.80s\\%.200s' open: stop the VM there, "
+                                "or, when that host is dead, close the file on the server (Close-SmbOpenFile)",
+                                d->config.unc.host, d->config.unc.share, d->config.unc.path);
 }
 
 static void on_writer_opened(void *userdata, SmbFile *file, const SmbOpened *opened, const Error *outcome) {
@@ -393,7 +398,8 @@ int link_init(Drive *d, Error *err) {
         if (r >= 0)
                 r = sd_event_source_set_enabled(d->retry, SD_EVENT_OFF);
         if (r >= 0)
-                r = sd_event_add_time_relative(d->event, &d->keep_alive, CLOCK_MONOTONIC, KEEP_ALIVE_US, 0, on_keep_alive, d);
+                r = sd_event_add_time_relative(d->event, &d->keep_alive, CLOCK_MONOTONIC, KEEP_ALIVE_US, 0,
+                                               on_keep_alive, d);
         if (r >= 0)
                 r = sd_event_source_set_enabled(d->keep_alive, SD_EVENT_ON);
         return r < 0 ? error_set(err, ERROR_INTERNAL, -r, "cannot make a timer") : 0;

@@ -46,7 +46,7 @@ struct Drive {
         bool take_when_up;
         bool regaining, echoing;        /* a lease upgrade, an ECHO is under way */
         Handle reader, writer;
-        SmbOpenHow term;                /* how the writer was opened, for opening it again after a broken connection */
+        SmbOpenHow term; /* how the writer was opened, for opening it again after a broken connection */
         SmbOpened term_opened;
         uint64_t down_since_us;         /* CLOCK_MONOTONIC; 0: not down */
         unsigned attempts;

@@ -105,9 +105,10 @@ void drive_gone(Drive *d, const Error *why) {
         }
         if (happen(d, OWN_ON_GONE) != OWN_FAIL_IO)
                 return;
-        (void)error_set(&err, why->kind, why->cause, "the file server has dropped this host's handle on "
-                        "'\\\\%.80s\\%.80s\\%.200s' (status 0x%08X); turn the VM off and start it again", d->config.unc.host,
-                        d->config.unc.share, d->config.unc.path, (unsigned)why->cause);
+        (void)error_set(&err, why->kind, why->cause,
+                        "the file server has dropped this host's handle on "
+                        "'\\\\%.80s\\%.80s\\%.200s' (status 0x%08X); turn the VM off and start it again",
+                        d->config.unc.host, d->config.unc.share, d->config.unc.path, (unsigned)why->cause);
         d->reason = err;
         io_fail_all(d, EIO);
         call_givers(d, &err);
@@ -171,7 +172,8 @@ static void on_give_flushed(void *userdata, const Error *err) {
 static void step_giving(Drive *d) {
         Error err;
 
-        if (d->link != LINK_UP || !d->writer.file || d->give_step == GIVE_FLUSH || d->writer.busy > 0 || d->stalled.first)
+        if (d->link != LINK_UP || !d->writer.file || d->give_step == GIVE_FLUSH || d->writer.busy > 0 ||
+            d->stalled.first)
                 return;
         d->give_step = GIVE_FLUSH;
         if (smb_flush(d->writer.file, on_give_flushed, d, &err) < 0)
@@ -192,14 +194,15 @@ static void on_stop_flushed(void *userdata, const Error *err) {
         Error ignored;
         SmbFile *file = take_ptr(d->writer.file);
 
-        /* Whether or not it could be flushed there is nobody left to tell; close, so that others can have the file. */
+        /* Flushed or not, there is nobody left to tell; close, so that others can have the file. */
         if (!file || smb_close(file, on_stop_closed, d, &ignored) < 0)
                 stopped(d, err);
 }
 
 static int on_stop_late(sd_event_source *source, uint64_t usec, void *userdata) {
         Error err;
-        (void)error_set(&err, ERROR_TIMEOUT, 0, "the file server did not answer in time; it will close the handle itself");
+        (void)error_set(&err, ERROR_TIMEOUT, 0,
+                        "the file server did not answer in time; it will close the handle itself");
         stopped(userdata, &err);
         return 0;
 }
@@ -310,10 +313,17 @@ int drive_release(Drive *d, const char *token, Error *err) { return plain(d, OWN
 
 void drive_facts(const Drive *d, DriveFacts *ret) {
         *ret = (DriveFacts){
-                .own = d->own, .reason = d->reason, .connected = d->link == LINK_UP, .size_bytes = d->size_bytes,
-                .wanted = d->wanted, .bytes_read = d->bytes_read, .bytes_written = d->bytes_written,
-                .writes_parked = d->writes_parked, .maximal_access = d->maximal_access,
-                .durable = drive_holds_writer(d) && d->term_opened.durable && (d->term_opened.lease & SMB_LEASE_HANDLE),
+                .own = d->own,
+                .reason = d->reason,
+                .connected = d->link == LINK_UP,
+                .size_bytes = d->size_bytes,
+                .wanted = d->wanted,
+                .bytes_read = d->bytes_read,
+                .bytes_written = d->bytes_written,
+                .writes_parked = d->writes_parked,
+                .maximal_access = d->maximal_access,
+                .durable = drive_holds_writer(d) && d->term_opened.durable &&
+                           (d->term_opened.lease & SMB_LEASE_HANDLE),
         };
         (void)memcpy(ret->file_id, d->file_id, sizeof ret->file_id);
         (void)memcpy(ret->volume_id, d->volume_id, sizeof ret->volume_id);

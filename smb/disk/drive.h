@@ -3,9 +3,9 @@
  * Lives on one thread, the one that runs its sd_event loop; only its queue is touched by others.  Knows SMB and the
  * rules of ownership, refuses to know NBD, varlink and systemd.
  *
- * Guest writes are not opened write-through: the guest's own flushes are passed on, and a server that loses
- * unflushed writes in a crash has lost our handle with them, so the disk is LOST and the guest stops, which is what a
- * power cut is to it.  Only on a continuously available share does a handle outlive a server, and there it is opened
+ * The file is not opened write-through: the guest's own flushes are passed on, and a server that loses unflushed
+ * writes in a crash has lost our handle with them, so the disk is LOST and the guest stops, which is what a power
+ * cut is to it.  Only on a continuously available share does a handle outlive a server, and there it is opened
  * write-through.
  */
 #pragma once
@@ -48,7 +48,8 @@ void drive_on_change(Drive *drive, void (*changed)(void *userdata), void *userda
 
 /* Each fails at once when ownership_on() refuses; else @done tells the outcome. */
 int drive_acquire(Drive *drive, uint64_t epoch, DriveDone done, void *userdata, Error *err) FAILS;
-int drive_take_back(Drive *drive, const char *token, uint64_t epoch, DriveDone done, void *userdata, Error *err) FAILS;
+int drive_take_back(Drive *drive, const char *token, uint64_t epoch, DriveDone done, void *userdata,
+                    Error *err) FAILS;
 int drive_give(Drive *drive, const char *token, uint64_t epoch, DriveDone done, void *userdata, Error *err) FAILS;
 int drive_arm(Drive *drive, const char *token, Error *err) FAILS;
 int drive_disarm(Drive *drive, const char *token, Error *err) FAILS;

@@ -7,50 +7,50 @@
 
 /* What must hold besides the pair itself. */
 enum {
-        NEED_EPOCH = 1,         /* above every epoch known */
-        NEED_TOKEN = 2,         /* a token worth the name */
-        NEED_SAME_TOKEN = 4,    /* the one we were armed with */
-        NEED_CLEAN = 8,         /* nothing acknowledged can have been lost with the handle */
-        CLEAR_TOKEN = 16,
+        EPOCH = 1,              /* one above every epoch known */
+        TOKEN = 2,              /* a token worth the name */
+        SAME = 4,               /* the token we were armed with */
+        CLEAN = 8,              /* nothing acknowledged can have been lost with the handle */
+        FORGET = 16,            /* the token, afterwards */
 };
 
 /* The whole life of a disk.  A pair that is not here is refused. */
 static const struct { OwnState now; OwnEvent on; OwnState next; OwnAction action; unsigned rules; } life[] = {
         { OWN_NONE,     OWN_ON_READER_UP,    OWN_READER,   OWN_DO_NOTHING,   0 },
-        { OWN_READER,   OWN_ON_READER_UP,    OWN_READER,   OWN_DO_NOTHING,   0 },      /* a reader reconnects freely */
+        { OWN_READER,   OWN_ON_READER_UP,    OWN_READER,   OWN_DO_NOTHING,   0 },  /* a reader reconnects freely */
         { OWN_TAKING,   OWN_ON_READER_UP,    OWN_TAKING,   OWN_DO_NOTHING,   0 },
 
-        { OWN_READER,   OWN_ON_ACQUIRE,      OWN_TAKING,   OWN_OPEN_WRITER,  NEED_EPOCH },
-        { OWN_TAKING,   OWN_ON_TAKEN,        OWN_OWNER,    OWN_UNPARK,       CLEAR_TOKEN },
+        { OWN_READER,   OWN_ON_ACQUIRE,      OWN_TAKING,   OWN_OPEN_WRITER,  EPOCH },
+        { OWN_TAKING,   OWN_ON_TAKEN,        OWN_OWNER,    OWN_UNPARK,       FORGET },
         { OWN_TAKING,   OWN_ON_REFUSED,      OWN_READER,   OWN_DO_NOTHING,   0 },
 
-        { OWN_OWNER,    OWN_ON_ARM,          OWN_ARMED,    OWN_DO_NOTHING,   NEED_TOKEN },
-        { OWN_ARMED,    OWN_ON_ARM,          OWN_ARMED,    OWN_DO_NOTHING,   NEED_SAME_TOKEN },  /* asked twice */
-        { OWN_ARMED,    OWN_ON_DISARM,       OWN_OWNER,    OWN_DO_NOTHING,   NEED_SAME_TOKEN | CLEAR_TOKEN },
-        { OWN_RELEASED, OWN_ON_DISARM,       OWN_OWNER,    OWN_DO_NOTHING,   NEED_SAME_TOKEN | CLEAR_TOKEN },
-        { OWN_ARMED,    OWN_ON_RELEASE,      OWN_RELEASED, OWN_DO_NOTHING,   NEED_SAME_TOKEN },
-        { OWN_RELEASED, OWN_ON_RELEASE,      OWN_RELEASED, OWN_DO_NOTHING,   NEED_SAME_TOKEN },
+        { OWN_OWNER,    OWN_ON_ARM,          OWN_ARMED,    OWN_DO_NOTHING,   TOKEN },
+        { OWN_ARMED,    OWN_ON_ARM,          OWN_ARMED,    OWN_DO_NOTHING,   SAME },  /* asked twice */
+        { OWN_ARMED,    OWN_ON_DISARM,       OWN_OWNER,    OWN_DO_NOTHING,   SAME | FORGET },
+        { OWN_RELEASED, OWN_ON_DISARM,       OWN_OWNER,    OWN_DO_NOTHING,   SAME | FORGET },
+        { OWN_ARMED,    OWN_ON_RELEASE,      OWN_RELEASED, OWN_DO_NOTHING,   SAME },
+        { OWN_RELEASED, OWN_ON_RELEASE,      OWN_RELEASED, OWN_DO_NOTHING,   SAME },
 
-        { OWN_ARMED,    OWN_ON_GIVE,         OWN_GIVING,   OWN_CLOSE_WRITER, NEED_SAME_TOKEN | NEED_EPOCH },
-        { OWN_RELEASED, OWN_ON_GIVE,         OWN_GIVING,   OWN_CLOSE_WRITER, NEED_SAME_TOKEN | NEED_EPOCH },
-        { OWN_GIVING,   OWN_ON_GIVE,         OWN_GIVING,   OWN_DO_NOTHING,   NEED_SAME_TOKEN },  /* asked twice, or a */
-        { OWN_GIVEN,    OWN_ON_GIVE,         OWN_GIVEN,    OWN_DO_NOTHING,   NEED_SAME_TOKEN },  /* break was first */
+        { OWN_ARMED,    OWN_ON_GIVE,         OWN_GIVING,   OWN_CLOSE_WRITER, SAME | EPOCH },
+        { OWN_RELEASED, OWN_ON_GIVE,         OWN_GIVING,   OWN_CLOSE_WRITER, SAME | EPOCH },
+        { OWN_GIVING,   OWN_ON_GIVE,         OWN_GIVING,   OWN_DO_NOTHING,   SAME },  /* asked twice, or a */
+        { OWN_GIVEN,    OWN_ON_GIVE,         OWN_GIVEN,    OWN_DO_NOTHING,   SAME },  /* break was first */
         { OWN_GIVING,   OWN_ON_CLOSED,       OWN_GIVEN,    OWN_FAIL_IO,      0 },
         { OWN_GIVING,   OWN_ON_CLOSE_FAILED, OWN_ARMED,    OWN_DO_NOTHING,   0 },
 
         { OWN_OWNER,    OWN_ON_BREAK,        OWN_OWNER,    OWN_KEEP,         0 },
         { OWN_ARMED,    OWN_ON_BREAK,        OWN_ARMED,    OWN_KEEP,         0 },
         { OWN_RELEASED, OWN_ON_BREAK,        OWN_GIVING,   OWN_CLOSE_WRITER, 0 },
-        { OWN_GIVING,   OWN_ON_BREAK,        OWN_GIVING,   OWN_DO_NOTHING,   0 },      /* the close will answer it */
+        { OWN_GIVING,   OWN_ON_BREAK,        OWN_GIVING,   OWN_DO_NOTHING,   0 },  /* the close will answer it */
 
         { OWN_OWNER,    OWN_ON_GONE,         OWN_LOST,     OWN_FAIL_IO,      0 },
         { OWN_ARMED,    OWN_ON_GONE,         OWN_LOST,     OWN_FAIL_IO,      0 },
         { OWN_RELEASED, OWN_ON_GONE,         OWN_LOST,     OWN_FAIL_IO,      0 },
         { OWN_GIVING,   OWN_ON_GONE,         OWN_LOST,     OWN_FAIL_IO,      0 },
 
-        { OWN_GIVEN,    OWN_ON_TAKE_BACK,    OWN_RETAKING, OWN_OPEN_WRITER,  NEED_SAME_TOKEN | NEED_EPOCH },
-        { OWN_LOST,     OWN_ON_TAKE_BACK,    OWN_RETAKING, OWN_OPEN_WRITER,  NEED_SAME_TOKEN | NEED_EPOCH | NEED_CLEAN },
-        { OWN_RETAKING, OWN_ON_TAKEN,        OWN_OWNER,    OWN_UNPARK,       CLEAR_TOKEN },
+        { OWN_GIVEN,    OWN_ON_TAKE_BACK,    OWN_RETAKING, OWN_OPEN_WRITER,  SAME | EPOCH },
+        { OWN_LOST,     OWN_ON_TAKE_BACK,    OWN_RETAKING, OWN_OPEN_WRITER,  SAME | EPOCH | CLEAN },
+        { OWN_RETAKING, OWN_ON_TAKEN,        OWN_OWNER,    OWN_UNPARK,       FORGET },
         { OWN_RETAKING, OWN_ON_REFUSED,      OWN_GIVEN,    OWN_DO_NOTHING,   0 },
 };
 
@@ -74,23 +74,23 @@ const char *ownership_state_name(OwnState state) {
 }
 
 static int check_rules(const Ownership *own, unsigned rules, const OwnArgs *args, Error *err) {
-        if (rules & (NEED_TOKEN | NEED_SAME_TOKEN)) {
+        if (rules & (TOKEN | SAME)) {
                 size_t size = args->token ? strnlen(args->token, OWNERSHIP_TOKEN_SIZE) : 0;
                 if (size == 0 || size == OWNERSHIP_TOKEN_SIZE)
                         return error_set(err, ERROR_INVALID, 0, "a migration's token must have 1 to %d characters",
                                          OWNERSHIP_TOKEN_SIZE - 1);
         }
-        if ((rules & NEED_SAME_TOKEN) && strcmp(args->token, own->token) != 0)
+        if ((rules & SAME) && strcmp(args->token, own->token) != 0)
                 return error_set(err, ERROR_CONFLICT, 0, own->token[0]
                                  ? "the disk is armed for another migration; look at Get-VMMigration on this host"
                                  : "the disk is not armed for any migration; start the move again");
-        if ((rules & NEED_EPOCH) && args->epoch <= own->floor)
+        if ((rules & EPOCH) && args->epoch <= own->floor)
                 return error_set(err, ERROR_INVALID, 0, "epoch %llu is not above %llu, which this disk had already",
                                  (unsigned long long)args->epoch, (unsigned long long)own->floor);
-        if ((rules & NEED_CLEAN) && own->dirty)
+        if ((rules & CLEAN) && own->dirty)
                 return error_set(err, ERROR_CONFLICT, 0,
-                                 "writes that the guest had not flushed may have been lost with the server's handle; "
-                                 "turn the VM off and start it again");
+                                 "writes that the guest had not flushed may have been lost with the server's "
+                                 "handle; turn the VM off and start it again");
         return 0;
 }
 
@@ -120,9 +120,9 @@ int ownership_on(Ownership *own, OwnEvent event, const OwnArgs *args, OwnAction 
                 if (check_rules(own, life[i].rules, args, err) < 0)
                         return -1;
                 count_epochs(own, event, life[i].action, args->epoch);
-                if (life[i].rules & NEED_TOKEN)
+                if (life[i].rules & TOKEN)
                         (void)strcpy(own->token, args->token);
-                if (life[i].rules & CLEAR_TOKEN)
+                if (life[i].rules & FORGET)
                         own->token[0] = '\0';
                 own->state = life[i].next;
                 *ret_action = life[i].action;
@@ -135,8 +135,8 @@ int ownership_on(Ownership *own, OwnEvent event, const OwnArgs *args, OwnAction 
 OwnGate ownership_gate_read(const Ownership *own) {
         static const OwnGate gates[OWN_STATE_COUNT] = {
                 [OWN_NONE] = OWN_PARK, [OWN_READER] = OWN_PASS, [OWN_TAKING] = OWN_PASS, [OWN_OWNER] = OWN_PASS,
-                [OWN_ARMED] = OWN_PASS, [OWN_RELEASED] = OWN_PASS, [OWN_GIVING] = OWN_REFUSE, [OWN_GIVEN] = OWN_REFUSE,
-                [OWN_RETAKING] = OWN_REFUSE, [OWN_LOST] = OWN_REFUSE,
+                [OWN_ARMED] = OWN_PASS, [OWN_RELEASED] = OWN_PASS, [OWN_GIVING] = OWN_REFUSE,
+                [OWN_GIVEN] = OWN_REFUSE, [OWN_RETAKING] = OWN_REFUSE, [OWN_LOST] = OWN_REFUSE,
         };
         return gates[own->state];
 }
@@ -144,8 +144,8 @@ OwnGate ownership_gate_read(const Ownership *own) {
 OwnGate ownership_gate_write(const Ownership *own) {
         static const OwnGate gates[OWN_STATE_COUNT] = {
                 [OWN_NONE] = OWN_PARK, [OWN_READER] = OWN_PARK, [OWN_TAKING] = OWN_PARK, [OWN_OWNER] = OWN_PASS,
-                [OWN_ARMED] = OWN_PASS, [OWN_RELEASED] = OWN_PASS, [OWN_GIVING] = OWN_REFUSE, [OWN_GIVEN] = OWN_REFUSE,
-                [OWN_RETAKING] = OWN_REFUSE, [OWN_LOST] = OWN_REFUSE,
+                [OWN_ARMED] = OWN_PASS, [OWN_RELEASED] = OWN_PASS, [OWN_GIVING] = OWN_REFUSE,
+                [OWN_GIVEN] = OWN_REFUSE, [OWN_RETAKING] = OWN_REFUSE, [OWN_LOST] = OWN_REFUSE,
         };
         return gates[own->state];
 }

@@ -197,7 +197,8 @@ static int add_extents(const Request *r, struct nbdkit_extents *extents) {
                         to = end;
                 if (to <= from)
                         continue;
-                if (from > at && nbdkit_add_extent(extents, at, from - at, NBDKIT_EXTENT_HOLE | NBDKIT_EXTENT_ZERO) < 0)
+                if (from > at &&
+                    nbdkit_add_extent(extents, at, from - at, NBDKIT_EXTENT_HOLE | NBDKIT_EXTENT_ZERO) < 0)
                         return -1;
                 if (nbdkit_add_extent(extents, from, to - from, 0) < 0)
                         return -1;

@@ -74,11 +74,13 @@ void queue_done(Queue *queue);
 void queue_call(Queue *queue, Request *request);
 
 /* ---- the loop's ---- */
-/* Everything that waits, in order, linked by next.  NULL when nothing waits; then the loop may sleep and the next push
- * writes to the eventfd.  Call it before every sleep until it gives NULL. */
+/* Everything that waits, in order, linked by next.  NULL when nothing waits; then the loop may sleep and the next
+ * push writes to the eventfd.  Call it before every sleep until it gives NULL. */
 Request *queue_take(Queue *queue);
 /* The loop is at work and will call queue_take() before it sleeps: pushes need not wake it. */
-static inline void queue_is_awake(Queue *queue) { atomic_store_explicit(&queue->awake, true, memory_order_relaxed); }
+static inline void queue_is_awake(Queue *queue) {
+        atomic_store_explicit(&queue->awake, true, memory_order_relaxed);
+}
 void queue_drain_wakeups(Queue *queue);
 /* Refuses further pushes and answers what waits. */
 void queue_close(Queue *queue);

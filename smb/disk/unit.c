@@ -43,7 +43,8 @@ static int wait_for(sd_bus *bus, Job *job, const char *unit, uint64_t deadline_u
         while (!*job->result) {
                 int r = sd_bus_process(bus, NULL);
                 if (r < 0)
-                        return error_set(err, ERROR_INTERNAL, -r, "lost the connection to systemd: %s", strerror(-r));
+                        return error_set(err, ERROR_INTERNAL, -r, "lost the connection to systemd: %s",
+                                         strerror(-r));
                 if (r > 0)
                         continue;
                 uint64_t now = now_us();
@@ -52,7 +53,8 @@ static int wait_for(sd_bus *bus, Job *job, const char *unit, uint64_t deadline_u
                                          "`systemctl status %s`", unit, unit);
                 r = sd_bus_wait(bus, deadline_us - now);
                 if (r < 0 && r != -EINTR)
-                        return error_set(err, ERROR_INTERNAL, -r, "lost the connection to systemd: %s", strerror(-r));
+                        return error_set(err, ERROR_INTERNAL, -r, "lost the connection to systemd: %s",
+                                         strerror(-r));
         }
         return 0;
 }
@@ -67,12 +69,14 @@ static int run_job(const char *method, const char *unit, uint64_t timeout_us, Jo
 
         if (open_bus(&bus, err) < 0)
                 return -1;
-        int r = sd_bus_match_signal(bus, NULL, SYSTEMD, SYSTEMD_PATH, SYSTEMD_MANAGER, "JobRemoved", on_job_removed, &job);
+        int r = sd_bus_match_signal(bus, NULL, SYSTEMD, SYSTEMD_PATH, SYSTEMD_MANAGER, "JobRemoved", on_job_removed,
+                                    &job);
         if (r >= 0)
-                r = sd_bus_call_method(bus, SYSTEMD, SYSTEMD_PATH, SYSTEMD_MANAGER, "Subscribe", &error, NULL, NULL);
+                r = sd_bus_call_method(bus, SYSTEMD, SYSTEMD_PATH, SYSTEMD_MANAGER, "Subscribe", &error, NULL,
+                                       NULL);
         if (r >= 0)
-                r = sd_bus_call_method(bus, SYSTEMD, SYSTEMD_PATH, SYSTEMD_MANAGER, method, &error, &reply, "ss", unit,
-                                       "replace");
+                r = sd_bus_call_method(bus, SYSTEMD, SYSTEMD_PATH, SYSTEMD_MANAGER, method, &error, &reply, "ss",
+                                       unit, "replace");
         if (r >= 0)
                 r = sd_bus_message_read(reply, "o", &path);
         if (r < 0 && sd_bus_error_has_name(&error, "org.freedesktop.systemd1.NoSuchUnit"))
@@ -116,12 +120,13 @@ int unit_is_running(const char *unit, bool *ret, Error *err) {
 
         if (open_bus(&bus, err) < 0)
                 return -1;
-        int r = sd_bus_call_method(bus, SYSTEMD, SYSTEMD_PATH, SYSTEMD_MANAGER, "LoadUnit", &error, &reply, "s", unit);
+        int r = sd_bus_call_method(bus, SYSTEMD, SYSTEMD_PATH, SYSTEMD_MANAGER, "LoadUnit", &error, &reply, "s",
+                                   unit);
         if (r >= 0)
                 r = sd_bus_message_read(reply, "o", &path);
         if (r >= 0)
-                r = sd_bus_get_property_string(bus, SYSTEMD, path, "org.freedesktop.systemd1.Unit", "ActiveState", &error,
-                                               &state);
+                r = sd_bus_get_property_string(bus, SYSTEMD, path, "org.freedesktop.systemd1.Unit", "ActiveState",
+                                               &error, &state);
         if (r < 0)
                 return error_set(err, ERROR_INTERNAL, -r, "systemd does not say how %s is: %s", unit,
                                  error.message ? error.message : strerror(-r));

@@ -72,13 +72,14 @@ static int decode(Span entry, DirectoryEntry *ret, uint32_t *ret_next, Error *er
         DirectoryEntry made = { 0 };
 
         uint32_t next = read_u32(&r);
-        read_skip(&r, 4 + 4 * 8);               /* FileIndex, four times */
+        read_skip(&r, 4 + 4 * 8); /* FileIndex, four times */
         made.size_bytes = read_u64(&r);
-        read_skip(&r, 8);                       /* AllocationSize */
+        read_skip(&r, 8); /* AllocationSize */
         made.attributes = read_u32(&r);
         uint32_t size = read_u32(&r);
         Span name = read_span(&r, size);
-        if (!reader_ok(&r) || size == 0 || (next != 0 && (next < FIXED_PART + size || next % 8 != 0 || next > entry.size)))
+        if (!reader_ok(&r) || size == 0 ||
+            (next != 0 && (next < FIXED_PART + size || next % 8 != 0 || next > entry.size)))
                 return error_set(err, ERROR_PROTOCOL, 0, "the file server sent a listing that cannot be read");
         if (text_from_utf16(name.data, name.size, made.name, sizeof made.name, err) < 0 ||
             strpbrk(made.name, "\\/"))

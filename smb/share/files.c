@@ -29,12 +29,16 @@ int files_read(const char *unc, size_t size_max, char **ret, size_t *ret_size, E
         if (size_max > FILES_SIZE_MAX)
                 size_max = FILES_SIZE_MAX;
         if (share_link_begin(unc, &link, err) < 0 ||
-            share_link_open(&link, link.unc.path, SMB_READ_DATA, SMB_OPEN, SMB_OPTION_NON_DIRECTORY, &file, &opened, err) < 0)
+            share_link_open(&link, link.unc.path, SMB_READ_DATA, SMB_OPEN, SMB_OPTION_NON_DIRECTORY, &file, &opened,
+                            err) < 0)
                 return error_wrap(err, "cannot read a file");
         if (opened.size_bytes > size_max)
-                return error_set(err, ERROR_LIMIT, 0, "'%.300s' has %llu bytes and more than %zu are not read; it is not the "
-                                 "kind of file that belongs there", unc, (unsigned long long)opened.size_bytes, size_max);
-        auto_free char *content = malloc(size_max < opened.size_bytes ? size_max + 1 : (size_t)opened.size_bytes + 1);
+                return error_set(err, ERROR_LIMIT, 0,
+                                 "'%.300s' has %llu bytes and more than %zu are not read; it is not the "
+                                 "kind of file that belongs there",
+                                 unc, (unsigned long long)opened.size_bytes, size_max);
+        auto_free char *content =
+                malloc(size_max < opened.size_bytes ? size_max + 1 : (size_t)opened.size_bytes + 1);
         if (!content)
                 return error_oom(err);
         if (smb_sync_read(link.sync, file, 0, content, (size_t)opened.size_bytes, &size, err) < 0)
@@ -77,7 +81,8 @@ static int temporary_path(const Unc *unc, char to[static SMB_PATH_MAX + 1], Erro
         (void)unc_to_parent(&folder);
         int n = snprintf(to, SMB_PATH_MAX + 1, "%s%s" TEMPORARY "%s", folder.path, *folder.path ? "\\" : "", uuid);
         if (n > SMB_PATH_MAX)
-                return error_set(err, ERROR_INVALID, 0, "the path is too long for a temporary name beside it; use a shorter "
+                return error_set(err, ERROR_INVALID, 0,
+                                 "the path is too long for a temporary name beside it; use a shorter "
                                  "one");
         return 0;
 }
@@ -95,7 +100,8 @@ static int rename_patiently(ShareLink *link, SmbFile *file, bool replace, Error 
         }
 }
 
-static int write_and_rename(ShareLink *link, SmbFile *file, const void *data, size_t size, bool replace, Error *err) {
+static int write_and_rename(ShareLink *link, SmbFile *file, const void *data, size_t size, bool replace,
+                            Error *err) {
         if (smb_sync_write(link->sync, file, 0, data, size, err) < 0 || smb_sync_flush(link->sync, file, err) < 0)
                 return -1;
         return rename_patiently(link, file, replace, err);
@@ -109,14 +115,15 @@ static int put(const char *unc, const void *data, size_t size, bool replace, Err
         Error ignored;
 
         if (size > FILES_SIZE_MAX)
-                return error_set(err, ERROR_LIMIT, 0, "'%.300s' would be larger than %d bytes", unc, FILES_SIZE_MAX);
+                return error_set(err, ERROR_LIMIT, 0, "'%.300s' would be larger than %d bytes", unc,
+                                 FILES_SIZE_MAX);
         if (share_link_begin(unc, &link, err) < 0)
                 return -1;
         if (!*link.unc.path)
                 return error_set(err, ERROR_INVALID, 0, "'%.300s' is a share, not a file; name a file in it", unc);
         if (temporary_path(&link.unc, temporary, err) < 0 ||
-            share_link_open(&link, temporary, SMB_WRITE_DATA | SMB_DELETE, SMB_CREATE, SMB_OPTION_NON_DIRECTORY, &file, NULL,
-                            err) < 0)
+            share_link_open(&link, temporary, SMB_WRITE_DATA | SMB_DELETE, SMB_CREATE, SMB_OPTION_NON_DIRECTORY,
+                            &file, NULL, err) < 0)
                 return error_wrap(err, "cannot write '%.200s'", unc);
         if (write_and_rename(&link, file, data, size, replace, err) < 0) {
                 (void)!share_link_delete(&link, file, &ignored);
@@ -125,7 +132,9 @@ static int put(const char *unc, const void *data, size_t size, bool replace, Err
         return smb_sync_close(link.sync, file, err);
 }
 
-int files_write(const char *unc, const void *data, size_t size, Error *err) { return put(unc, data, size, true, err); }
+int files_write(const char *unc, const void *data, size_t size, Error *err) {
+        return put(unc, data, size, true, err);
+}
 
 int files_write_new(const char *unc, const void *data, size_t size, Error *err) {
         return put(unc, data, size, false, err);
@@ -143,7 +152,8 @@ int files_make_folder(const char *unc, Error *err) {
                 char kept = *cut;
                 SmbFile *file;
                 *cut = '\0';
-                if (share_link_open(&link, path, SMB_READ_ATTRIBUTES, SMB_OPEN_IF, SMB_OPTION_DIRECTORY, &file, NULL, err) < 0 ||
+                if (share_link_open(&link, path, SMB_READ_ATTRIBUTES, SMB_OPEN_IF, SMB_OPTION_DIRECTORY, &file,
+                                    NULL, err) < 0 ||
                     smb_sync_close(link.sync, file, err) < 0)
                         return error_wrap(err, "cannot make a folder");
                 *cut = kept;
@@ -189,8 +199,9 @@ static int add(Listing *l, const DirectoryEntry *entry, Error *err) {
             strncmp(entry->name, TEMPORARY, strlen(TEMPORARY)) == 0)
                 return 0;
         if (l->count == FILES_LIST_MAX)
-                return error_set(err, ERROR_LIMIT, 0, "the folder '%.300s' has more than %d entries; move some elsewhere",
-                                 l->unc, FILES_LIST_MAX);
+                return error_set(err, ERROR_LIMIT, 0,
+                                 "the folder '%.300s' has more than %d entries; move some elsewhere", l->unc,
+                                 FILES_LIST_MAX);
         if (l->count == l->room) {
                 size_t room = l->room ? 2 * l->room : 64;
                 FilesEntry *bigger = reallocarray(l->list, room, sizeof *bigger);
@@ -200,7 +211,8 @@ static int add(Listing *l, const DirectoryEntry *entry, Error *err) {
                 l->room = room;
         }
         FilesEntry *to = &l->list[l->count++];
-        *to = (FilesEntry){ .is_folder = (entry->attributes & ATTRIBUTE_DIRECTORY) != 0, .size_bytes = entry->size_bytes };
+        *to = (FilesEntry){ .is_folder = (entry->attributes & ATTRIBUTE_DIRECTORY) != 0,
+                            .size_bytes = entry->size_bytes };
         static_assert(sizeof to->name >= sizeof entry->name, "every name fits");
         (void)strcpy(to->name, entry->name);
         return 0;
@@ -245,7 +257,8 @@ int files_list(const char *unc, FilesEntry **ret, size_t *ret_count, Error *err)
         SmbFile *folder;
 
         if (share_link_begin(unc, &link, err) < 0 ||
-            share_link_open(&link, link.unc.path, SMB_READ_DATA, SMB_OPEN, SMB_OPTION_DIRECTORY, &folder, NULL, err) < 0 ||
+            share_link_open(&link, link.unc.path, SMB_READ_DATA, SMB_OPEN, SMB_OPTION_DIRECTORY, &folder, NULL,
+                            err) < 0 ||
             list(&link, folder, &listing, err) < 0)
                 return error_wrap(err, "cannot list a folder");
         *ret = take_ptr(listing.list);

@@ -22,8 +22,10 @@ static const char *word(Words *w) { return w->left-- > 0 ? *w->at++ : ""; }
 static uint64_t number(Words *w) { return strtoull(word(w), NULL, 10); }
 
 static void print_status(const DiskStatus *s) {
-        printf("%s epoch=%llu wanted=%d parked=%llu read=%llu written=%llu size=%llu durable=%d sealed=%d connected=%d "
-               "dialect=%04x token=%s reason=%s\n", disk_state_name(s->state), (unsigned long long)s->epoch, s->wanted,
+        printf("%s epoch=%llu wanted=%d parked=%llu read=%llu written=%llu size=%llu durable=%d sealed=%d "
+               "connected=%d "
+               "dialect=%04x token=%s reason=%s\n",
+               disk_state_name(s->state), (unsigned long long)s->epoch, s->wanted,
                (unsigned long long)s->writes_parked, (unsigned long long)s->bytes_read,
                (unsigned long long)s->bytes_written, (unsigned long long)s->size_bytes, s->durable, s->sealed,
                s->connected, s->dialect, s->token, s->reason);
@@ -91,7 +93,8 @@ static int files_print(const char *verb, const char *unc, Error *err) {
         if (files_list(unc, &list, &count, err) < 0)
                 return -1;
         for (size_t i = 0; i < count; i++)
-                printf("%s %llu%s\n", list[i].name, (unsigned long long)list[i].size_bytes, list[i].is_folder ? " folder" : "");
+                printf("%s %llu%s\n", list[i].name, (unsigned long long)list[i].size_bytes,
+                       list[i].is_folder ? " folder" : "");
         return 0;
 }
 
@@ -115,7 +118,8 @@ static void *hammer(void *userdata) {
                 size_t count;
                 (void)snprintf(text, sizeof text, "round %u", i);
                 if (files_write(t->unc, text, strlen(text), &t->err) < 0 ||
-                    files_read(t->unc, 1000, &back, NULL, &t->err) < 0 || files_list(folder, &list, &count, &t->err) < 0)
+                    files_read(t->unc, 1000, &back, NULL, &t->err) < 0 ||
+                    files_list(folder, &list, &count, &t->err) < 0)
                         return NULL;
                 if (strcmp(back, text) != 0) {
                         (void)error_set(&t->err, ERROR_INTERNAL, 0, "wrote '%s' and read '%.40s'", text, back);

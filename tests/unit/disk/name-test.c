@@ -36,12 +36,20 @@ static void test_name(void **unused) {
 
 static void test_config(void **unused) {
         (void)unused;
-        static const struct { const char *key, *value, *says; } rows[] = {
-                { "unc", "\\\\fs1\\vms\\a.raw", NULL }, { "protection", "sign", NULL }, { "port", "4450", NULL },
-                { "acquire", "12", NULL }, { "ccache", "FILE:/tmp/x", NULL },
-                { "unc", "\\\\fs1\\vms", "is a share" }, { "protection", "none", "not one of" },
-                { "port", "70000", "not a number" }, { "port", "-1", "not a number" }, { "port", "", "not a number" },
-                { "acquire", "1x", "not a number" }, { "password", "x", "unknown parameter" },
+        static const struct { const char *key, *value, *says;
+        } rows[] = {
+                { "unc", "\\\\fs1\\vms\\a.raw", NULL },
+                { "protection", "sign", NULL },
+                { "port", "4450", NULL },
+                { "acquire", "12", NULL },
+                { "ccache", "FILE:/tmp/x", NULL },
+                { "unc", "\\\\fs1\\vms", "is a share" },
+                { "protection", "none", "not one of" },
+                { "port", "70000", "not a number" },
+                { "port", "-1", "not a number" },
+                { "port", "", "not a number" },
+                { "acquire", "1x", "not a number" },
+                { "password", "x", "unknown parameter" },
                 { "config", "/nonexistent", "cannot read" },
         };
         DiskConfig config;

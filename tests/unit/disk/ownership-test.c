@@ -60,8 +60,8 @@ static void test_every_pair(void **unused) {
                         int r = ownership_on(&own, e, &(OwnArgs){ .token = TOKEN, .epoch = 11 }, &action, &err);
                         if (i < sizeof legal / sizeof legal[0]) {
                                 if (r != 0 || own.state != legal[i].next || action != legal[i].action)
-                                        fail_msg("%s, event %d: got %d, %s, action %d: %s", ownership_state_name(s), e, r,
-                                                 ownership_state_name(own.state), action, err.text);
+                                        fail_msg("%s, event %d: got %d, %s, action %d: %s", ownership_state_name(s),
+                                                 e, r, ownership_state_name(own.state), action, err.text);
                                 continue;
                         }
                         if (r != -1 || err.kind != ERROR_CONFLICT || memcmp(&own, &before, sizeof own) != 0)
@@ -74,17 +74,33 @@ static void test_every_pair(void **unused) {
 /* Tokens and epochs that do not fit change nothing, wherever they are asked for. */
 static void test_arguments(void **unused) {
         (void)unused;
-        static const struct { const char *why; OwnState s; OwnEvent e; OwnArgs args; bool dirty; ErrorKind kind; } rows[] = {
+        static const struct {
+                const char *why;
+                OwnState s;
+                OwnEvent e;
+                OwnArgs args;
+                bool dirty;
+                ErrorKind kind;
+        } rows[] = {
                 { "epoch as before", OWN_READER, OWN_ON_ACQUIRE, { NULL, 10 }, false, ERROR_INVALID },
                 { "epoch 0", OWN_READER, OWN_ON_ACQUIRE, { NULL, 0 }, false, ERROR_INVALID },
                 { "give to an old epoch", OWN_ARMED, OWN_ON_GIVE, { TOKEN, 10 }, false, ERROR_INVALID },
                 { "give without a token", OWN_ARMED, OWN_ON_GIVE, { NULL, 11 }, false, ERROR_INVALID },
                 { "give with another's token", OWN_ARMED, OWN_ON_GIVE, { OTHER, 11 }, false, ERROR_CONFLICT },
-                { "give, released, another's token", OWN_RELEASED, OWN_ON_GIVE, { OTHER, 11 }, false, ERROR_CONFLICT },
+                { "give, released, another's token",
+                  OWN_RELEASED,
+                  OWN_ON_GIVE,
+                  { OTHER, 11 },
+                  false,
+                  ERROR_CONFLICT },
                 { "arm without a token", OWN_OWNER, OWN_ON_ARM, { NULL, 0 }, false, ERROR_INVALID },
                 { "arm with an empty token", OWN_OWNER, OWN_ON_ARM, { "", 0 }, false, ERROR_INVALID },
-                { "arm with a token without end", OWN_OWNER, OWN_ON_ARM,
-                  { "0123456789012345678901234567890123456789012345678901234567890123456789", 0 }, false, ERROR_INVALID },
+                { "arm with a token without end",
+                  OWN_OWNER,
+                  OWN_ON_ARM,
+                  { "0123456789012345678901234567890123456789012345678901234567890123456789", 0 },
+                  false,
+                  ERROR_INVALID },
                 { "arm again for another", OWN_ARMED, OWN_ON_ARM, { OTHER, 0 }, false, ERROR_CONFLICT },
                 { "disarm another's", OWN_ARMED, OWN_ON_DISARM, { OTHER, 0 }, false, ERROR_CONFLICT },
                 { "release another's", OWN_ARMED, OWN_ON_RELEASE, { OTHER, 0 }, false, ERROR_CONFLICT },
@@ -182,8 +198,8 @@ static void test_lost(void **unused) {
         assert_int_equal(ownership_gate_write(&own), OWN_REFUSE);
 }
 
-/* From anywhere, whatever happens: writes pass only in states that hold the exclusive handle, and no event but TAKEN
- * leads into those from outside. */
+/* From anywhere, whatever happens: writes pass only in states that hold the exclusive handle, and no event but
+ * TAKEN leads into those from outside. */
 static void test_only_taken_opens_the_gate(void **unused) {
         (void)unused;
         for (OwnState s = 0; s < OWN_STATE_COUNT; s++)

@@ -10,10 +10,19 @@
 
 static void test_parts(void **unused) {
         (void)unused;
-        static const struct { const char *why; uint64_t size; uint32_t most; unsigned parts; uint32_t last; } rows[] = {
-                { "small", 512, 1 << 20, 1, 512 }, { "exactly one", 1 << 20, 1 << 20, 1, 1 << 20 },
-                { "one byte more", (1 << 20) + 1, 1 << 20, 2, 1 }, { "nothing", 0, 1 << 20, 0, 0 },
-                { "QEMU's largest", 32 << 20, 8 << 20, 4, 8 << 20 }, { "nbdkit's largest", 64 << 20, 65536, 1024, 65536 },
+        static const struct {
+                const char *why;
+                uint64_t size;
+                uint32_t most;
+                unsigned parts;
+                uint32_t last;
+        } rows[] = {
+                { "small", 512, 1 << 20, 1, 512 },
+                { "exactly one", 1 << 20, 1 << 20, 1, 1 << 20 },
+                { "one byte more", (1 << 20) + 1, 1 << 20, 2, 1 },
+                { "nothing", 0, 1 << 20, 0, 0 },
+                { "QEMU's largest", 32 << 20, 8 << 20, 4, 8 << 20 },
+                { "nbdkit's largest", 64 << 20, 65536, 1024, 65536 },
                 { "beyond 32 bits", 5ULL << 30, 1 << 20, 5120, 1 << 20 },
         };
         for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
