@@ -47,7 +47,7 @@ expect_fail "the folder does not exist" files "$one" write "$top\\none\\x" x
 expect_fail "the file server has no share of this name" files "$one" list "\\\\$server.lab.test\\none"
 expect_fail "does not resolve" files "$one" list '\\nowhere.lab.test\vms'
 expect_fail "does not answer" files "$one" list '\\client.lab.test\vms'
-expect_fail "check this host's membership in the domain" on "$one" env KRB5CCNAME=FILE:/none /root/disk-probe files list "$top"
+expect_fail "cannot use this host's ticket" on "$one" env KRB5CCNAME=FILE:/none /root/disk-probe files list "$top"
 on "$server" bash -c "touch /srv/vms/$folder/closed && chmod 0 /srv/vms/$folder/closed"
 expect_fail "denies access to this host's computer account" files "$one" read "$top\\closed"
 
