@@ -9,11 +9,11 @@
 #include "smb/engine/status.h"
 
 enum {
-        PENDING_EXTRA_US = 45 * 1000 * 1000,    /* a server's lease break may last 35 s */
+        PENDING_EXTRA_US = 45 * 1000 * 1000, /* a server's lease break may last 35 s */
         ATTEMPTS_MAX = 3,
         BEGS_MAX = 8,
-        FLUSH_BYTES = 256 * 1024,               /* sealed before the first byte is sent */
-        OUT_BYTES_MAX = 4 * 1024 * 1024,        /* sealed and waiting for the socket */
+        FLUSH_BYTES = 256 * 1024,        /* sealed before the first byte is sent */
+        OUT_BYTES_MAX = 4 * 1024 * 1024, /* sealed and waiting for the socket */
 };
 
 static uint64_t now_us(void) {
@@ -49,9 +49,13 @@ static void wake(Connection *c) {
                 (void)sd_event_source_set_enabled(c->turn, SD_EVENT_ONESHOT);
 }
 
-void connection_wake(Connection *c) { (void)sd_event_source_set_enabled(c->turn, SD_EVENT_ONESHOT); }
+void connection_wake(Connection *c) {
+        (void)sd_event_source_set_enabled(c->turn, SD_EVENT_ONESHOT);
+}
 
-void connection_enter(Connection *c) { c->depth++; }
+void connection_enter(Connection *c) {
+        c->depth++;
+}
 
 void connection_leave(Connection *c) {
         if (--c->depth == 0 && c->released)
@@ -94,7 +98,8 @@ void connection_lose(Connection *c, const Error *why) {
 
 void connection_close(Connection *c) {
         Error err = { 0 };
-        (void)error_set(&err, ERROR_CANCELLED, 0, "the connection to file server %s was closed on purpose", c->peer);
+        (void)error_set(&err, ERROR_CANCELLED, 0, "the connection to file server %s was closed on purpose",
+                        c->peer);
         shut(c, &err);
 }
 
@@ -125,8 +130,12 @@ static uint16_t ask(const Connection *c, const Request *r) {
 static int send_one(Connection *c, Request *r, Error *err) {
         r->message_id = c->next_id;
         WireHeader h = {
-                .charge = c->large_mtu ? r->charge : 0, .command = r->command, .credits = ask(c, r),
-                .message_id = r->message_id, .tree_id = c->tree_id, .session_id = c->session_id,
+                .charge = c->large_mtu ? r->charge : 0,
+                .command = r->command,
+                .credits = ask(c, r),
+                .message_id = r->message_id,
+                .tree_id = c->tree_id,
+                .session_id = c->session_id,
         };
         if (request_protect(c, r, &h, err) < 0)
                 return -1;
@@ -168,8 +177,10 @@ static int starve(Connection *c, Request *first, Error *err) {
                 return send_one(c, echo, err);
         }
         Error poor = { 0 };
-        (void)error_set(&poor, ERROR_UNSUPPORTED, 0, "file server %s grants %u credits and this request needs %u; raise "
-                        "the credits on the file server (Samba: smb2 max credits)", c->peer, c->credits, first->charge);
+        (void)error_set(&poor, ERROR_UNSUPPORTED, 0,
+                        "file server %s grants %u credits and this request needs %u; raise "
+                        "the credits on the file server (Samba: smb2 max credits)",
+                        c->peer, c->credits, first->charge);
         TAILQ_REMOVE(&c->waiting, first, link);
         first->state = REQUEST_IDLE;
         first->done(first, NULL, &poor);
@@ -193,7 +204,7 @@ static int send_waiting(Connection *c, Error *err) {
                 c->begs = 0;
                 TAILQ_REMOVE(list, r, link);
                 if (send_one(c, r, err) < 0) {
-                        TAILQ_INSERT_HEAD(list, r, link);       /* answered with the rest */
+                        TAILQ_INSERT_HEAD(list, r, link); /* answered with the rest */
                         return -1;
                 }
                 if (c->transport.out_size >= FLUSH_BYTES)
@@ -278,13 +289,15 @@ static uint8_t *on_place(void *userdata, const uint8_t head[static TRANSPORT_HEA
 static int check_protection(Connection *c, const Request *r, uint8_t *data, size_t size, uint8_t *placed,
                             const WireHeader *h, Error *err) {
         if (r->was_sealed)
-                return error_set(err, ERROR_DENIED, 0, "a reply came unencrypted in an encrypted session; somebody on the "
+                return error_set(err, ERROR_DENIED, 0,
+                                 "a reply came unencrypted in an encrypted session; somebody on the "
                                  "network may be forging it, so the connection was ended");
         /* [MS-SMB2] 3.2.5.1.3: interim replies need no signature; they carry no data */
         if (!r->was_signed || h->status == STATUS_PENDING)
                 return 0;
         if (!(h->flags & WIRE_SIGNED))
-                return error_set(err, ERROR_DENIED, 0, "a reply came without the signature it must have; somebody on the "
+                return error_set(err, ERROR_DENIED, 0,
+                                 "a reply came without the signature it must have; somebody on the "
                                  "network may be forging it, so the connection was ended");
         return request_verify(c, data, size, placed, h, err);
 }
@@ -292,12 +305,12 @@ static int check_protection(Connection *c, const Request *r, uint8_t *data, size
 static int take_reply(Connection *c, Request *r, const Reply *reply, Error *err) {
         const WireHeader *h = &reply->header;
         c->credits += h->credits;
-        if (c->credits > UINT16_MAX)    /* more is never used, and so cannot overflow */
+        if (c->credits > UINT16_MAX) /* more is never used, and so cannot overflow */
                 c->credits = UINT16_MAX;
         if (h->status == STATUS_PENDING) {
                 if (!(h->flags & WIRE_ASYNC))
                         return error_set(err, ERROR_PROTOCOL, 0, "it sent an interim reply that is none");
-                if (!r->pending)        /* once: an endless row of interim replies is no answer */
+                if (!r->pending) /* once: an endless row of interim replies is no answer */
                         r->deadline_us = now_us() + c->timeout_us + PENDING_EXTRA_US;
                 r->pending = true;
                 return 0;
@@ -321,7 +334,8 @@ static int take_message(Connection *c, uint8_t *data, size_t size, uint8_t *plac
         bool sealed = !placed && wire_is_sealed(data, size);
         if (sealed) {
                 if (!c->seal || !seal_can_encrypt(c->seal))
-                        return error_set(err, ERROR_PROTOCOL, 0, "it sent an encrypted message before there were keys");
+                        return error_set(err, ERROR_PROTOCOL, 0,
+                                         "it sent an encrypted message before there were keys");
                 if (seal_decrypt(c->seal, c->session_id, data, size, err) < 0)
                         return -1;
                 data += WIRE_TRANSFORM_SIZE;
@@ -331,15 +345,16 @@ static int take_message(Connection *c, uint8_t *data, size_t size, uint8_t *plac
                         .placed = placed != NULL,
                         .placed_size = placed ? size - TRANSPORT_HEAD : 0 };
         if (!wire_is_clear(data, reply.message.size))
-                return error_set(err, ERROR_UNSUPPORTED, 0, "it does not speak SMB 3; enable SMB 3 on the file server");
+                return error_set(err, ERROR_UNSUPPORTED, 0,
+                                 "it does not speak SMB 3; enable SMB 3 on the file server");
         if (wire_header_decode(data, reply.message.size, &reply.header, err) < 0)
                 return -1;
         const WireHeader *h = &reply.header;
         if (!(h->flags & WIRE_RESPONSE) || h->next != 0)
                 return error_set(err, ERROR_PROTOCOL, 0, "it sent something that is no single reply");
         if (h->message_id == UINT64_MAX && h->command == SMB2_OPLOCK_BREAK) {
-                /* It belongs to a client, not to a session, so Samba sends it in clear and unsigned also on encrypted
-                 * sessions ([MS-SMB2] 3.3.4.7): take it for a hint that anybody could have forged. */
+                /* It belongs to a client, not to a session, so Samba sends it in clear and unsigned also on
+                 * encrypted sessions ([MS-SMB2] 3.3.4.7): take it for a hint that anybody could have forged. */
                 WireLeaseBreak lease_break;
                 if (wire_lease_break_decode(reply.message, &lease_break, err) < 0)
                         return -1;
@@ -375,13 +390,23 @@ static void on_written(void *userdata, TransportOut *out) {
                 wake(c);
 }
 
-static void on_broken(void *userdata, const Error *why) { connection_lose(userdata, why); }
-static void on_enter(void *userdata) { connection_enter(userdata); }
-static void on_leave(void *userdata) { connection_leave(userdata); }
+static void on_broken(void *userdata, const Error *why) {
+        connection_lose(userdata, why);
+}
+static void on_enter(void *userdata) {
+        connection_enter(userdata);
+}
+static void on_leave(void *userdata) {
+        connection_leave(userdata);
+}
 
 static const TransportOps transport_ops = {
-        .place = on_place, .message = on_message, .written = on_written, .broken = on_broken,
-        .enter = on_enter, .leave = on_leave,
+        .place = on_place,
+        .message = on_message,
+        .written = on_written,
+        .broken = on_broken,
+        .enter = on_enter,
+        .leave = on_leave,
 };
 
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
@@ -395,8 +420,10 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
                 if (r->deadline_us > now)
                         continue;
                 Error err = { 0 };
-                (void)error_set(&err, ERROR_TIMEOUT, 0, "no answer to a %s request in %llu s; check the file server and the "
-                                "network", smb_command_name(r->command),
+                (void)error_set(&err, ERROR_TIMEOUT, 0,
+                                "no answer to a %s request in %llu s; check the file server and the "
+                                "network",
+                                smb_command_name(r->command),
                                 (unsigned long long)((c->timeout_us + r->extra_us) / 1000000));
                 connection_lose(c, &err);
                 break;

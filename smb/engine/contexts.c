@@ -13,7 +13,7 @@ static const uint8_t app_instance_version_name[16] = {
 
 typedef struct Chain {
         Writer *w;
-        size_t last;            /* where the previous context starts */
+        size_t last; /* where the previous context starts */
         bool any;
 } Chain;
 
@@ -25,8 +25,8 @@ static void add(Chain *chain, const void *name, size_t name_size, uint32_t data_
         chain->last = w->at;
         chain->any = true;
         size_t data_offset = (16 + name_size + 7) & ~(size_t)7;
-        write_u32(w, 0);                                        /* Next */
-        write_u16(w, 16);                                       /* NameOffset */
+        write_u32(w, 0);  /* Next */
+        write_u16(w, 16); /* NameOffset */
         write_u16(w, (uint16_t)name_size);
         write_u16(w, 0);
         write_u16(w, data_size ? (uint16_t)data_offset : 0);
@@ -37,14 +37,14 @@ static void add(Chain *chain, const void *name, size_t name_size, uint32_t data_
 }
 
 static void add_lease(Chain *chain, const SmbOpenHow *how) {
-        add(chain, "RqLs", 4, 52);                              /* 2.2.13.2.10 */
+        add(chain, "RqLs", 4, 52); /* 2.2.13.2.10 */
         write_bytes(chain->w, how->lease_key, 16);
         write_u32(chain->w, how->lease);
         write_zero(chain->w, 4 + 8 + 16 + 2 + 2);
 }
 
 static void add_durable(Chain *chain, const SmbOpenHow *how) {
-        add(chain, "DH2Q", 4, 32);                              /* 2.2.13.2.11 */
+        add(chain, "DH2Q", 4, 32); /* 2.2.13.2.11 */
         write_u32(chain->w, how->durable_timeout_ms);
         write_u32(chain->w, how->persistent ? DURABLE_PERSISTENT : 0);
         write_u64(chain->w, 0);
@@ -52,7 +52,7 @@ static void add_durable(Chain *chain, const SmbOpenHow *how) {
 }
 
 static void add_reconnect(Chain *chain, const SmbOpenHow *how) {
-        add(chain, "DH2C", 4, 36);                              /* 2.2.13.2.12 */
+        add(chain, "DH2C", 4, 36); /* 2.2.13.2.12 */
         write_u64(chain->w, how->reconnect_id[0]);
         write_u64(chain->w, how->reconnect_id[1]);
         write_bytes(chain->w, how->create_guid, 16);
@@ -60,13 +60,13 @@ static void add_reconnect(Chain *chain, const SmbOpenHow *how) {
 }
 
 static void add_app_instance(Chain *chain, const SmbOpenHow *how, uint16_t dialect) {
-        add(chain, app_instance_id_name, 16, 20);               /* 2.2.13.2.13 */
+        add(chain, app_instance_id_name, 16, 20); /* 2.2.13.2.13 */
         write_u16(chain->w, 20);
         write_u16(chain->w, 0);
         write_bytes(chain->w, how->app_instance_id, 16);
         if (dialect < 0x0311)
                 return;
-        add(chain, app_instance_version_name, 16, 24);          /* 2.2.13.2.15 */
+        add(chain, app_instance_version_name, 16, 24); /* 2.2.13.2.15 */
         write_u16(chain->w, 24);
         write_u16(chain->w, 0);
         write_u32(chain->w, 0);
@@ -76,7 +76,7 @@ static void add_app_instance(Chain *chain, const SmbOpenHow *how, uint16_t diale
 
 void contexts_encode(Writer *w, const SmbOpenHow *how, uint16_t dialect) {
         Chain chain = { .w = w };
-        if (how->reconnect) {           /* 3.2.4.4: a reconnect names the handle and its lease, nothing else */
+        if (how->reconnect) { /* 3.2.4.4: a reconnect names the handle and its lease, nothing else */
                 add_reconnect(&chain, how);
                 if (how->lease)
                         add_lease(&chain, how);
@@ -88,23 +88,25 @@ void contexts_encode(Writer *w, const SmbOpenHow *how, uint16_t dialect) {
                 add_durable(&chain, how);
         if (how->app_instance)
                 add_app_instance(&chain, how, dialect);
-        add(&chain, "MxAc", 4, 0);                              /* 2.2.13.2.5 */
-        add(&chain, "QFid", 4, 0);                              /* 2.2.13.2.9 */
+        add(&chain, "MxAc", 4, 0); /* 2.2.13.2.5 */
+        add(&chain, "QFid", 4, 0); /* 2.2.13.2.9 */
 }
 
-static bool named(Span name, const char *tag) { return name.size == 4 && memcmp(name.data, tag, 4) == 0; }
+static bool named(Span name, const char *tag) {
+        return name.size == 4 && memcmp(name.data, tag, 4) == 0;
+}
 
 static bool take_one(Span name, Span data, const SmbOpenHow *how, SmbOpened *opened) {
         Reader r = reader_of(data.data, data.size);
-        if (named(name, "MxAc")) {                              /* 2.2.14.2.5 */
+        if (named(name, "MxAc")) { /* 2.2.14.2.5 */
                 uint32_t status = read_u32(&r);
                 uint32_t access = read_u32(&r);
                 opened->maximal_access = status == 0 ? access : 0;
-        } else if (named(name, "QFid")) {                       /* 2.2.14.2.9 */
+        } else if (named(name, "QFid")) { /* 2.2.14.2.9 */
                 read_bytes(&r, opened->disk_file_id, 8);
                 read_bytes(&r, opened->volume_id, 8);
                 opened->has_disk_id = true;
-        } else if (named(name, "RqLs")) {                       /* 2.2.14.2.11 */
+        } else if (named(name, "RqLs")) { /* 2.2.14.2.11 */
                 uint8_t key[16];
                 read_bytes(&r, key, 16);
                 uint32_t state = read_u32(&r);
@@ -112,7 +114,7 @@ static bool take_one(Span name, Span data, const SmbOpenHow *how, SmbOpened *ope
                 if (!how->lease || memcmp(key, how->lease_key, 16) != 0)
                         return false;
                 opened->lease = state & (SMB_LEASE_READ | SMB_LEASE_HANDLE | SMB_LEASE_WRITE);
-        } else if (named(name, "DH2Q")) {                       /* 2.2.14.2.12 */
+        } else if (named(name, "DH2Q")) { /* 2.2.14.2.12 */
                 opened->durable_timeout_ms = read_u32(&r);
                 opened->persistent = read_u32(&r) & DURABLE_PERSISTENT;
                 opened->durable = true;
@@ -122,7 +124,7 @@ static bool take_one(Span name, Span data, const SmbOpenHow *how, SmbOpened *ope
 
 int contexts_decode(Span contexts, const SmbOpenHow *how, SmbOpened *opened, Error *err) {
         size_t at = 0;
-        if (how->reconnect)             /* the reply of a reconnect has no DH2Q: it succeeded, so it is */
+        if (how->reconnect) /* the reply of a reconnect has no DH2Q: it succeeded, so it is */
                 opened->durable = true;
         if (contexts.size == 0)
                 return 0;
@@ -139,7 +141,7 @@ int contexts_decode(Span contexts, const SmbOpenHow *how, SmbOpened *opened, Err
                         break;
                 if (next == 0)
                         return 0;
-                if (next < 16 || next >= contexts.size - at)    /* forwards only, so the walk ends */
+                if (next < 16 || next >= contexts.size - at) /* forwards only, so the walk ends */
                         break;
                 at += next;
         }

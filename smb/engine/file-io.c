@@ -6,7 +6,8 @@
 #include "smb/engine/status.h"
 
 static int too_large(const SmbFile *file, const char *what, uint32_t size, uint32_t max, Error *err) {
-        return error_set(err, ERROR_INVALID, 0, "%s: %s of %u bytes; 1 to %u are possible", file->unc, what, size, max);
+        return error_set(err, ERROR_INVALID, 0, "%s: %s of %u bytes; 1 to %u are possible", file->unc, what, size,
+                         max);
 }
 
 /* ---- read ------------------------------------------------------------------------------------ */
@@ -76,7 +77,8 @@ static void on_read(Request *r, const Reply *reply, const Error *lost) {
         owner.call.read(owner.userdata, result == 0 ? owner.got : 0, &err);
 }
 
-int smb_read(SmbFile *file, uint64_t offset, void *data, uint32_t size, SmbReadDone done, void *userdata, Error *err) {
+int smb_read(SmbFile *file, uint64_t offset, void *data, uint32_t size, SmbReadDone done, void *userdata,
+             Error *err) {
         if (file_check_usable(file, err) < 0)
                 return -1;
         uint32_t max = file->session->facts.max_read;
@@ -96,8 +98,10 @@ static void on_write(Request *r, const Reply *reply, const Error *lost) {
                 if (wire_write_reply_decode(reply->message, &count, &err) < 0)
                         file_refuse(r, &err);
                 else if (count != owner.size)
-                        (void)error_set(&err, ERROR_LIMIT, 0, "the file server wrote only %u of %u bytes to %s; look for "
-                                        "free space on its disk", count, owner.size, owner.file->unc);
+                        (void)error_set(&err, ERROR_LIMIT, 0,
+                                        "the file server wrote only %u of %u bytes to %s; look for "
+                                        "free space on its disk",
+                                        count, owner.size, owner.file->unc);
         }
         file_finish(r);
         owner.call.done(owner.userdata, &err);
@@ -193,7 +197,8 @@ int smb_query_info(SmbFile *file, uint8_t type, uint8_t info_class, uint32_t add
 static void on_set(Request *r, const Reply *reply, const Error *lost) {
         RequestOwner owner = r->owner;
         Error err = { 0 };
-        if (file_verdict(r, reply, lost, "change", &err) == 0 && wire_empty_reply_decode(reply->message, 2, &err) < 0)
+        if (file_verdict(r, reply, lost, "change", &err) == 0 &&
+            wire_empty_reply_decode(reply->message, 2, &err) < 0)
                 file_refuse(r, &err);
         file_finish(r);
         owner.call.done(owner.userdata, &err);
@@ -227,12 +232,12 @@ int smb_rename(SmbFile *file, const char *new_path, SmbDone done, void *userdata
         size_t size = 0;
         if (text_to_utf16(new_path, name, sizeof name, &size, err) < 0)
                 return error_wrap(err, "new name of %s", file->unc);
-        Writer w = writer_of(in, sizeof in);            /* [MS-FSCC] 2.4.42.2 */
-        write_u8(&w, 1);                                /* ReplaceIfExists */
+        Writer w = writer_of(in, sizeof in); /* [MS-FSCC] 2.4.42.2 */
+        write_u8(&w, 1);                     /* ReplaceIfExists */
         write_zero(&w, 7 + 8);
         write_u32(&w, (uint32_t)size);
         write_bytes(&w, name, size);
-        write_zero(&w, size < 4 ? 4 - size : 0);        /* at least 24 bytes */
+        write_zero(&w, size < 4 ? 4 - size : 0); /* at least 24 bytes */
         return smb_set_info(file, SMB_INFO_FILE, FILE_RENAME_INFORMATION, in, (uint32_t)w.at, done, userdata, err);
 }
 
@@ -311,6 +316,7 @@ int smb_allocated_ranges(SmbFile *file, uint64_t offset, uint64_t size_bytes, Sm
                 return -1;
         r->owner.call.ranges = done;
         r->owner.userdata = userdata;
-        wire_ioctl_encode(&w, file->id, FSCTL_QUERY_ALLOCATED_RANGES, (Span){ in, sizeof in }, RANGES_MAX * RANGE_SIZE);
+        wire_ioctl_encode(&w, file->id, FSCTL_QUERY_ALLOCATED_RANGES, (Span){ in, sizeof in },
+                          RANGES_MAX * RANGE_SIZE);
         return file_submit(file, r, &w, 0, err);
 }

@@ -15,7 +15,8 @@ void file_unref(SmbFile *file) {
 
 int file_check_usable(const SmbFile *file, Error *err) {
         if (!file->session->connection.open)
-                return error_set(err, ERROR_UNREACHABLE, 0, "the connection that %s was open on is gone", file->unc);
+                return error_set(err, ERROR_UNREACHABLE, 0, "the connection that %s was open on is gone",
+                                 file->unc);
         return 0;
 }
 
@@ -39,7 +40,9 @@ int file_submit(SmbFile *file, Request *r, const Writer *w, size_t transfer, Err
         return -1;
 }
 
-void file_finish(Request *r) { file_unref(r->owner.file); }
+void file_finish(Request *r) {
+        file_unref(r->owner.file);
+}
 
 void file_refuse(Request *r, Error *err) {
         SmbSession *session = r->owner.session;
@@ -98,7 +101,7 @@ static SmbFile *take_open(Request *r, const Reply *reply, const Error *lost, Smb
         SmbFile *file = NULL;
         if (wire_create_reply_decode(reply->message, r->owner.how, opened, err) < 0 ||
             !(file = file_new(session, r->owner.how, opened, err)))
-                file_refuse(r, err);    /* also without memory: a handle nobody knows must not stay open */
+                file_refuse(r, err); /* also without memory: a handle nobody knows must not stay open */
         return file;
 }
 
@@ -117,8 +120,8 @@ int smb_open(SmbSession *session, const SmbOpenHow *how, SmbOpenDone done, void 
                 return error_set(err, ERROR_UNREACHABLE, 0, "there is no connection to file server %s",
                                  session->config.host);
         if (how->path[0] == '\\' || how->path[0] == '/' || strchr(how->path, '/'))
-                return error_set(err, ERROR_INVALID, 0, "%s: write the path below the share with \\ between its parts",
-                                 how->path);
+                return error_set(err, ERROR_INVALID, 0,
+                                 "%s: write the path below the share with \\ between its parts", how->path);
         Request *r = request_new(&session->connection, SMB2_CREATE, CREATE_SIZE, &w, err);
         if (!r)
                 return -1;
@@ -158,7 +161,8 @@ void files_break_lease(SmbSession *session, const WireLeaseBreak *b) {
                 told->broken(told->broken_userdata, b->now, b->ack_required);
 }
 
-static void on_plain(Request *r, const Reply *reply, const Error *lost, const char *action, uint16_t structure_size) {
+static void on_plain(Request *r, const Reply *reply, const Error *lost, const char *action,
+                     uint16_t structure_size) {
         Error err = { 0 };
         if (file_verdict(r, reply, lost, action, &err) == 0 &&
             wire_empty_reply_decode(reply->message, structure_size, &err) < 0)
@@ -173,8 +177,12 @@ static void on_plain(Request *r, const Reply *reply, const Error *lost, const ch
 static void on_lease_ack(Request *r, const Reply *reply, const Error *lost) {
         on_plain(r, reply, lost, "acknowledge the lease break of", 36);
 }
-static void on_close(Request *r, const Reply *reply, const Error *lost) { on_plain(r, reply, lost, "close", 60); }
-static void on_flush(Request *r, const Reply *reply, const Error *lost) { on_plain(r, reply, lost, "flush", 4); }
+static void on_close(Request *r, const Reply *reply, const Error *lost) {
+        on_plain(r, reply, lost, "close", 60);
+}
+static void on_flush(Request *r, const Reply *reply, const Error *lost) {
+        on_plain(r, reply, lost, "flush", 4);
+}
 
 static int submit_plain(SmbFile *file, Request *r, const Writer *w, SmbDone done, void *userdata, Error *err) {
         r->owner.call.done = done;

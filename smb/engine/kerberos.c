@@ -49,11 +49,15 @@ typedef struct MinorRow {
 
 /* The one translation of Kerberos failures here. */
 static const MinorRow minors[] = {
-        { (OM_uint32)KRB5KRB_AP_ERR_SKEW, ERROR_DENIED, "the clocks differ by more than 5 minutes; synchronise them" },
+        { (OM_uint32)KRB5KRB_AP_ERR_SKEW, ERROR_DENIED,
+          "the clocks differ by more than 5 minutes; synchronise them" },
         { (OM_uint32)KRB5KDC_ERR_S_PRINCIPAL_UNKNOWN, ERROR_NOT_FOUND,
-          "the directory has no account with the name cifs/ of this server; use the name the server was joined with" },
-        { (OM_uint32)KRB5KRB_AP_ERR_TKT_EXPIRED, ERROR_DENIED, "the ticket has expired; see why it was not renewed" },
-        { (OM_uint32)KRB5_KDC_UNREACH, ERROR_UNREACHABLE, "no domain controller answers; check DNS and the network" },
+          "the directory has no account with the name cifs/ of this server; use the name the server was joined "
+          "with" },
+        { (OM_uint32)KRB5KRB_AP_ERR_TKT_EXPIRED, ERROR_DENIED,
+          "the ticket has expired; see why it was not renewed" },
+        { (OM_uint32)KRB5_KDC_UNREACH, ERROR_UNREACHABLE,
+          "no domain controller answers; check DNS and the network" },
         { (OM_uint32)KRB5_REALM_CANT_RESOLVE, ERROR_UNREACHABLE, "no domain controller is known; check DNS" },
         { (OM_uint32)KRB5_FCC_NOFILE, ERROR_DENIED, "this host has no ticket; join it to the domain first" },
         { (OM_uint32)KRB5_CC_NOTFOUND, ERROR_DENIED, "this host has no ticket; join it to the domain first" },
@@ -64,20 +68,44 @@ static int failed(const char *what, OM_uint32 major, OM_uint32 minor, Error *err
         status_text(minor ? minor : major, minor ? GSS_C_MECH_CODE : GSS_C_GSS_CODE, text, sizeof text);
         for (size_t i = 0; i < ARRAY_SIZE(minors); i++)
                 if (minors[i].code == minor)
-                        return error_set(err, minors[i].kind, (int)minor, "%s: %s (%s)", what, minors[i].advice, text);
+                        return error_set(err, minors[i].kind, (int)minor, "%s: %s (%s)", what, minors[i].advice,
+                                         text);
         return error_set(err, GSS_ROUTINE_ERROR(major) == GSS_S_NO_CRED ? ERROR_DENIED : ERROR_INTERNAL, (int)minor,
                          "%s: Kerberos says: %s; check this host's membership in the domain", what, text);
 }
 
-static int acquire(Conversation *c, const char *ccache, Error *err) {
-        gss_OID_desc spnego = SPNEGO, krb5 = KRB5;
-        gss_OID_set_desc wanted = { 1, &spnego }, inside = { 1, &krb5 };
+static OM_uint32 acquire_for(gss_OID mech, const char *ccache, gss_cred_id_t *credential, OM_uint32 *minor) {
+        gss_OID_set_desc wanted = { 1, mech };
         gss_key_value_element_desc element = { "ccache", ccache };
         gss_key_value_set_desc store = { 1, &element };
-        OM_uint32 minor, major = gss_acquire_cred_from(&minor, GSS_C_NO_NAME, GSS_C_INDEFINITE, &wanted, GSS_C_INITIATE,
-                                                       ccache ? &store : GSS_C_NO_CRED_STORE, &c->credential, NULL, NULL);
+        return gss_acquire_cred_from(minor, GSS_C_NO_NAME, GSS_C_INDEFINITE, &wanted, GSS_C_INITIATE,
+                                     ccache ? &store : GSS_C_NO_CRED_STORE, credential, NULL, NULL);
+}
+
+/* SPNEGO renumbers the codes of the mechanism inside it, so what went wrong is asked again without it. */
+static int failed_inside(AuthStep *step, const char *what, OM_uint32 major, OM_uint32 minor, Error *err) {
+        const Conversation *c = step->state;
+        gss_OID_desc krb5 = KRB5;
+        gss_cred_id_t credential = GSS_C_NO_CREDENTIAL;
+        gss_ctx_id_t context = GSS_C_NO_CONTEXT;
+        gss_buffer_desc out = GSS_C_EMPTY_BUFFER;
+        OM_uint32 code, ignored, again = acquire_for(&krb5, step->ccache, &credential, &code);
+        if (!GSS_ERROR(again))
+                again = gss_init_sec_context(&code, credential, &context, c->target, &krb5, GSS_C_MUTUAL_FLAG, 0,
+                                             GSS_C_NO_CHANNEL_BINDINGS, GSS_C_NO_BUFFER, NULL, &out, NULL, NULL);
+        (void)gss_release_buffer(&ignored, &out);
+        (void)gss_delete_sec_context(&ignored, &context, GSS_C_NO_BUFFER);
+        (void)gss_release_cred(&ignored, &credential);
+        return GSS_ERROR(again) ? failed(what, again, code, err) : failed(what, major, minor, err);
+}
+
+static int acquire(AuthStep *step, Error *err) {
+        Conversation *c = step->state;
+        gss_OID_desc spnego = SPNEGO, krb5 = KRB5;
+        gss_OID_set_desc inside = { 1, &krb5 };
+        OM_uint32 minor, major = acquire_for(&spnego, step->ccache, &c->credential, &minor);
         if (GSS_ERROR(major))
-                return failed("cannot use this host's ticket", major, minor, err);
+                return failed_inside(step, "cannot use this host's ticket", major, minor, err);
         major = gss_set_neg_mechs(&minor, c->credential, &inside);
         return GSS_ERROR(major) ? failed("cannot restrict sign-in to Kerberos", major, minor, err) : 0;
 }
@@ -96,12 +124,13 @@ static int begin(AuthStep *step, Error *err) {
         OM_uint32 minor, major = gss_import_name(&minor, &text, GSS_KRB5_NT_PRINCIPAL_NAME, &c->target);
         if (GSS_ERROR(major))
                 return failed("cannot make the server's principal", major, minor, err);
-        return acquire(c, step->ccache, err);
+        return acquire(step, err);
 }
 
 static int take_key(AuthStep *step, Conversation *c, Error *err) {
         gss_buffer_set_t set = GSS_C_NO_BUFFER_SET;
-        OM_uint32 minor, major = gss_inquire_sec_context_by_oid(&minor, c->context, GSS_C_INQ_SSPI_SESSION_KEY, &set);
+        OM_uint32 minor,
+                major = gss_inquire_sec_context_by_oid(&minor, c->context, GSS_C_INQ_SSPI_SESSION_KEY, &set);
         if (GSS_ERROR(major))
                 return failed("cannot get the session key", major, minor, err);
         bool usable = set && set->count > 0 && set->elements[0].length > 0 &&
@@ -128,7 +157,8 @@ static int keep_token(AuthStep *step, gss_buffer_t token, Error *err) {
         bool kept = token->length == step->out_size;
         (void)gss_release_buffer(&minor, token);
         if (!fits)
-                return error_set(err, ERROR_LIMIT, 0, "this host's ticket is too large; its account is in too many groups");
+                return error_set(err, ERROR_LIMIT, 0,
+                                 "this host's ticket is too large; its account is in too many groups");
         return kept ? 0 : error_oom(err);
 }
 
@@ -137,16 +167,20 @@ int kerberos_take(AuthStep *step, Error *err) {
                 return -1;
         Conversation *c = step->state;
         gss_OID_desc spnego = SPNEGO;
-        union { const uint8_t *in; void *value; } token = { .in = step->in.data };
+        union {
+                const uint8_t *in;
+                void *value;
+        } token = { .in = step->in.data };
         gss_buffer_desc in = { step->in.size, token.value }, out = GSS_C_EMPTY_BUFFER;
         OM_uint32 minor, flags = 0;
         OM_uint32 major = gss_init_sec_context(&minor, c->credential, &c->context, c->target, &spnego,
-                                               GSS_C_MUTUAL_FLAG | GSS_C_INTEG_FLAG, 0, GSS_C_NO_CHANNEL_BINDINGS, &in,
-                                               NULL, &out, &flags, NULL);
+                                               GSS_C_MUTUAL_FLAG | GSS_C_INTEG_FLAG, 0, GSS_C_NO_CHANNEL_BINDINGS,
+                                               &in, NULL, &out, &flags, NULL);
         if (GSS_ERROR(major)) {
                 OM_uint32 ignored;
                 (void)gss_release_buffer(&ignored, &out);
-                return failed("cannot sign in", major, minor, err);
+                return step->in.size == 0 ? failed_inside(step, "cannot sign in", major, minor, err)
+                                          : failed("cannot sign in", major, minor, err);
         }
         if (keep_token(step, &out, err) < 0)
                 return -1;

@@ -14,7 +14,8 @@ const uint16_t negotiate_dialects[NEGOTIATE_DIALECTS] = { DIALECT_300, DIALECT_3
 /* GCM before CCM: one pass over the data instead of two, and no serial chain, so about four times
  * faster.  128 before 256 bit: ten rounds instead of fourteen, and Windows prefers it as well; an
  * administrator who wants 256 bit says so on the server, whose choice it is. */
-static const uint16_t ciphers[] = { CIPHER_AES_128_GCM, CIPHER_AES_256_GCM, CIPHER_AES_128_CCM, CIPHER_AES_256_CCM };
+static const uint16_t ciphers[] = { CIPHER_AES_128_GCM, CIPHER_AES_256_GCM, CIPHER_AES_128_CCM,
+                                    CIPHER_AES_256_CCM };
 /* GMAC runs in parallel, CMAC is a serial chain.  HMAC-SHA256 belongs to SMB 2 and is never used. */
 static const uint16_t signings[] = { SIGNING_AES_GMAC, SIGNING_AES_CMAC };
 
@@ -54,7 +55,7 @@ int negotiate_encode(Writer *w, const Negotiate *offer, Error *err) {
         write_bytes(w, offer->client_guid, 16);
         size_t offset_at = w->at;
         write_u32(w, 0);
-        write_u16(w, 4);                                        /* NegotiateContextCount */
+        write_u16(w, 4); /* NegotiateContextCount */
         write_u16(w, 0);
         write_list(w, negotiate_dialects, NEGOTIATE_DIALECTS);
         write_align(w, 8);
@@ -97,7 +98,7 @@ static int take_context(uint16_t type, Span data, NegotiateReply *reply, Error *
         Reader r = reader_of(data.data, data.size);
         uint16_t count = read_u16(&r);
         if (type == CONTEXT_PREAUTH)
-                (void)read_u16(&r);                             /* SaltLength */
+                (void)read_u16(&r); /* SaltLength */
         uint16_t value = read_u16(&r);
         if (!reader_ok(&r) || count != 1)
                 return damaged("has a malformed context", err);
@@ -144,7 +145,9 @@ static int take_contexts(Span message, uint32_t offset, uint16_t count, Negotiat
 }
 
 static int refuse_old(uint16_t dialect, Error *err) {
-        const char *name = dialect == 0x0202 ? "SMB 2.0.2" : dialect == 0x0210 || dialect == 0x02FF ? "SMB 2.1" : NULL;
+        const char *name = dialect == 0x0202                        ? "SMB 2.0.2"
+                           : dialect == 0x0210 || dialect == 0x02FF ? "SMB 2.1"
+                                                                    : NULL;
         if (!name)
                 return damaged("chooses a dialect that was not offered", err);
         return error_set(err, ERROR_UNSUPPORTED, dialect,
@@ -165,7 +168,7 @@ int negotiate_decode(Span message, NegotiateReply *ret, Error *err) {
         reply.max_transact = read_u32(&r);
         reply.max_read = read_u32(&r);
         reply.max_write = read_u32(&r);
-        read_skip(&r, 16);                                      /* times */
+        read_skip(&r, 16); /* times */
         uint16_t offset = read_u16(&r), size = read_u16(&r);
         uint32_t context_offset = read_u32(&r);
         /* The security blob is only checked to be there: we come with Kerberos whatever it lists. */
@@ -201,7 +204,8 @@ int negotiate_validate_check(Span out, const NegotiateReply *got, Error *err) {
         uint16_t security_mode = read_u16(&r), dialect = read_u16(&r);
         if (!reader_done(&r) || capabilities != got->capabilities || memcmp(guid, got->server_guid, 16) != 0 ||
             security_mode != got->security_mode || dialect != got->dialect)
-                return error_set(err, ERROR_PROTOCOL, 0, "the file server's signed word on the negotiation differs from "
+                return error_set(err, ERROR_PROTOCOL, 0,
+                                 "the file server's signed word on the negotiation differs from "
                                  "what arrived; somebody on the network tampers with it, so nothing was sent");
         return 0;
 }

@@ -7,8 +7,8 @@
 #include "appliance/base/cleanup.h"
 
 enum {
-        SPARE_MAX = 256,                        /* requests kept for reuse */
-        BUFFER_BYTES_MAX = 32 * 1024 * 1024,    /* sealing buffers kept for reuse */
+        SPARE_MAX = 256,                     /* requests kept for reuse */
+        BUFFER_BYTES_MAX = 32 * 1024 * 1024, /* sealing buffers kept for reuse */
         BUFFER_CLASS_MAX = 31,
         SIGNATURE_AT = 48,
 };
@@ -22,7 +22,7 @@ struct Buffer {
 static uint8_t *buffer_take(Connection *c, size_t size) {
         size_t class = 9;
         while ((size_t)1 << class < size)
-                class++;
+                class ++;
         assert(class <= BUFFER_CLASS_MAX);
         Buffer *b = c->buffers[class];
         if (b) {
@@ -82,7 +82,7 @@ void request_forget_sealed(Connection *c, Request *r) {
 }
 
 void request_drop(Connection *c, Request *r) {
-        if (r->state != REQUEST_IDLE)           /* its done() has handed it in again */
+        if (r->state != REQUEST_IDLE) /* its done() has handed it in again */
                 return;
         request_forget_sealed(c, r);
         free(take_ptr(r->owner.how));
@@ -137,7 +137,10 @@ static int protect_seal(Connection *c, Request *r, const struct iovec *parts, in
 int request_protect(Connection *c, Request *r, WireHeader *h, Error *err) {
         uint8_t *message = r->plain + WIRE_LENGTH_SIZE;
         size_t size = r->plain_size + r->payload.size;
-        union { const uint8_t *in; uint8_t *out; } payload = { .in = r->payload.data };  /* iovec knows no const */
+        union {
+                const uint8_t *in;
+                uint8_t *out;
+        } payload = { .in = r->payload.data }; /* iovec knows no const */
         struct iovec parts[2] = { { message, r->plain_size }, { payload.out, r->payload.size } };
         int count = r->payload.size ? 2 : 1;
         r->was_sealed = c->protect == PROTECT_SEAL && c->seal;
@@ -164,7 +167,8 @@ int request_protect(Connection *c, Request *r, WireHeader *h, Error *err) {
 }
 
 int request_verify(Connection *c, uint8_t *data, size_t size, uint8_t *placed, const WireHeader *h, Error *err) {
-        struct iovec parts[2] = { { data, placed ? (size_t)TRANSPORT_HEAD : size }, { placed, size - TRANSPORT_HEAD } };
+        struct iovec parts[2] = { { data, placed ? (size_t)TRANSPORT_HEAD : size },
+                                  { placed, size - TRANSPORT_HEAD } };
         SealSigned what = { parts, placed ? 2 : 1, h->message_id, true, false };
         memset(data + SIGNATURE_AT, 0, SEAL_SIGNATURE_SIZE);
         return seal_verify(c->seal, &what, h->signature, err);

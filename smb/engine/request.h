@@ -11,7 +11,8 @@
  * r->out.  What was encoded stays as it is, so that the request can be protected and sent again. */
 int request_protect(Connection *c, Request *r, WireHeader *h, Error *err) FAILS;
 /* Checks the signature of a clear message (@placed as in TransportOps).  Zeroes the field in place. */
-int request_verify(Connection *c, uint8_t *data, size_t size, uint8_t *placed, const WireHeader *h, Error *err) FAILS;
+int request_verify(Connection *c, uint8_t *data, size_t size, uint8_t *placed, const WireHeader *h,
+                   Error *err) FAILS;
 /* Gives the sealed copy back once it is sent. */
 void request_forget_sealed(Connection *c, Request *r);
 void request_memory_free(Connection *c);

@@ -19,7 +19,7 @@ struct Seal {
         size_t nonce_size;
         uint64_t counter;
         gnutls_aead_cipher_hd_t sealer, opener;
-        gnutls_aead_cipher_hd_t gmac;           /* GMAC is GCM over nothing with everything as associated data */
+        gnutls_aead_cipher_hd_t gmac; /* GMAC is GCM over nothing with everything as associated data */
         gnutls_hmac_hd_t cmac;
 };
 
@@ -47,9 +47,12 @@ int seal_derive(const uint8_t *key, size_t key_size, const void *label, size_t l
         int r = gnutls_hmac_init(&h, GNUTLS_MAC_SHA256, key, key_size);
         if (r < 0)
                 return failed(r, "derive a key", err);
-        const struct { const void *data; size_t size; } parts[] = {
-                { first, sizeof first }, { label, label_size }, { &zero, 1 }, { context, context_size },
-                { bits, sizeof bits },
+        const struct {
+                const void *data;
+                size_t size;
+        } parts[] = {
+                { first, sizeof first },   { label, label_size }, { &zero, 1 },
+                { context, context_size }, { bits, sizeof bits },
         };
         for (size_t i = 0; i < ARRAY_SIZE(parts) && r >= 0; i++)
                 r = gnutls_hmac(h, parts[i].data, parts[i].size);
@@ -61,7 +64,7 @@ int seal_derive(const uint8_t *key, size_t key_size, const void *label, size_t l
 }
 
 typedef struct Derivation {
-        const char *label, *context_300;        /* context NULL: the pre-authentication hash */
+        const char *label, *context_300; /* context NULL: the pre-authentication hash */
         size_t label_size, context_size;
 } Derivation;
 
@@ -70,26 +73,36 @@ typedef struct Derivation {
 enum { FOR_SIGNING, FOR_SEALING, FOR_OPENING };
 /* [MS-SMB2] 3.2.5.3.1; sizes count the terminating zero */
 static const Derivation derivations_300[] = {
-        LABEL("SMB2AESCMAC", "SmbSign"), LABEL("SMB2AESCCM", "ServerIn "), LABEL("SMB2AESCCM", "ServerOut"),
+        LABEL("SMB2AESCMAC", "SmbSign"),
+        LABEL("SMB2AESCCM", "ServerIn "),
+        LABEL("SMB2AESCCM", "ServerOut"),
 };
 static const Derivation derivations_311[] = {
-        LABEL_311("SMBSigningKey"), LABEL_311("SMBC2SCipherKey"), LABEL_311("SMBS2CCipherKey"),
+        LABEL_311("SMBSigningKey"),
+        LABEL_311("SMBC2SCipherKey"),
+        LABEL_311("SMBS2CCipherKey"),
 };
 
-static int derive(const SealConfig *config, int purpose, const uint8_t *key, size_t key_size, uint8_t *to, size_t size,
-                  Error *err) {
-        const Derivation *d = config->dialect == DIALECT_311 ? &derivations_311[purpose] : &derivations_300[purpose];
+static int derive(const SealConfig *config, int purpose, const uint8_t *key, size_t key_size, uint8_t *to,
+                  size_t size, Error *err) {
+        const Derivation *d =
+                config->dialect == DIALECT_311 ? &derivations_311[purpose] : &derivations_300[purpose];
         const void *context = d->context_300 ? (const void *)d->context_300 : config->preauth_hash;
         return seal_derive(key, key_size, d->label, d->label_size, context, d->context_size, to, size, err);
 }
 
 static gnutls_cipher_algorithm_t algorithm(uint16_t cipher) {
         switch (cipher) {
-        case CIPHER_AES_128_CCM: return GNUTLS_CIPHER_AES_128_CCM;
-        case CIPHER_AES_128_GCM: return GNUTLS_CIPHER_AES_128_GCM;
-        case CIPHER_AES_256_CCM: return GNUTLS_CIPHER_AES_256_CCM;
-        case CIPHER_AES_256_GCM: return GNUTLS_CIPHER_AES_256_GCM;
-        default: return GNUTLS_CIPHER_UNKNOWN;
+        case CIPHER_AES_128_CCM:
+                return GNUTLS_CIPHER_AES_128_CCM;
+        case CIPHER_AES_128_GCM:
+                return GNUTLS_CIPHER_AES_128_GCM;
+        case CIPHER_AES_256_CCM:
+                return GNUTLS_CIPHER_AES_256_CCM;
+        case CIPHER_AES_256_GCM:
+                return GNUTLS_CIPHER_AES_256_GCM;
+        default:
+                return GNUTLS_CIPHER_UNKNOWN;
         }
 }
 
@@ -112,14 +125,15 @@ static int open_handles(Seal *seal, size_t key_size, Error *err) {
 DEFINE_FREEP(Seal, seal_free);
 
 int seal_new(const SealConfig *config, Seal **ret, Error *err) {
-        uint8_t short_key[16] = { 0 };          /* Session.SessionKey: the first 16 bytes, padded with zeros */
+        uint8_t short_key[16] = { 0 }; /* Session.SessionKey: the first 16 bytes, padded with zeros */
         bool wide = config->cipher == CIPHER_AES_256_CCM || config->cipher == CIPHER_AES_256_GCM;
         bool ccm = config->cipher == CIPHER_AES_128_CCM || config->cipher == CIPHER_AES_256_CCM;
         auto_(seal_freep) Seal *seal = calloc(1, sizeof *seal);
         if (!seal)
                 return error_oom(err);
         if (config->session_key_size == 0 || (wide && config->session_key_size < KEY_MAX))
-                return error_set(err, ERROR_UNSUPPORTED, 0, "the Kerberos session key is too short for 256-bit "
+                return error_set(err, ERROR_UNSUPPORTED, 0,
+                                 "the Kerberos session key is too short for 256-bit "
                                  "encryption; let the accounts use AES-256 Kerberos keys");
         size_t n = config->session_key_size < sizeof short_key ? config->session_key_size : sizeof short_key;
         memcpy(short_key, config->session_key, n);
@@ -157,7 +171,7 @@ void seal_free(Seal *seal) {
 }
 
 static int sign_gmac(Seal *seal, const SealSigned *what, uint8_t *signature, Error *err) {
-        uint8_t nonce[GMAC_NONCE_SIZE];         /* 3.1.4.1 */
+        uint8_t nonce[GMAC_NONCE_SIZE]; /* 3.1.4.1 */
         Writer w = writer_of(nonce, sizeof nonce);
         write_u64(&w, what->message_id);
         write_u32(&w, (what->from_server ? 1u : 0) | (what->cancel ? 2u : 0));
@@ -175,21 +189,25 @@ int seal_sign(Seal *seal, const SealSigned *what, uint8_t signature[static SEAL_
                 if (r < 0)
                         return failed(r, "sign a message", err);
         }
-        gnutls_hmac_output(seal->cmac, signature);      /* also starts afresh */
+        gnutls_hmac_output(seal->cmac, signature); /* also starts afresh */
         return 0;
 }
 
-int seal_verify(Seal *seal, const SealSigned *what, const uint8_t signature[static SEAL_SIGNATURE_SIZE], Error *err) {
+int seal_verify(Seal *seal, const SealSigned *what, const uint8_t signature[static SEAL_SIGNATURE_SIZE],
+                Error *err) {
         uint8_t expected[SEAL_SIGNATURE_SIZE];
         if (seal_sign(seal, what, expected, err) < 0)
                 return -1;
         if (gnutls_memcmp(expected, signature, sizeof expected) != 0)
-                return error_set(err, ERROR_DENIED, 0, "a message from the file server has a wrong signature; somebody on "
+                return error_set(err, ERROR_DENIED, 0,
+                                 "a message from the file server has a wrong signature; somebody on "
                                  "the network may be changing it, so the connection was ended");
         return 0;
 }
 
-bool seal_can_encrypt(const Seal *seal) { return seal->cipher != CIPHER_NONE; }
+bool seal_can_encrypt(const Seal *seal) {
+        return seal->cipher != CIPHER_NONE;
+}
 
 /* What is authenticated but not hidden: the transform header from the nonce on (2.2.41). */
 static giovec_t associated(uint8_t *transform) {
@@ -198,7 +216,8 @@ static giovec_t associated(uint8_t *transform) {
 
 int seal_encrypt(Seal *seal, uint64_t session_id, const struct iovec *parts, int count, uint8_t *to, Error *err) {
         if (seal->counter >= counter_max)
-                return error_set(err, ERROR_LIMIT, 0, "the encryption key of this connection is used up; connect again");
+                return error_set(err, ERROR_LIMIT, 0,
+                                 "the encryption key of this connection is used up; connect again");
         WireTransform t = { .session_id = session_id };
         Writer nonce = writer_of(t.nonce, sizeof t.nonce);
         write_u64(&nonce, seal->counter++);
@@ -227,7 +246,8 @@ int seal_decrypt(Seal *seal, uint64_t session_id, uint8_t *data, size_t size, Er
         int r = gnutls_aead_cipher_decryptv2(seal->opener, t.nonce, seal->nonce_size, &with, 1, &in_place, 1,
                                              t.signature, SEAL_SIGNATURE_SIZE);
         if (r == GNUTLS_E_DECRYPTION_FAILED)
-                return error_set(err, ERROR_DENIED, r, "a sealed message from the file server does not decrypt; somebody on "
+                return error_set(err, ERROR_DENIED, r,
+                                 "a sealed message from the file server does not decrypt; somebody on "
                                  "the network may be changing it, so the connection was ended");
         return r < 0 ? failed(r, "decrypt a message", err) : 0;
 }
@@ -238,4 +258,6 @@ void seal_play_server(Seal *seal) {
         seal->opener = t;
 }
 
-void seal_set_counter(Seal *seal, uint64_t counter) { seal->counter = counter; }
+void seal_set_counter(Seal *seal, uint64_t counter) {
+        seal->counter = counter;
+}

@@ -50,7 +50,8 @@ int seal_verify(Seal *seal, const SealSigned *what, const uint8_t signature[stat
 bool seal_can_encrypt(const Seal *seal);
 /* Seals @parts into @to, which starts with room for the transform header and has room for 16
  * bytes more than the parts' sum behind it (the cipher writes its tag there before it moves into the header). */
-int seal_encrypt(Seal *seal, uint64_t session_id, const struct iovec *parts, int count, uint8_t *to, Error *err) FAILS;
+int seal_encrypt(Seal *seal, uint64_t session_id, const struct iovec *parts, int count, uint8_t *to,
+                 Error *err) FAILS;
 /* Opens a sealed message of @size bytes, transform header included, in place: the message starts
  * at data + WIRE_TRANSFORM_SIZE.  ERROR_DENIED when it was not sealed by the server with our key. */
 int seal_decrypt(Seal *seal, uint64_t session_id, uint8_t *data, size_t size, Error *err) FAILS;

@@ -68,9 +68,10 @@ static int dial(SessionJob *job, Error *err) {
                 return 0;
         if (errno == ECANCELED)
                 return error_set(err, ERROR_CANCELLED, errno, "connecting was cancelled");
-        return error_set(err, errno == ETIMEDOUT ? ERROR_TIMEOUT : ERROR_UNREACHABLE, errno,
-                         "TCP port %u does not answer (%s); check that the server runs and that its firewall lets SMB in",
-                         job->port, strerror(errno));
+        return error_set(
+                err, errno == ETIMEDOUT ? ERROR_TIMEOUT : ERROR_UNREACHABLE, errno,
+                "TCP port %u does not answer (%s); check that the server runs and that its firewall lets SMB in",
+                job->port, strerror(errno));
 }
 
 static void work(void *userdata) {
@@ -128,7 +129,7 @@ static int take_job(SmbSession *session, Error *err) {
                 session->state = SESSION_NEGOTIATING;
                 return session_negotiate(session, err);
         }
-        if (!session->connection.open)          /* lost while the thread worked; everybody knows */
+        if (!session->connection.open) /* lost while the thread worked; everybody knows */
                 return 0;
         if (session->final)
                 return session_signed_in(session, err);

@@ -10,11 +10,12 @@
 #include "smb/engine/status.h"
 
 enum {
-        ROUNDS_MAX = 8,                 /* of SESSION_SETUP; Kerberos needs two */
-        MESSAGE_SLACK = 4096,           /* a message is at most its payload and this */
+        ROUNDS_MAX = 8,       /* of SESSION_SETUP; Kerberos needs two */
+        MESSAGE_SLACK = 4096, /* a message is at most its payload and this */
 };
 
-static Request *new_request(SmbSession *session, uint16_t command, size_t size, RequestDone done, Writer *w, Error *err) {
+static Request *new_request(SmbSession *session, uint16_t command, size_t size, RequestDone done, Writer *w,
+                            Error *err) {
         Request *r = request_new(&session->connection, command, size, w, err);
         if (r) {
                 r->done = done;
@@ -29,7 +30,9 @@ static void give_up(SmbSession *session, const Error *err) {
                 session_fail(session, err);
 }
 
-static uint32_t at_most(uint32_t a, uint32_t b) { return a < b ? a : b; }
+static uint32_t at_most(uint32_t a, uint32_t b) {
+        return a < b ? a : b;
+}
 
 /* ---- tree ------------------------------------------------------------------------------------ */
 
@@ -55,8 +58,10 @@ static int take_tree(SmbSession *session, const Reply *reply, Error *err) {
         facts->maximal_access = tree.maximal_access;
         if (tree.flags & SHARE_FLAG_ENCRYPT) {
                 if (!seal_can_encrypt(c->seal))
-                        return error_set(err, ERROR_UNSUPPORTED, 0, "%s demands encryption and the server offers no cipher for "
-                                         "it; update the file server", unc);
+                        return error_set(err, ERROR_UNSUPPORTED, 0,
+                                         "%s demands encryption and the server offers no cipher for "
+                                         "it; update the file server",
+                                         unc);
                 c->protect = PROTECT_SEAL;
         }
         facts->sealed = c->protect == PROTECT_SEAL;
@@ -78,7 +83,8 @@ static void on_validated(Request *r, const Reply *reply, const Error *lost) {
                 return;
         /* An error is no excuse: every server that speaks 3.0 can answer ([MS-SMB2] 3.3.5.15.12). */
         if (reply->header.status != STATUS_SUCCESS)
-                (void)status_error(reply->header.status, "confirm the negotiation with", session->config.host, &err);
+                (void)status_error(reply->header.status, "confirm the negotiation with", session->config.host,
+                                   &err);
         else if (wire_ioctl_reply_decode(reply->message, &out, &err) == 0 &&
                  negotiate_validate_check(out, &session->agreed, &err) == 0) {
                 ready(session);
@@ -124,7 +130,7 @@ static int connect_tree(SmbSession *session, Error *err) {
         Request *r = new_request(session, SMB2_TREE_CONNECT, 1024, on_tree, &w, err);
         if (!r)
                 return -1;
-        r->must_sign = true;            /* [MS-SMB2] 3.2.4.1.1: always, for 3.1.1 */
+        r->must_sign = true; /* [MS-SMB2] 3.2.4.1.1: always, for 3.1.1 */
         session->state = SESSION_JOINING_TREE;
         if (wire_tree_connect_encode(&w, unc, err) < 0) {
                 request_drop(&session->connection, r);
@@ -138,8 +144,11 @@ static int connect_tree(SmbSession *session, Error *err) {
 static int make_keys(SmbSession *session, Error *err) {
         const AuthStep *step = &session->job.step;
         SealConfig config = {
-                .dialect = session->agreed.dialect, .cipher = session->agreed.cipher, .signing = session->agreed.signing,
-                .session_key = step->session_key, .session_key_size = step->session_key_size,
+                .dialect = session->agreed.dialect,
+                .cipher = session->agreed.cipher,
+                .signing = session->agreed.signing,
+                .session_key = step->session_key,
+                .session_key_size = step->session_key_size,
                 .preauth_hash = session->preauth,
         };
         return seal_new(&config, &session->connection.seal, err);
@@ -153,10 +162,12 @@ static int check_final(SmbSession *session, Error *err) {
         if (wire_header_decode(final, session->final_size, &h, err) < 0)
                 return -1;
         if (session->session_flags & (SESSION_IS_GUEST | SESSION_IS_NULL))
-                return error_set(err, ERROR_DENIED, 0, "it let this host in as a guest only, which is never accepted; have the "
+                return error_set(err, ERROR_DENIED, 0,
+                                 "it let this host in as a guest only, which is never accepted; have the "
                                  "server know this host's computer account");
         if (!(h.flags & WIRE_SIGNED))
-                return error_set(err, ERROR_DENIED, 0, "its sign-in reply is not signed; somebody on the network may be forging it");
+                return error_set(err, ERROR_DENIED, 0,
+                                 "its sign-in reply is not signed; somebody on the network may be forging it");
         return request_verify(&session->connection, final, session->final_size, NULL, &h, err);
 }
 
@@ -166,7 +177,8 @@ static int choose_protection(SmbSession *session, Error *err) {
         bool seal = wanted == SMB_PROTECT_ENCRYPT || session->session_flags & SESSION_ENCRYPT;
         bool sign = wanted == SMB_PROTECT_SIGN || session->agreed.security_mode & SIGNING_REQUIRED;
         if (seal && !seal_can_encrypt(c->seal))
-                return error_set(err, ERROR_UNSUPPORTED, 0, "it offers no encryption this host can use; update the file "
+                return error_set(err, ERROR_UNSUPPORTED, 0,
+                                 "it offers no encryption this host can use; update the file "
                                  "server or enable SMB encryption on it");
         c->protect = seal ? PROTECT_SEAL : sign ? PROTECT_SIGN : PROTECT_NOTHING;
         return 0;
@@ -176,7 +188,7 @@ int session_signed_in(SmbSession *session, Error *err) {
         AuthStep *step = &session->job.step;
         if (!step->complete)
                 return error_set(err, ERROR_DENIED, 0, "it ended the sign-in before proving its own identity");
-        if (session->signing_in_again) {        /* keys stay ([MS-SMB2] 3.2.5.3.2); the reply was checked with them */
+        if (session->signing_in_again) { /* keys stay ([MS-SMB2] 3.2.5.3.2); the reply was checked with them */
                 free(take_ptr(session->final));
                 auth_step_reset(step);
                 session->signing_in_again = false;
@@ -241,7 +253,8 @@ int session_send_setup(SmbSession *session, Error *err) {
         if (++session->rounds > ROUNDS_MAX)
                 return error_set(err, ERROR_PROTOCOL, 0, "its sign-in never ends");
         Writer w;
-        Request *r = new_request(session, SMB2_SESSION_SETUP, WIRE_HEADER_SIZE + 24 + step->out_size, on_setup, &w, err);
+        Request *r =
+                new_request(session, SMB2_SESSION_SETUP, WIRE_HEADER_SIZE + 24 + step->out_size, on_setup, &w, err);
         if (!r)
                 return -1;
         r->urgent = true;
@@ -251,7 +264,8 @@ int session_send_setup(SmbSession *session, Error *err) {
                 r->hash = session->preauth;
         r->must_sign = session->signing_in_again;
         WireSessionSetup setup = {
-                .security_mode = (uint8_t)session->offer.security_mode, .capabilities = 0,
+                .security_mode = (uint8_t)session->offer.security_mode,
+                .capabilities = 0,
                 .previous_session_id = session->signing_in_again ? 0 : session->config.previous_session,
                 .token = { step->out, step->out_size },
         };
@@ -280,7 +294,8 @@ static void note_facts(SmbSession *session) {
 
 static int take_negotiate(SmbSession *session, const Reply *reply, Error *err) {
         if (reply->header.status == STATUS_NOT_SUPPORTED)
-                return error_set(err, ERROR_UNSUPPORTED, (int)STATUS_NOT_SUPPORTED, "it speaks SMB 2.1 or older only; enable "
+                return error_set(err, ERROR_UNSUPPORTED, (int)STATUS_NOT_SUPPORTED,
+                                 "it speaks SMB 2.1 or older only; enable "
                                  "SMB 3 on the file server");
         if (reply->header.status != STATUS_SUCCESS)
                 return status_error(reply->header.status, "negotiate with", session->config.host, err);
@@ -290,7 +305,8 @@ static int take_negotiate(SmbSession *session, const Reply *reply, Error *err) {
             seal_hash(session->preauth, reply->message.data, reply->message.size, err) < 0)
                 return -1;
         if (session->config.protection == SMB_PROTECT_ENCRYPT && session->agreed.cipher == CIPHER_NONE)
-                return error_set(err, ERROR_UNSUPPORTED, 0, "it offers no encryption; enable SMB encryption on the file server");
+                return error_set(err, ERROR_UNSUPPORTED, 0,
+                                 "it offers no encryption; enable SMB encryption on the file server");
         note_facts(session);
         return session_send_setup(session, err);
 }
@@ -304,7 +320,8 @@ static void on_negotiate(Request *r, const Reply *reply, const Error *lost) {
 
 int session_negotiate(SmbSession *session, Error *err) {
         Negotiate *offer = &session->offer;
-        offer->security_mode = session->config.protection == SMB_PROTECT_SERVER ? SIGNING_ENABLED : SIGNING_REQUIRED;
+        offer->security_mode =
+                session->config.protection == SMB_PROTECT_SERVER ? SIGNING_ENABLED : SIGNING_REQUIRED;
         offer->capabilities = CAP_LEASING | CAP_LARGE_MTU | CAP_PERSISTENT_HANDLES | CAP_ENCRYPTION;
         offer->host = session->config.host;
         memcpy(offer->client_guid, session->config.client_guid, 16);

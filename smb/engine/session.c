@@ -13,25 +13,31 @@ enum { TIMEOUT_DEFAULT_US = 30 * 1000 * 1000, PORT_SMB = 445 };
 
 static bool is_address(const char *host) {
         uint8_t address[16];
-        return inet_pton(AF_INET, host, address) == 1 || inet_pton(AF_INET6, host, address) == 1 || strchr(host, ':');
+        return inet_pton(AF_INET, host, address) == 1 || inet_pton(AF_INET6, host, address) == 1 ||
+               strchr(host, ':');
 }
 
 static int check_config(const SmbConfig *config, Error *err) {
         if (!config->host[0])
-                return error_set(err, ERROR_INVALID, 0, "the file server has no name; give it as \\\\server\\share");
+                return error_set(err, ERROR_INVALID, 0,
+                                 "the file server has no name; give it as \\\\server\\share");
         if (is_address(config->host))
-                return error_set(err, ERROR_INVALID, 0, "%s is an address, and Kerberos needs a name; use the file "
-                                 "server's host name", config->host);
+                return error_set(err, ERROR_INVALID, 0,
+                                 "%s is an address, and Kerberos needs a name; use the file "
+                                 "server's host name",
+                                 config->host);
         if (!config->share[0] || strpbrk(config->share, "\\/"))
-                return error_set(err, ERROR_INVALID, 0, "%s is no share name; give it as \\\\server\\share", config->share);
-        if (!text_is_utf8(config->host, strlen(config->host)) || !text_is_utf8(config->share, strlen(config->share)))
+                return error_set(err, ERROR_INVALID, 0, "%s is no share name; give it as \\\\server\\share",
+                                 config->share);
+        if (!text_is_utf8(config->host, strlen(config->host)) ||
+            !text_is_utf8(config->share, strlen(config->share)))
                 return error_set(err, ERROR_INVALID, 0, "the name of the file server or of the share is not UTF-8");
         return 0;
 }
 
 static void on_lease_break(void *userdata, const WireLeaseBreak *lease_break) {
         SmbSession *session = userdata;
-        if (lease_break->is_lease)      /* we hold no oplocks, so a break of one is nobody's */
+        if (lease_break->is_lease) /* we hold no oplocks, so a break of one is nobody's */
                 files_break_lease(session, lease_break);
 }
 
@@ -67,8 +73,11 @@ static void on_woken(void *userdata) {
 
 static void on_release(void *userdata) {
         SmbSession *session = userdata;
-        union { const char *in; char *out; } ccache = { .in = session->config.ccache };
-        pool_free(session->pool);       /* waits for the thread */
+        union {
+                const char *in;
+                char *out;
+        } ccache = { .in = session->config.ccache };
+        pool_free(session->pool); /* waits for the thread */
         cleanup_closep(&session->job.fd);
         cleanup_closep(&session->job.cancel_fd);
         cleanup_closep(&session->given_fd);
@@ -81,7 +90,10 @@ static void on_release(void *userdata) {
 }
 
 static const ConnectionOps connection_ops = {
-        .lease_break = on_lease_break, .expired = on_expired, .lost = on_lost, .woken = on_woken,
+        .lease_break = on_lease_break,
+        .expired = on_expired,
+        .lost = on_lost,
+        .woken = on_woken,
         .release = on_release,
 };
 
@@ -136,7 +148,7 @@ void smb_session_free(SmbSession *session) {
         }
         for (SmbFile *file; (file = LIST_FIRST(&session->files));) {
                 LIST_REMOVE(file, link);
-                file->refs = 1;         /* what was under way has been answered */
+                file->refs = 1; /* what was under way has been answered */
                 file->session = NULL;
                 file_unref(file);
         }
@@ -163,9 +175,13 @@ void smb_session_on_lost(SmbSession *session, SmbLost lost, void *userdata) {
         session->lost_userdata = userdata;
 }
 
-const SmbFacts *smb_session_facts(const SmbSession *session) { return &session->facts; }
+const SmbFacts *smb_session_facts(const SmbSession *session) {
+        return &session->facts;
+}
 
-uint64_t smb_session_id(const SmbSession *session) { return session->connection.session_id; }
+uint64_t smb_session_id(const SmbSession *session) {
+        return session->connection.session_id;
+}
 
 void session_fake(SmbSession *session, int consumed_fd, AuthTake take) {
         assert(session->state == SESSION_NEW);

@@ -42,8 +42,8 @@ typedef struct SmbConfig {
         uint8_t client_guid[16];
         SmbProtection protection;
         const char *ccache;             /* e.g. "FILE:/run/holdfast/krb5/machine"; NULL: default.  Copied. */
-        uint64_t previous_session;      /* smb_session_id() of one whose connection broke: the server ends it at once
-                                         * instead of when it notices, so that its durable handles can be reopened */
+        uint64_t previous_session;      /* smb_session_id() of one whose connection broke: the server ends it at
+                                         * once, not when it notices, so that durable handles can be reopened */
         uint64_t timeout_us;            /* per request and for connecting; 0 means 30 s.  A CREATE that waits for
                                          * another client's lease break gets 45 s more. */
 } SmbConfig;

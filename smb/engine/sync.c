@@ -88,8 +88,12 @@ int smb_sync_connect(const SmbConfig *config, SmbSync **ret, Error *err) {
         return 0;
 }
 
-const SmbFacts *smb_sync_facts(const SmbSync *sync) { return smb_session_facts(sync->session); }
-SmbSession *smb_sync_session(SmbSync *sync) { return sync->session; }
+const SmbFacts *smb_sync_facts(const SmbSync *sync) {
+        return smb_session_facts(sync->session);
+}
+SmbSession *smb_sync_session(SmbSync *sync) {
+        return sync->session;
+}
 
 int smb_sync_open(SmbSync *sync, const SmbOpenHow *how, SmbFile **ret, SmbOpened *opened, Error *err) {
         Answer answer = { 0 };
@@ -106,9 +110,12 @@ int smb_sync_close(SmbSync *sync, SmbFile *file, Error *err) {
         return wait_for(sync, &answer, smb_close(file, on_done, &answer, err), err);
 }
 
-static uint32_t piece(size_t left, uint32_t max) { return left < max ? (uint32_t)left : max; }
+static uint32_t piece(size_t left, uint32_t max) {
+        return left < max ? (uint32_t)left : max;
+}
 
-int smb_sync_read(SmbSync *sync, SmbFile *file, uint64_t offset, void *data, size_t size, size_t *ret_size, Error *err) {
+int smb_sync_read(SmbSync *sync, SmbFile *file, uint64_t offset, void *data, size_t size, size_t *ret_size,
+                  Error *err) {
         size_t got = 0;
         while (got < size) {
                 Answer answer = { 0 };

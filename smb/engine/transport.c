@@ -14,7 +14,7 @@ enum {
         IN_SIZE = 64 * 1024,
         LENGTH_SIZE = 4,
         IOV_BATCH = 64,
-        TURN_BYTES = 4 * 1024 * 1024,   /* received per turn of the loop, so that others have theirs */
+        TURN_BYTES = 4 * 1024 * 1024, /* received per turn of the loop, so that others have theirs */
         MESSAGE_MIN = 52 + 1,
 };
 
@@ -126,8 +126,9 @@ static size_t receive_once(Transport *t) {
         int count = 0;
         size_t rest = t->size - t->have;
         if (t->size > 0)
-                iov[count++] = (struct iovec){
-                        t->placed ? t->placed + (t->have - TRANSPORT_HEAD) : t->big + t->have, rest };
+                iov[count++] =
+                        (struct iovec){ t->placed ? t->placed + (t->have - TRANSPORT_HEAD) : t->big + t->have,
+                                        rest };
         /* Little beyond a large message: another one that follows should be placed, not copied. */
         size_t room = t->size > 0 ? (size_t)TRANSPORT_LARGE : IN_SIZE - t->in_end;
         iov[count++] = (struct iovec){ t->in + t->in_end, room };

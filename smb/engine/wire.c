@@ -10,16 +10,19 @@ static const uint8_t sealed_magic[4] = { 0xFD, 'S', 'M', 'B' };
 
 const char *smb_command_name(unsigned command) {
         static const char *const names[SMB2_COMMAND_COUNT] = {
-                "NEGOTIATE", "SESSION_SETUP", "LOGOFF", "TREE_CONNECT", "TREE_DISCONNECT", "CREATE",
-                "CLOSE", "FLUSH", "READ", "WRITE", "LOCK", "IOCTL", "CANCEL", "ECHO",
-                "QUERY_DIRECTORY", "CHANGE_NOTIFY", "QUERY_INFO", "SET_INFO", "OPLOCK_BREAK",
+                "NEGOTIATE",     "SESSION_SETUP", "LOGOFF",   "TREE_CONNECT", "TREE_DISCONNECT",
+                "CREATE",        "CLOSE",         "FLUSH",    "READ",         "WRITE",
+                "LOCK",          "IOCTL",         "CANCEL",   "ECHO",         "QUERY_DIRECTORY",
+                "CHANGE_NOTIFY", "QUERY_INFO",    "SET_INFO", "OPLOCK_BREAK",
         };
         return command < SMB2_COMMAND_COUNT ? names[command] : "unknown command";
 }
 
 static int malformed(const char *what, Error *err) {
-        return error_set(err, ERROR_PROTOCOL, 0, "the file server sent a malformed %s; its software may be damaged "
-                         "or somebody interferes with the connection", what);
+        return error_set(err, ERROR_PROTOCOL, 0,
+                         "the file server sent a malformed %s; its software may be damaged "
+                         "or somebody interferes with the connection",
+                         what);
 }
 
 bool wire_is_sealed(const uint8_t *data, size_t size) {
@@ -76,7 +79,7 @@ void wire_transform_encode(uint8_t at[static WIRE_TRANSFORM_SIZE], const WireTra
         write_bytes(&w, t->nonce, 16);
         write_u32(&w, t->size);
         write_u16(&w, 0);
-        write_u16(&w, 1);       /* 3.1.1: Flags = Encrypted; 3.0: EncryptionAlgorithm = AES-128-CCM */
+        write_u16(&w, 1); /* 3.1.1: Flags = Encrypted; 3.0: EncryptionAlgorithm = AES-128-CCM */
         write_u64(&w, t->session_id);
 }
 
@@ -90,8 +93,8 @@ int wire_transform_decode(const uint8_t *data, size_t size, WireTransform *ret, 
         (void)read_u16(&r);
         uint16_t flags = read_u16(&r);
         t.session_id = read_u64(&r);
-        if (!reader_ok(&r) || memcmp(magic.data, sealed_magic, 4) != 0 || flags != 1 ||
-            t.size != reader_left(&r) || t.size < WIRE_HEADER_SIZE)
+        if (!reader_ok(&r) || memcmp(magic.data, sealed_magic, 4) != 0 || flags != 1 || t.size != reader_left(&r) ||
+            t.size < WIRE_HEADER_SIZE)
                 return malformed("sealed message", err);
         *ret = t;
         return 0;
@@ -137,7 +140,7 @@ void wire_session_setup_encode(Writer *w, const WireSessionSetup *setup) {
         write_u8(w, 0);
         write_u8(w, setup->security_mode);
         write_u32(w, setup->capabilities);
-        write_u32(w, 0);                                /* Channel */
+        write_u32(w, 0); /* Channel */
         write_u16(w, WIRE_HEADER_SIZE + 24);
         write_u16(w, (uint16_t)setup->token.size);
         write_u64(w, setup->previous_session_id);
@@ -192,8 +195,8 @@ int wire_create_encode(Writer *w, const SmbOpenHow *how, uint16_t dialect, Error
                 return error_wrap(err, "%s", how->path);
         start(w, 57);
         write_u8(w, 0);
-        write_u8(w, how->lease ? 0xFF : 0);             /* RequestedOplockLevel: lease */
-        write_u32(w, 2);                                /* Impersonation */
+        write_u8(w, how->lease ? 0xFF : 0); /* RequestedOplockLevel: lease */
+        write_u32(w, 2);                    /* Impersonation */
         write_zero(w, 16);
         write_u32(w, how->access);
         write_u32(w, how->disposition == SMB_CREATE || how->disposition == SMB_OPEN_IF ? 0x80 : 0);
@@ -206,7 +209,7 @@ int wire_create_encode(Writer *w, const SmbOpenHow *how, uint16_t dialect, Error
         write_zero(w, 8);
         write_bytes(w, name, size);
         if (size == 0)
-                write_zero(w, 8);                       /* the variable part may not be empty */
+                write_zero(w, 8); /* the variable part may not be empty */
         write_align(w, 8);
         size_t contexts = w->at;
         contexts_encode(w, how, dialect);
@@ -222,8 +225,8 @@ int wire_create_reply_decode(Span message, const SmbOpenHow *how, SmbOpened *ret
         Reader r = body_of(message, 89);
         uint8_t oplock = read_u8(&r);
         (void)read_u8(&r);
-        opened.created = read_u32(&r) == 2;             /* FILE_CREATED */
-        read_skip(&r, 4 * 8);                           /* four times */
+        opened.created = read_u32(&r) == 2; /* FILE_CREATED */
+        read_skip(&r, 4 * 8);               /* four times */
         opened.allocated_bytes = read_u64(&r);
         opened.size_bytes = read_u64(&r);
         opened.attributes = read_u32(&r);
@@ -263,15 +266,15 @@ void wire_echo_encode(Writer *w) {
 
 void wire_read_encode(Writer *w, const uint64_t id[2], uint64_t offset, uint32_t size) {
         start(w, 49);
-        write_u8(w, WIRE_READ_REPLY_SIZE);              /* where the data of the reply shall start */
+        write_u8(w, WIRE_READ_REPLY_SIZE); /* where the data of the reply shall start */
         write_u8(w, 0);
         write_u32(w, size);
         write_u64(w, offset);
         write_id(w, id);
-        write_u32(w, 0);                                /* MinimumCount */
-        write_u32(w, 0);                                /* Channel */
-        write_u32(w, 0);                                /* RemainingBytes */
-        write_u32(w, 0);                                /* ReadChannelInfo */
+        write_u32(w, 0); /* MinimumCount */
+        write_u32(w, 0); /* Channel */
+        write_u32(w, 0); /* RemainingBytes */
+        write_u32(w, 0); /* ReadChannelInfo */
         write_u8(w, 0);
 }
 
@@ -280,8 +283,8 @@ int wire_read_reply_decode(Span message, Span *ret, Error *err) {
         uint8_t offset = read_u8(&r);
         (void)read_u8(&r);
         uint32_t size = read_u32(&r);
-        (void)read_u32(&r);                             /* DataRemaining */
-        (void)read_u32(&r);                             /* Flags */
+        (void)read_u32(&r); /* DataRemaining */
+        (void)read_u32(&r); /* Flags */
         Span data = variable_part(&r, offset, size);
         if (!reader_ok(&r))
                 return malformed("READ reply", err);
@@ -295,10 +298,10 @@ void wire_write_encode(Writer *w, const uint64_t id[2], uint64_t offset, uint32_
         write_u32(w, size);
         write_u64(w, offset);
         write_id(w, id);
-        write_u32(w, 0);                                /* Channel */
-        write_u32(w, 0);                                /* RemainingBytes */
-        write_u32(w, 0);                                /* WriteChannelInfo */
-        write_u32(w, through ? 1 : 0);                  /* SMB2_WRITEFLAG_WRITE_THROUGH */
+        write_u32(w, 0);               /* Channel */
+        write_u32(w, 0);               /* RemainingBytes */
+        write_u32(w, 0);               /* WriteChannelInfo */
+        write_u32(w, through ? 1 : 0); /* SMB2_WRITEFLAG_WRITE_THROUGH */
 }
 
 int wire_write_reply_decode(Span message, uint32_t *ret_count, Error *err) {
@@ -318,11 +321,11 @@ void wire_ioctl_encode(Writer *w, const uint64_t id[2], uint32_t code, Span in, 
         write_id(w, id);
         write_u32(w, WIRE_HEADER_SIZE + 56);
         write_u32(w, (uint32_t)in.size);
-        write_u32(w, 0);                                /* MaxInputResponse */
+        write_u32(w, 0); /* MaxInputResponse */
         write_u32(w, WIRE_HEADER_SIZE + 56);
         write_u32(w, 0);
         write_u32(w, out_max);
-        write_u32(w, 1);                                /* SMB2_0_IOCTL_IS_FSCTL */
+        write_u32(w, 1); /* SMB2_0_IOCTL_IS_FSCTL */
         write_u32(w, 0);
         write_bytes(w, in.data, in.size);
         if (in.size == 0)
@@ -333,7 +336,7 @@ int wire_ioctl_reply_decode(Span message, Span *ret, Error *err) {
         Reader r = body_of(message, 49);
         (void)read_u16(&r);
         (void)read_u32(&r);
-        read_skip(&r, 16 + 4 + 4);                      /* FileId, InputOffset, InputCount */
+        read_skip(&r, 16 + 4 + 4); /* FileId, InputOffset, InputCount */
         uint32_t offset = read_u32(&r), size = read_u32(&r);
         read_skip(&r, 8);
         Span out = variable_part(&r, offset, size);
@@ -384,15 +387,15 @@ int wire_lease_break_decode(Span message, WireLeaseBreak *ret, Error *err) {
         Reader r = reader_of(message.data, message.size);
         read_skip(&r, WIRE_HEADER_SIZE);
         uint16_t structure = read_u16(&r);
-        if (structure == 24 && message.size >= WIRE_HEADER_SIZE + 24) {         /* 2.2.23.1 */
+        if (structure == 24 && message.size >= WIRE_HEADER_SIZE + 24) { /* 2.2.23.1 */
                 *ret = (WireLeaseBreak){ 0 };
                 return 0;
         }
         WireLeaseBreak b = { .is_lease = true };
-        (void)read_u16(&r);                             /* NewEpoch */
+        (void)read_u16(&r); /* NewEpoch */
         b.ack_required = read_u32(&r) & 1;
         read_bytes(&r, b.key, 16);
-        (void)read_u32(&r);                             /* CurrentLeaseState */
+        (void)read_u32(&r); /* CurrentLeaseState */
         b.now = read_u32(&r);
         read_skip(&r, 12);
         if (!reader_ok(&r) || structure != 44)

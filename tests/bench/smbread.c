@@ -66,7 +66,9 @@ static void done(Slot *slot, uint32_t size, const Error *err) {
         next(slot);
 }
 
-static void on_read(void *userdata, uint32_t size, const Error *err) { done(userdata, size, err); }
+static void on_read(void *userdata, uint32_t size, const Error *err) {
+        done(userdata, size, err);
+}
 
 static void on_write(void *userdata, const Error *err) {
         Slot *slot = userdata;
@@ -112,30 +114,49 @@ static int parse_unc(const char *unc, Bench *b) {
 
 static int parse(int argc, char **argv, Bench *b) {
         static const struct option options[] = {
-                { "size", required_argument, NULL, 's' }, { "depth", required_argument, NULL, 'd' },
-                { "total", required_argument, NULL, 't' }, { "seconds", required_argument, NULL, 'S' },
-                { "random", no_argument, NULL, 'r' }, { "write", no_argument, NULL, 'w' },
+                { "size", required_argument, NULL, 's' },    { "depth", required_argument, NULL, 'd' },
+                { "total", required_argument, NULL, 't' },   { "seconds", required_argument, NULL, 'S' },
+                { "random", no_argument, NULL, 'r' },        { "write", no_argument, NULL, 'w' },
                 { "protect", required_argument, NULL, 'p' }, { "ccache", required_argument, NULL, 'c' },
-                { "port", required_argument, NULL, 'P' }, { 0 },
+                { "port", required_argument, NULL, 'P' },    { 0 },
         };
         for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
                 switch (o) {
-                case 's': b->size = (uint32_t)parse_size(optarg); break;
-                case 'd': b->depth = (unsigned)parse_size(optarg); break;
-                case 't': b->total = parse_size(optarg); break;
-                case 'S': b->seconds = strtod(optarg, NULL); break;
-                case 'r': b->random = true; break;
-                case 'w': b->write = true; break;
-                case 'c': b->config.ccache = optarg; break;
-                case 'P': b->config.port = (uint16_t)parse_size(optarg); break;
-                case 'p':
-                        b->config.protection = *optarg == 'e' ? SMB_PROTECT_ENCRYPT
-                                               : strcmp(optarg, "sign") == 0 ? SMB_PROTECT_SIGN : SMB_PROTECT_SERVER;
+                case 's':
+                        b->size = (uint32_t)parse_size(optarg);
                         break;
-                default: return -1;
+                case 'd':
+                        b->depth = (unsigned)parse_size(optarg);
+                        break;
+                case 't':
+                        b->total = parse_size(optarg);
+                        break;
+                case 'S':
+                        b->seconds = strtod(optarg, NULL);
+                        break;
+                case 'r':
+                        b->random = true;
+                        break;
+                case 'w':
+                        b->write = true;
+                        break;
+                case 'c':
+                        b->config.ccache = optarg;
+                        break;
+                case 'P':
+                        b->config.port = (uint16_t)parse_size(optarg);
+                        break;
+                case 'p':
+                        b->config.protection = *optarg == 'e'                ? SMB_PROTECT_ENCRYPT
+                                               : strcmp(optarg, "sign") == 0 ? SMB_PROTECT_SIGN
+                                                                             : SMB_PROTECT_SERVER;
+                        break;
+                default:
+                        return -1;
                 }
         }
-        return optind == argc - 1 && b->size > 0 && b->depth > 0 && b->depth <= 1024 ? parse_unc(argv[optind], b) : -1;
+        return optind == argc - 1 && b->size > 0 && b->depth > 0 && b->depth <= 1024 ? parse_unc(argv[optind], b)
+                                                                                     : -1;
 }
 
 static int run(SmbSync *sync, Bench *b, Error *err) {
@@ -164,17 +185,22 @@ static int run(SmbSync *sync, Bench *b, Error *err) {
                 if (smb_sync_turn(sync, UINT64_MAX, err) < 0)
                         return -1;
         b->seconds = now() - b->started;
-        return b->failed ? error_set(err, ERROR_INTERNAL, 0, "a request failed") : smb_sync_close(sync, b->file, err);
+        return b->failed ? error_set(err, ERROR_INTERNAL, 0, "a request failed")
+                         : smb_sync_close(sync, b->file, err);
 }
 
-static void free_sync(SmbSync **sync) { smb_sync_free(*sync); }
+static void free_sync(SmbSync **sync) {
+        smb_sync_free(*sync);
+}
 
 int main(int argc, char **argv) {
         Bench b = { .config = { .protection = SMB_PROTECT_ENCRYPT }, .size = 1 << 20, .depth = 8 };
         Error err = { 0 };
         if (parse(argc, argv, &b) < 0) {
-                (void)fprintf(stderr, "usage: smbread '\\\\host\\share\\path' [--size 1M] [--depth 8] [--total 1G] [--seconds S] "
-                              "[--random] [--write] [--protect encrypt|sign|server] [--ccache NAME] [--port N]\n");
+                (void)fprintf(
+                        stderr,
+                        "usage: smbread '\\\\host\\share\\path' [--size 1M] [--depth 8] [--total 1G] [--seconds S] "
+                        "[--random] [--write] [--protect encrypt|sign|server] [--ccache NAME] [--port N]\n");
                 return 2;
         }
         if (getrandom(b.config.client_guid, sizeof b.config.client_guid, 0) < 0)
@@ -185,9 +211,10 @@ int main(int argc, char **argv) {
                 return 1;
         }
         const SmbFacts *facts = smb_sync_facts(sync);
-        (void)printf("{\"bytes\": %" PRIu64 ", \"seconds\": %.6f, \"ops\": %" PRIu64 ", \"mib_s\": %.1f, \"iops\": %.0f, "
+        (void)printf("{\"bytes\": %" PRIu64 ", \"seconds\": %.6f, \"ops\": %" PRIu64
+                     ", \"mib_s\": %.1f, \"iops\": %.0f, "
                      "\"dialect\": \"%04x\", \"cipher\": %u, \"signing\": %u, \"sealed\": %s}\n",
-                     b.bytes, b.seconds, b.ops, (double)b.bytes / b.seconds / 1048576, (double)b.ops / b.seconds, facts->dialect,
-                     facts->cipher, facts->signing, facts->sealed ? "true" : "false");
+                     b.bytes, b.seconds, b.ops, (double)b.bytes / b.seconds / 1048576, (double)b.ops / b.seconds,
+                     facts->dialect, facts->cipher, facts->signing, facts->sealed ? "true" : "false");
         return 0;
 }

@@ -26,7 +26,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         (void)!wire_lease_break_decode(message, &lease, &err);
         (void)!wire_empty_reply_decode(message, 60, &err);
         static int (*const decoders[])(Span, Span *, Error *) = {
-                wire_read_reply_decode, wire_ioctl_reply_decode, wire_query_info_reply_decode,
+                wire_read_reply_decode,
+                wire_ioctl_reply_decode,
+                wire_query_info_reply_decode,
         };
         for (size_t i = 0; i < sizeof decoders / sizeof decoders[0]; i++)
                 if (decoders[i](message, &part, &err) == 0)

@@ -25,10 +25,20 @@ static void on_done(Request *r, const Reply *reply, const Error *err) {
         t->answers++;
 }
 
-static void on_break(void *userdata, const WireLeaseBreak *b) { (void)userdata; (void)b; }
-static void on_expired(void *userdata) { connection_hold(&((Target *)userdata)->connection, false); }
-static void on_lost(void *userdata, const Error *why) { (void)userdata; assert(why->kind != ERROR_NONE); }
-static void on_nothing(void *userdata) { (void)userdata; }
+static void on_break(void *userdata, const WireLeaseBreak *b) {
+        (void)userdata;
+        (void)b;
+}
+static void on_expired(void *userdata) {
+        connection_hold(&((Target *)userdata)->connection, false);
+}
+static void on_lost(void *userdata, const Error *why) {
+        (void)userdata;
+        assert(why->kind != ERROR_NONE);
+}
+static void on_nothing(void *userdata) {
+        (void)userdata;
+}
 
 static const ConnectionOps ops = { on_break, on_expired, on_lost, on_nothing, on_nothing };
 

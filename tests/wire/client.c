@@ -41,7 +41,9 @@ void client_wait(Client *client, unsigned count) {
 }
 
 int client_connect(Client *client, Fake *fake, SmbProtection protection, uint64_t timeout_us) {
-        SmbConfig config = { .host = "fs1.lab.test", .share = "vms", .protection = protection, .timeout_us = timeout_us };
+        SmbConfig config = {
+                .host = "fs1.lab.test", .share = "vms", .protection = protection, .timeout_us = timeout_us
+        };
         Error err = { 0 };
         int fd = -1;
         memset(client, 0, sizeof *client);
@@ -57,8 +59,11 @@ int client_connect(Client *client, Fake *fake, SmbProtection protection, uint64_
 }
 
 void client_open(Client *client) {
-        SmbOpenHow how = { .path = "web01\\disk.raw", .access = SMB_READ_DATA | SMB_WRITE_DATA, .share = SMB_SHARE_READ,
-                           .disposition = SMB_OPEN, .lease = SMB_LEASE_READ | SMB_LEASE_HANDLE };
+        SmbOpenHow how = { .path = "web01\\disk.raw",
+                           .access = SMB_READ_DATA | SMB_WRITE_DATA,
+                           .share = SMB_SHARE_READ,
+                           .disposition = SMB_OPEN,
+                           .lease = SMB_LEASE_READ | SMB_LEASE_HANDLE };
         Error err = { 0 };
         memset(how.lease_key, 0xAB, sizeof how.lease_key);
         assert_int_equal(smb_open(client->session, &how, on_opened, client, &err), 0);

@@ -20,12 +20,17 @@ static const struct {
         { "3.1.1 GCM-256", DIALECT_311, CIPHER_AES_256_GCM, SIGNING_AES_CMAC, SMB_PROTECT_ENCRYPT, 1, 0, 0, true },
         { "3.1.1 CCM-128", DIALECT_311, CIPHER_AES_128_CCM, SIGNING_AES_CMAC, SMB_PROTECT_ENCRYPT, 1, 0, 0, true },
         { "3.1.1 CCM-256", DIALECT_311, CIPHER_AES_256_CCM, SIGNING_AES_GMAC, SMB_PROTECT_ENCRYPT, 1, 0, 0, true },
-        { "3.1.1 signed, GMAC", DIALECT_311, CIPHER_AES_128_GCM, SIGNING_AES_GMAC, SMB_PROTECT_SIGN, 1, 0, 0, false },
-        { "3.1.1 signed, CMAC", DIALECT_311, CIPHER_AES_128_GCM, SIGNING_AES_CMAC, SMB_PROTECT_SIGN, 1, 0, 0, false },
+        { "3.1.1 signed, GMAC", DIALECT_311, CIPHER_AES_128_GCM, SIGNING_AES_GMAC, SMB_PROTECT_SIGN, 1, 0, 0,
+          false },
+        { "3.1.1 signed, CMAC", DIALECT_311, CIPHER_AES_128_GCM, SIGNING_AES_CMAC, SMB_PROTECT_SIGN, 1, 0, 0,
+          false },
         { "3.1.1 plain", DIALECT_311, CIPHER_AES_128_GCM, SIGNING_AES_GMAC, SMB_PROTECT_SERVER, 1, 0, 0, false },
-        { "server demands signing", DIALECT_311, CIPHER_AES_128_GCM, SIGNING_AES_GMAC, SMB_PROTECT_SERVER, 3, 0, 0, false },
-        { "server demands sealing", DIALECT_311, CIPHER_AES_128_GCM, SIGNING_AES_GMAC, SMB_PROTECT_SIGN, 1, 4, 0, true },
-        { "share demands sealing", DIALECT_311, CIPHER_AES_128_GCM, SIGNING_AES_GMAC, SMB_PROTECT_SIGN, 1, 0, 0x8000, true },
+        { "server demands signing", DIALECT_311, CIPHER_AES_128_GCM, SIGNING_AES_GMAC, SMB_PROTECT_SERVER, 3, 0, 0,
+          false },
+        { "server demands sealing", DIALECT_311, CIPHER_AES_128_GCM, SIGNING_AES_GMAC, SMB_PROTECT_SIGN, 1, 4, 0,
+          true },
+        { "share demands sealing", DIALECT_311, CIPHER_AES_128_GCM, SIGNING_AES_GMAC, SMB_PROTECT_SIGN, 1, 0,
+          0x8000, true },
         { "3.0.2 sealed", DIALECT_302, 0, 0, SMB_PROTECT_ENCRYPT, 1, 0, 0, true },
         { "3.0.2 signed", DIALECT_302, 0, 0, SMB_PROTECT_SIGN, 1, 0, 0, false },
         { "3.0 plain", DIALECT_300, 0, 0, SMB_PROTECT_SERVER, 1, 0, 0, false },
@@ -77,8 +82,15 @@ typedef struct BadRow {
         const char *says;
 } BadRow;
 
-#define FAKE(...) { .dialect = DIALECT_311, .cipher = CIPHER_AES_128_GCM, .signing = SIGNING_AES_GMAC, .max_size = 1 << 20, \
-                    .credits = -1, .capabilities = CAP_LARGE_MTU | CAP_ENCRYPTION, .security_mode = 1, __VA_ARGS__ }
+#define FAKE(...)                                                                                                  \
+        { .dialect = DIALECT_311,                                                                                  \
+          .cipher = CIPHER_AES_128_GCM,                                                                            \
+          .signing = SIGNING_AES_GMAC,                                                                             \
+          .max_size = 1 << 20,                                                                                     \
+          .credits = -1,                                                                                           \
+          .capabilities = CAP_LARGE_MTU | CAP_ENCRYPTION,                                                          \
+          .security_mode = 1,                                                                                      \
+          __VA_ARGS__ }
 #pragma GCC diagnostic ignored "-Woverride-init"
 #ifdef __clang__
 #pragma clang diagnostic ignored "-Winitializer-overrides"
@@ -86,12 +98,14 @@ typedef struct BadRow {
 
 static const BadRow bad[] = {
         { "2.1", FAKE(.dialect = 0x0210), SMB_PROTECT_ENCRYPT, ERROR_UNSUPPORTED, "SMB 2.1 only; enable SMB 3" },
-        { "wildcard", FAKE(.dialect = 0x02FF), SMB_PROTECT_ENCRYPT, ERROR_UNSUPPORTED, "SMB 2.1 only; enable SMB 3" },
+        { "wildcard", FAKE(.dialect = 0x02FF), SMB_PROTECT_ENCRYPT, ERROR_UNSUPPORTED,
+          "SMB 2.1 only; enable SMB 3" },
         { "2.0.2", FAKE(.dialect = 0x0202), SMB_PROTECT_ENCRYPT, ERROR_UNSUPPORTED, "SMB 2.0.2 only" },
         { "invented dialect", FAKE(.dialect = 0x0312), SMB_PROTECT_ENCRYPT, ERROR_PROTOCOL, "not offered" },
-        { "no dialect in common", FAKE(.negotiate_status = STATUS_NOT_SUPPORTED), SMB_PROTECT_ENCRYPT, ERROR_UNSUPPORTED,
-          "enable SMB 3 on the file server" },
-        { "signs with SMB 2's HMAC", FAKE(.signing = SIGNING_HMAC_SHA256), SMB_PROTECT_SIGN, ERROR_PROTOCOL, "not offered" },
+        { "no dialect in common", FAKE(.negotiate_status = STATUS_NOT_SUPPORTED), SMB_PROTECT_ENCRYPT,
+          ERROR_UNSUPPORTED, "enable SMB 3 on the file server" },
+        { "signs with SMB 2's HMAC", FAKE(.signing = SIGNING_HMAC_SHA256), SMB_PROTECT_SIGN, ERROR_PROTOCOL,
+          "not offered" },
         { "strange cipher", FAKE(.strange_cipher = true), SMB_PROTECT_ENCRYPT, ERROR_PROTOCOL, "not offered" },
         { "context twice", FAKE(.context_twice = true), SMB_PROTECT_ENCRYPT, ERROR_PROTOCOL, "twice" },
         { "no integrity hash", FAKE(.no_preauth = true), SMB_PROTECT_ENCRYPT, ERROR_PROTOCOL, "integrity" },
@@ -103,11 +117,14 @@ static const BadRow bad[] = {
         { "tiny maximum", FAKE(.max_size = 4096), SMB_PROTECT_ENCRYPT, ERROR_PROTOCOL, "64 KiB" },
         { "changed on the way, 3.1.1", FAKE(.lies_about_negotiation = true), SMB_PROTECT_ENCRYPT, ERROR_DENIED,
           "wrong signature" },
-        { "changed on the way, 3.0.2", FAKE(.dialect = DIALECT_302, .lies_about_negotiation = true), SMB_PROTECT_SIGN,
-          ERROR_PROTOCOL, "tampers" },
-        { "refuses to confirm, 3.0", FAKE(.dialect = DIALECT_300, .fault = FAULT_STATUS, .fault_command = SMB2_IOCTL,
-                                          .status = STATUS_NOT_SUPPORTED), SMB_PROTECT_SIGN, ERROR_UNSUPPORTED, "confirm" },
-        { "confirms unsigned, 3.0", FAKE(.dialect = DIALECT_300, .fault = FAULT_STRIP_SIGNATURE, .fault_command = SMB2_IOCTL),
+        { "changed on the way, 3.0.2", FAKE(.dialect = DIALECT_302, .lies_about_negotiation = true),
+          SMB_PROTECT_SIGN, ERROR_PROTOCOL, "tampers" },
+        { "refuses to confirm, 3.0",
+          FAKE(.dialect = DIALECT_300, .fault = FAULT_STATUS, .fault_command = SMB2_IOCTL,
+               .status = STATUS_NOT_SUPPORTED),
+          SMB_PROTECT_SIGN, ERROR_UNSUPPORTED, "confirm" },
+        { "confirms unsigned, 3.0",
+          FAKE(.dialect = DIALECT_300, .fault = FAULT_STRIP_SIGNATURE, .fault_command = SMB2_IOCTL),
           SMB_PROTECT_SERVER, ERROR_DENIED, "without the signature" },
         { "guest", FAKE(.session_flags = 1), SMB_PROTECT_SIGN, ERROR_DENIED, "guest" },
         { "anonymous", FAKE(.session_flags = 2), SMB_PROTECT_SIGN, ERROR_DENIED, "guest" },
@@ -117,18 +134,18 @@ static const BadRow bad[] = {
           SMB_PROTECT_ENCRYPT, ERROR_DENIED, "Kerberos ticket" },
         { "no such share", FAKE(.fault = FAULT_STATUS, .fault_command = SMB2_TREE_CONNECT, .status = 0xC00000CC),
           SMB_PROTECT_ENCRYPT, ERROR_NOT_FOUND, "\\\\fs1.lab.test\\vms" },
-        { "tree unsigned", FAKE(.fault = FAULT_STRIP_SIGNATURE, .fault_command = SMB2_TREE_CONNECT), SMB_PROTECT_SERVER,
-          ERROR_DENIED, "without the signature" },
-        { "tree in clear", FAKE(.fault = FAULT_CLEAR, .fault_command = SMB2_TREE_CONNECT), SMB_PROTECT_ENCRYPT, ERROR_DENIED,
-          "unencrypted" },
+        { "tree unsigned", FAKE(.fault = FAULT_STRIP_SIGNATURE, .fault_command = SMB2_TREE_CONNECT),
+          SMB_PROTECT_SERVER, ERROR_DENIED, "without the signature" },
+        { "tree in clear", FAKE(.fault = FAULT_CLEAR, .fault_command = SMB2_TREE_CONNECT), SMB_PROTECT_ENCRYPT,
+          ERROR_DENIED, "unencrypted" },
         { "hangs up at once", FAKE(.fault = FAULT_HANG_UP, .fault_command = SMB2_NEGOTIATE), SMB_PROTECT_ENCRYPT,
           ERROR_UNREACHABLE, "closed the connection" },
-        { "malformed negotiate", FAKE(.fault = FAULT_SHORT_BODY, .fault_command = SMB2_NEGOTIATE), SMB_PROTECT_ENCRYPT,
-          ERROR_PROTOCOL, "malformed" },
-        { "malformed sign-in", FAKE(.fault = FAULT_SHORT_BODY, .fault_command = SMB2_SESSION_SETUP), SMB_PROTECT_ENCRYPT,
-          ERROR_PROTOCOL, "malformed" },
-        { "malformed tree", FAKE(.fault = FAULT_SHORT_BODY, .fault_command = SMB2_TREE_CONNECT), SMB_PROTECT_ENCRYPT,
-          ERROR_PROTOCOL, "malformed" },
+        { "malformed negotiate", FAKE(.fault = FAULT_SHORT_BODY, .fault_command = SMB2_NEGOTIATE),
+          SMB_PROTECT_ENCRYPT, ERROR_PROTOCOL, "malformed" },
+        { "malformed sign-in", FAKE(.fault = FAULT_SHORT_BODY, .fault_command = SMB2_SESSION_SETUP),
+          SMB_PROTECT_ENCRYPT, ERROR_PROTOCOL, "malformed" },
+        { "malformed tree", FAKE(.fault = FAULT_SHORT_BODY, .fault_command = SMB2_TREE_CONNECT),
+          SMB_PROTECT_ENCRYPT, ERROR_PROTOCOL, "malformed" },
         { "never answers", FAKE(.fault = FAULT_SILENT, .fault_command = SMB2_SESSION_SETUP), SMB_PROTECT_ENCRYPT,
           ERROR_TIMEOUT, "no answer" },
         { "no credits", FAKE(.credits = 0), SMB_PROTECT_ENCRYPT, ERROR_PROTOCOL, "no credits" },

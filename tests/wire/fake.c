@@ -12,12 +12,17 @@
 
 enum { MESSAGE_MAX = 9 * 1024 * 1024, SESSION_ID = 0x1122334455667788, TREE_ID = 7, SIGNATURE_AT = 48 };
 
-static const uint8_t key[32] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16,
+static const uint8_t key[32] = { 1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16,
                                  17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32 };
 
 Fake fake_default(void) {
-        return (Fake){ .dialect = DIALECT_311, .cipher = CIPHER_AES_128_GCM, .signing = SIGNING_AES_GMAC,
-                       .security_mode = SIGNING_ENABLED, .max_size = 1 << 20, .credits = -1, .fd = -1,
+        return (Fake){ .dialect = DIALECT_311,
+                       .cipher = CIPHER_AES_128_GCM,
+                       .signing = SIGNING_AES_GMAC,
+                       .security_mode = SIGNING_ENABLED,
+                       .max_size = 1 << 20,
+                       .credits = -1,
+                       .fd = -1,
                        .capabilities = CAP_LARGE_MTU | CAP_LEASING | CAP_ENCRYPTION };
 }
 
@@ -69,7 +74,8 @@ static void send_message(Fake *f, const uint8_t *message, size_t size, Fault fau
                 (void)shutdown(f->fd, SHUT_RDWR);
 }
 
-static void protect_and_send(Fake *f, uint8_t *message, size_t size, const WireHeader *h, bool seal, bool sign, Fault fault) {
+static void protect_and_send(Fake *f, uint8_t *message, size_t size, const WireHeader *h, bool seal, bool sign,
+                             Fault fault) {
         Error err = { 0 };
         if (fault == FAULT_CLEAR)
                 seal = false;
@@ -103,7 +109,7 @@ static void protect_and_send(Fake *f, uint8_t *message, size_t size, const WireH
 
 /* ---- replies --------------------------------------------------------------------------------- */
 
-typedef struct Turn {           /* one request being answered */
+typedef struct Turn { /* one request being answered */
         Fake *f;
         WireHeader request;
         Span message;
@@ -134,7 +140,7 @@ static void send_break(const Turn *t) {
         write_zero(&w, WIRE_HEADER_SIZE);
         write_u16(&w, 44);
         write_u16(&w, 1);
-        write_u32(&w, 1);                               /* acknowledgment required */
+        write_u32(&w, 1); /* acknowledgment required */
         write_bytes(&w, t->f->lease_key, 16);
         write_u32(&w, SMB_LEASE_READ | SMB_LEASE_HANDLE);
         write_u32(&w, SMB_LEASE_READ);
@@ -218,16 +224,20 @@ static void negotiate(const Turn *t) {
                 write_context(&w, f->context_twice ? 2 : 8, (uint16_t[]){ 1, f->signing }, 2);
         }
         reply(t, f->negotiate_status, message + WIRE_HEADER_SIZE, w.at - WIRE_HEADER_SIZE);
-        if (f->lies_about_negotiation)          /* what the server sent is not what the client got */
+        if (f->lies_about_negotiation) /* what the server sent is not what the client got */
                 f->preauth[0] ^= 1;
 }
 
 static void make_seal(Fake *f) {
         Error err = { 0 };
-        SealConfig config = { .dialect = f->dialect, .signing = f->dialect == DIALECT_311 ? f->signing : SIGNING_AES_CMAC,
-                              .cipher = f->dialect == DIALECT_311 ? f->cipher
-                                        : f->capabilities & CAP_ENCRYPTION ? CIPHER_AES_128_CCM : CIPHER_NONE,
-                              .session_key = key, .session_key_size = sizeof key, .preauth_hash = f->preauth };
+        SealConfig config = { .dialect = f->dialect,
+                              .signing = f->dialect == DIALECT_311 ? f->signing : SIGNING_AES_CMAC,
+                              .cipher = f->dialect == DIALECT_311          ? f->cipher
+                                        : f->capabilities & CAP_ENCRYPTION ? CIPHER_AES_128_CCM
+                                                                           : CIPHER_NONE,
+                              .session_key = key,
+                              .session_key_size = sizeof key,
+                              .preauth_hash = f->preauth };
         int r = seal_new(&config, &f->seal, &err);
         assert(r == 0);
         seal_play_server(f->seal);
@@ -362,24 +372,47 @@ static void ioctl_validate(const Turn *t) {
 }
 
 static void answer(const Turn *t) {
-        static const uint8_t empty[4] = { 4, 0 }, closed[60] = { 60, 0 }, error[9] = { 9, 0 }, lease[36] = { 36, 0 };
+        static const uint8_t empty[4] = { 4, 0 }, closed[60] = { 60, 0 }, error[9] = { 9, 0 },
+                             lease[36] = { 36, 0 };
         if (t->f->expired && t->request.command != SMB2_SESSION_SETUP) {
                 reply(t, STATUS_NETWORK_SESSION_EXPIRED, error, sizeof error);
                 return;
         }
         switch (t->request.command) {
-        case SMB2_NEGOTIATE: negotiate(t); break;
-        case SMB2_SESSION_SETUP: session_setup(t); break;
-        case SMB2_TREE_CONNECT: tree_connect(t); break;
-        case SMB2_CREATE: create(t); break;
-        case SMB2_READ: read_file(t); break;
-        case SMB2_WRITE: write_file(t); break;
-        case SMB2_IOCTL: ioctl_validate(t); break;
-        case SMB2_CLOSE: reply(t, STATUS_SUCCESS, closed, sizeof closed); break;
-        case SMB2_OPLOCK_BREAK: reply(t, STATUS_SUCCESS, lease, sizeof lease); break;
+        case SMB2_NEGOTIATE:
+                negotiate(t);
+                break;
+        case SMB2_SESSION_SETUP:
+                session_setup(t);
+                break;
+        case SMB2_TREE_CONNECT:
+                tree_connect(t);
+                break;
+        case SMB2_CREATE:
+                create(t);
+                break;
+        case SMB2_READ:
+                read_file(t);
+                break;
+        case SMB2_WRITE:
+                write_file(t);
+                break;
+        case SMB2_IOCTL:
+                ioctl_validate(t);
+                break;
+        case SMB2_CLOSE:
+                reply(t, STATUS_SUCCESS, closed, sizeof closed);
+                break;
+        case SMB2_OPLOCK_BREAK:
+                reply(t, STATUS_SUCCESS, lease, sizeof lease);
+                break;
         case SMB2_FLUSH:
-        case SMB2_ECHO: reply(t, STATUS_SUCCESS, empty, sizeof empty); break;
-        default: reply(t, STATUS_NOT_SUPPORTED, error, sizeof error); break;
+        case SMB2_ECHO:
+                reply(t, STATUS_SUCCESS, empty, sizeof empty);
+                break;
+        default:
+                reply(t, STATUS_NOT_SUPPORTED, error, sizeof error);
+                break;
         }
 }
 
@@ -399,7 +432,8 @@ static void check_request(Turn *t, uint8_t *data, size_t size) {
                 assert(r == 0);
         }
         unsigned count = t->f->seen[t->request.command]++;
-        bool hit = t->f->fault != FAULT_NONE && t->f->fault_command == t->request.command && count >= t->f->fault_from;
+        bool hit =
+                t->f->fault != FAULT_NONE && t->f->fault_command == t->request.command && count >= t->f->fault_from;
         t->fault = hit ? t->f->fault : FAULT_NONE;
         if (t->fault == FAULT_EXPIRED) {
                 t->f->expired = true;

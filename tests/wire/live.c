@@ -21,7 +21,7 @@ typedef struct Live {
         SmbConfig config;
         const char *folder;
         int expire_s;
-        SmbSync *a, *b;                 /* two clients, as two hosts would be */
+        SmbSync *a, *b; /* two clients, as two hosts would be */
         SmbOpenHow how;
         unsigned checks, failures;
         Error err;
@@ -93,7 +93,8 @@ static void check_data(Live *l, SmbFile *file) {
         size_t got = 0;
         for (size_t i = 0; from && i < DATA_SIZE; i++)
                 from[i] = (uint8_t)(i * 31 + i / 4096);
-        check(l, from && to && smb_sync_write(l->a, file, 0, from, DATA_SIZE, &l->err) == 0, "write 3 MiB and 17 bytes");
+        check(l, from && to && smb_sync_write(l->a, file, 0, from, DATA_SIZE, &l->err) == 0,
+              "write 3 MiB and 17 bytes");
         check(l, smb_sync_flush(l->a, file, &l->err) == 0, "flush");
         bool same = smb_sync_read(l->a, file, 0, to, DATA_SIZE + 100, &got, &l->err) == 0 && got == DATA_SIZE &&
                     memcmp(from, to, DATA_SIZE) == 0;
@@ -110,15 +111,18 @@ static void check_ranges(Live *l, SmbFile *file) {
         check(l, smb_sync_set_size(l->a, file, 64 << 20, &l->err) == 0, "grow to 64 MiB");
         check(l, wait_for(l->a, &a, smb_set_sparse(file, on_done, &a, &l->err), &l->err) == 0, "mark sparse");
         a = (Answer){ 0 };
-        check(l, wait_for(l->a, &a, smb_zero(file, 1 << 20, 1 << 20, on_done, &a, &l->err), &l->err) == 0, "punch a hole");
+        check(l, wait_for(l->a, &a, smb_zero(file, 1 << 20, 1 << 20, on_done, &a, &l->err), &l->err) == 0,
+              "punch a hole");
         bool zero = smb_sync_read(l->a, file, (1 << 20) + 5, to, sizeof to, &got, &l->err) == 0 && got == sizeof to;
         for (size_t i = 0; i < sizeof to; i++)
                 zero = zero && to[i] == 0;
         check(l, zero, "the hole reads as zeroes");
         a = (Answer){ 0 };
         int r = wait_for(l->a, &a, smb_allocated_ranges(file, 0, 64 << 20, on_ranges, &a, &l->err), &l->err);
-        check(l, r == 0 && a.count == 2 && a.ranges[0].offset == 0 && a.ranges[0].size_bytes == 1 << 20 &&
-                      a.ranges[1].offset == 2 << 20, "two allocated ranges, the hole between them");
+        check(l,
+              r == 0 && a.count == 2 && a.ranges[0].offset == 0 && a.ranges[0].size_bytes == 1 << 20 &&
+                      a.ranges[1].offset == 2 << 20,
+              "two allocated ranges, the hole between them");
 }
 
 static void check_names(Live *l, SmbFile *file) {
@@ -126,14 +130,16 @@ static void check_names(Live *l, SmbFile *file) {
         uint32_t size = 0;
         char name[SMB_PATH_MAX + 1];
         SmbFile *other = NULL;
-        check(l, smb_sync_query(l->a, file, SMB_INFO_FILE, 5, 0, info, sizeof info, &size, &l->err) == 0 && size == 24,
+        check(l,
+              smb_sync_query(l->a, file, SMB_INFO_FILE, 5, 0, info, sizeof info, &size, &l->err) == 0 && size == 24,
               "query standard information");
         (void)snprintf(name, sizeof name, "%s\\live-renamed.bin", l->folder);
         check(l, smb_sync_rename(l->a, file, name, &l->err) == 0, "rename");
         check(l, smb_sync_rename(l->a, file, l->how.path, &l->err) == 0, "rename back");
         SmbOpenHow how = { .access = SMB_READ_DATA, .share = 7, .disposition = SMB_OPEN };
         (void)snprintf(how.path, sizeof how.path, "%s\\no-such-file", l->folder);
-        check(l, smb_sync_open(l->b, &how, &other, NULL, &l->err) < 0 && l->err.kind == ERROR_NOT_FOUND, "a missing file is NotFound");
+        check(l, smb_sync_open(l->b, &how, &other, NULL, &l->err) < 0 && l->err.kind == ERROR_NOT_FOUND,
+              "a missing file is NotFound");
 }
 
 /* Design §5 rule A, and the second doorbell of §6: the open of the other host breaks our lease. */
@@ -158,11 +164,15 @@ static void check_single_writer(Live *l, SmbFile **file) {
                 if (smb_sync_turn(l->a, 10000, &l->err) < 0 || smb_sync_turn(l->b, 10000, &l->err) < 0)
                         break;
         check(l, broken.there && broken.ack && !opened.there, "a second writer breaks the handle lease and waits");
-        check(l, wait_for(l->a, &acked, smb_lease_ack(*file, on_done, &acked, &l->err), &l->err) == 0, "acknowledge, keep the file");
-        check(l, wait_for(l->b, &opened, r, &l->err) < 0 && l->err.kind == ERROR_CONFLICT && (uint32_t)l->err.cause == 0xC0000043,
+        check(l, wait_for(l->a, &acked, smb_lease_ack(*file, on_done, &acked, &l->err), &l->err) == 0,
+              "acknowledge, keep the file");
+        check(l,
+              wait_for(l->b, &opened, r, &l->err) < 0 && l->err.kind == ERROR_CONFLICT &&
+                      (uint32_t)l->err.cause == 0xC0000043,
               "the second writer gets a sharing violation");
         check(l, smb_sync_close(l->a, *file, &l->err) == 0, "close");
-        check(l, smb_sync_open(l->b, &how, file, &opened.opened, &l->err) == 0 && *file != NULL, "now the other host may write");
+        check(l, smb_sync_open(l->b, &how, file, &opened.opened, &l->err) == 0 && *file != NULL,
+              "now the other host may write");
         if (*file)
                 (void)!smb_sync_close(l->b, *file, &l->err);
 }
@@ -213,11 +223,14 @@ static void run(Live *l) {
         if (!l->a || !l->b)
                 return;
         const SmbFacts *facts = smb_sync_facts(l->a);
-        (void)printf("# dialect %04x, cipher %u, signing %u, sealed %d, share access %08x\n", facts->dialect, facts->cipher,
-                     facts->signing, facts->sealed, facts->maximal_access);
+        (void)printf("# dialect %04x, cipher %u, signing %u, sealed %d, share access %08x\n", facts->dialect,
+                     facts->cipher, facts->signing, facts->sealed, facts->maximal_access);
         l->how = (SmbOpenHow){ .access = SMB_READ_DATA | SMB_WRITE_DATA | SMB_READ_ATTRIBUTES | SMB_DELETE,
-                               .share = SMB_SHARE_READ, .disposition = SMB_OVERWRITE_IF, .options = SMB_OPTION_NON_DIRECTORY,
-                               .lease = SMB_LEASE_READ | SMB_LEASE_HANDLE, .durable = true };
+                               .share = SMB_SHARE_READ,
+                               .disposition = SMB_OVERWRITE_IF,
+                               .options = SMB_OPTION_NON_DIRECTORY,
+                               .lease = SMB_LEASE_READ | SMB_LEASE_HANDLE,
+                               .durable = true };
         (void)snprintf(l->how.path, sizeof l->how.path, "%s\\live.bin", l->folder);
         memset(l->how.lease_key, 0x31, 16);
         memset(l->how.create_guid, 0x32, 16);
@@ -236,16 +249,29 @@ static void run(Live *l) {
 }
 
 static int parse(int argc, char **argv, Live *l) {
-        static const struct option options[] = { { "port", 1, NULL, 'P' }, { "ccache", 1, NULL, 'c' }, { "protect", 1, NULL, 'p' },
-                                                 { "expire", 1, NULL, 'e' }, { 0 } };
+        static const struct option options[] = { { "port", 1, NULL, 'P' },
+                                                 { "ccache", 1, NULL, 'c' },
+                                                 { "protect", 1, NULL, 'p' },
+                                                 { "expire", 1, NULL, 'e' },
+                                                 { 0 } };
         for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
                 switch (o) {
-                case 'P': l->config.port = (uint16_t)strtoul(optarg, NULL, 10); break;
-                case 'c': l->config.ccache = optarg; break;
-                case 'e': l->expire_s = (int)strtol(optarg, NULL, 10); break;
-                case 'p': l->config.protection = *optarg == 'e' ? SMB_PROTECT_ENCRYPT
-                                                 : strcmp(optarg, "sign") == 0 ? SMB_PROTECT_SIGN : SMB_PROTECT_SERVER; break;
-                default: return -1;
+                case 'P':
+                        l->config.port = (uint16_t)strtoul(optarg, NULL, 10);
+                        break;
+                case 'c':
+                        l->config.ccache = optarg;
+                        break;
+                case 'e':
+                        l->expire_s = (int)strtol(optarg, NULL, 10);
+                        break;
+                case 'p':
+                        l->config.protection = *optarg == 'e'                ? SMB_PROTECT_ENCRYPT
+                                               : strcmp(optarg, "sign") == 0 ? SMB_PROTECT_SIGN
+                                                                             : SMB_PROTECT_SERVER;
+                        break;
+                default:
+                        return -1;
                 }
         }
         if (optind != argc - 3 || strlen(argv[optind]) > SMB_HOST_MAX || strlen(argv[optind + 1]) > SMB_SHARE_MAX)
@@ -259,8 +285,10 @@ static int parse(int argc, char **argv, Live *l) {
 int main(int argc, char **argv) {
         Live l = { .config = { .protection = SMB_PROTECT_ENCRYPT } };
         if (parse(argc, argv, &l) < 0) {
-                (void)fprintf(stderr, "usage: live HOST SHARE FOLDER [--port N] [--ccache NAME] [--protect encrypt|sign|server] "
-                              "[--expire SECONDS]\n");
+                (void)fprintf(
+                        stderr,
+                        "usage: live HOST SHARE FOLDER [--port N] [--ccache NAME] [--protect encrypt|sign|server] "
+                        "[--expire SECONDS]\n");
                 return 2;
         }
         run(&l);

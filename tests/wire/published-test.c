@@ -22,25 +22,31 @@ static const char preauth_3[] = "B23F3CBFD69487D9832B79B1594A367CDD950909B774C3A
 
 static void test_key_derivation(void **state) {
         (void)state;
-        static const struct { const char *why, *key, *label; size_t label_size; const char *context; size_t context_size;
-                              bool hash; const char *expected; } rows[] = {
+        static const struct {
+                const char *why, *key, *label;
+                size_t label_size;
+                const char *context;
+                size_t context_size;
+                bool hash;
+                const char *expected;
+        } rows[] = {
 #define TEXT(s) s, sizeof(s)
-                { "[4] 3.0 signing", "7CD451825D0450D235424E44BA6E78CC", TEXT("SMB2AESCMAC"), TEXT("SmbSign"), false,
-                  "0B7E9C5CAC36C0F6EA9AB275298CEDCE" },
-                { "[4] 3.0 client to server", "7CD451825D0450D235424E44BA6E78CC", TEXT("SMB2AESCCM"), TEXT("ServerIn "), false,
-                  "FAD27796665B313EBB578F388632B4F7" },
-                { "[4] 3.0 server to client", "7CD451825D0450D235424E44BA6E78CC", TEXT("SMB2AESCCM"), TEXT("ServerOut"), false,
-                  "B0F0427F7CEB416D1D9DCC0CD4F99447" },
-                { "[4] 3.0 second channel", "4E01A2B313BCF660CC250BEF021AEDE6", TEXT("SMB2AESCMAC"), TEXT("SmbSign"), false,
-                  "BA1A17DBBFEC349BCA105563D598952F" },
-                { "[4] 3.1.1 signing", "270E1BA896585EEB7AF3472D3B4C75A7", TEXT("SMBSigningKey"), preauth_4, 0, true,
-                  "73FE7A9A77BEF0BDE49C650D8CCB5F76" },
-                { "[4] 3.1.1 client to server", "270E1BA896585EEB7AF3472D3B4C75A7", TEXT("SMBC2SCipherKey"), preauth_4, 0, true,
-                  "629BCBC54422A0F572B97F45989B6073" },
-                { "[4] 3.1.1 server to client", "270E1BA896585EEB7AF3472D3B4C75A7", TEXT("SMBS2CCipherKey"), preauth_4, 0, true,
-                  "E2AF0DCEFAC68DA71A0DFBD0D1350D74" },
-                { "[3] 3.1.1 signing", "419FDDF34C1E001909D362AE7FB6AF79", TEXT("SMBSigningKey"), preauth_3, 0, true,
-                  "8765949DFEAEE105CE9118B45BE988F0" },
+                { "[4] 3.0 signing", "7CD451825D0450D235424E44BA6E78CC", TEXT("SMB2AESCMAC"), TEXT("SmbSign"),
+                  false, "0B7E9C5CAC36C0F6EA9AB275298CEDCE" },
+                { "[4] 3.0 client to server", "7CD451825D0450D235424E44BA6E78CC", TEXT("SMB2AESCCM"),
+                  TEXT("ServerIn "), false, "FAD27796665B313EBB578F388632B4F7" },
+                { "[4] 3.0 server to client", "7CD451825D0450D235424E44BA6E78CC", TEXT("SMB2AESCCM"),
+                  TEXT("ServerOut"), false, "B0F0427F7CEB416D1D9DCC0CD4F99447" },
+                { "[4] 3.0 second channel", "4E01A2B313BCF660CC250BEF021AEDE6", TEXT("SMB2AESCMAC"),
+                  TEXT("SmbSign"), false, "BA1A17DBBFEC349BCA105563D598952F" },
+                { "[4] 3.1.1 signing", "270E1BA896585EEB7AF3472D3B4C75A7", TEXT("SMBSigningKey"), preauth_4, 0,
+                  true, "73FE7A9A77BEF0BDE49C650D8CCB5F76" },
+                { "[4] 3.1.1 client to server", "270E1BA896585EEB7AF3472D3B4C75A7", TEXT("SMBC2SCipherKey"),
+                  preauth_4, 0, true, "629BCBC54422A0F572B97F45989B6073" },
+                { "[4] 3.1.1 server to client", "270E1BA896585EEB7AF3472D3B4C75A7", TEXT("SMBS2CCipherKey"),
+                  preauth_4, 0, true, "E2AF0DCEFAC68DA71A0DFBD0D1350D74" },
+                { "[3] 3.1.1 signing", "419FDDF34C1E001909D362AE7FB6AF79", TEXT("SMBSigningKey"), preauth_3, 0,
+                  true, "8765949DFEAEE105CE9118B45BE988F0" },
         };
         for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
                 uint8_t key[16], expected[16], got[16], context[64];
@@ -52,7 +58,8 @@ static void test_key_derivation(void **state) {
                         size = hex(rows[i].context, context, sizeof context);
                 else
                         memcpy(context, rows[i].context, size);
-                assert_int_equal(seal_derive(key, 16, rows[i].label, rows[i].label_size, context, size, got, 16, &err), 0);
+                assert_int_equal(
+                        seal_derive(key, 16, rows[i].label, rows[i].label_size, context, size, got, 16, &err), 0);
                 if (memcmp(got, expected, 16) != 0)
                         fail_msg("%s: another key", rows[i].why);
         }
@@ -146,7 +153,8 @@ static const struct {
         bool from_client;
         const char *sealed, *clear;
 } sealed_rows[] = {
-        { "[1] WRITE", DIALECT_300, CIPHER_AES_128_CCM, "B4546771B515F766A86735532DD6C4F0", NULL, 0x8E40014000011, true,
+        { "[1] WRITE", DIALECT_300, CIPHER_AES_128_CCM, "B4546771B515F766A86735532DD6C4F0", NULL, 0x8E40014000011,
+          true,
           "FD534D4281A286535415445DAE393921E44FA42E66E69A111892584FB5ED524A"
           "744DA3EE87000000000001001100001400E4080025C8FEE16605A437832D1CD5"
           "2DA9F4645333482A175FE5384563F45FCDAFAEF38BC62BA4D5C62897996625A4"
@@ -158,8 +166,8 @@ static const struct {
           "3100700017000000000000000000000015010000390000020100000039020000"
           "00000000000000007000000000000000536D623320656E6372797074696F6E20"
           "74657374696E67" },
-        { "[1] WRITE reply", DIALECT_300, CIPHER_AES_128_CCM, "B4546771B515F766A86735532DD6C4F0", NULL, 0x8E40014000011,
-          false,
+        { "[1] WRITE reply", DIALECT_300, CIPHER_AES_128_CCM, "B4546771B515F766A86735532DD6C4F0", NULL,
+          0x8E40014000011, false,
           "FD534D42A6015530A18F6D9AFFE22AFAE8E66484860000000000000011000014"
           "00E4080050000000000001001100001400E40800DBF46435C5F14169293CE079"
           "E344479BF670227E49873F458672C3098DAC467DD5809F369D67409166515787"
@@ -168,7 +176,8 @@ static const struct {
           "FE534D4240000100000000000900210009000000000000000400000000000000"
           "FFFE0000010000001100001400E4080000000000000000000000000000000000"
           "11000000170000000000000000000000" },
-        { "[3] WRITE", DIALECT_311, CIPHER_AES_128_GCM, "419FDDF34C1E001909D362AE7FB6AF79", preauth_3, 0x100000000025, true,
+        { "[3] WRITE", DIALECT_311, CIPHER_AES_128_GCM, "419FDDF34C1E001909D362AE7FB6AF79", preauth_3,
+          0x100000000025, true,
           "FD534D42BD73D97D2BC9001BCAFAC0FDFF5FEEBCC7D6822D269CAF48904C664C0000000087000000"
           "0000010025000000001000006ECDD2A7AFC7B47763057A041B8FD4DAFFE990B70C9E09D36C084E02"
           "D14EF247F8BDE38ACF6256F8B1D3B56F77FBDEB312FEA5E92CBCC1ED8FB2EBBFAA75E49A4A394BB4"
@@ -178,8 +187,8 @@ static const struct {
           "25000000001000000000000000000000000000000000000031007000170000000000000000000000"
           "0600000004000000010000000400000000000000000000007000000000000000536D623320656E63"
           "72797074696F6E2074657374696E67" },
-        { "[3] WRITE reply", DIALECT_311, CIPHER_AES_128_GCM, "419FDDF34C1E001909D362AE7FB6AF79", preauth_3, 0x100000000025,
-          false,
+        { "[3] WRITE reply", DIALECT_311, CIPHER_AES_128_GCM, "419FDDF34C1E001909D362AE7FB6AF79", preauth_3,
+          0x100000000025, false,
           "FD534D42ACBE1CB7ED343ADF1725EF144D90D4B0E06831DD2E8EB7B4000000000000000050000000"
           "00000100250000000010000026BBBF949983A6C1C796559D0F2C510CB651D1F7B6AC8DED32A2A0B8"
           "F2D793A815C6F6B848D69767A215841A42D400AE6DDB5F0B44173A014973321FDD7950DA6179159B"
@@ -188,7 +197,8 @@ static const struct {
           "25000000001000000000000000000000000000000000000011000000170000000000000000000000" },
 };
 
-static Seal *make(uint16_t dialect, uint16_t cipher, uint16_t signing, const char *session_key, const char *preauth) {
+static Seal *make(uint16_t dialect, uint16_t cipher, uint16_t signing, const char *session_key,
+                  const char *preauth) {
         uint8_t key[32] = { 0 }, hash[SEAL_HASH_SIZE] = { 0 };
         Error err = { 0 };
         Seal *seal = NULL;
@@ -205,8 +215,8 @@ static void test_published_sealing(void **state) {
         for (size_t i = 0; i < ARRAY_SIZE(sealed_rows); i++) {
                 uint8_t sealed[512], clear[512], copy[512];
                 Error err = { 0 };
-                Seal *seal = make(sealed_rows[i].dialect, sealed_rows[i].cipher, SIGNING_AES_CMAC, sealed_rows[i].session_key,
-                                  sealed_rows[i].hash);
+                Seal *seal = make(sealed_rows[i].dialect, sealed_rows[i].cipher, SIGNING_AES_CMAC,
+                                  sealed_rows[i].session_key, sealed_rows[i].hash);
                 if (sealed_rows[i].from_client)
                         seal_play_server(seal);
                 size_t size = hex(sealed_rows[i].sealed, sealed, sizeof sealed);
@@ -259,12 +269,14 @@ static void test_published_signatures(void **state) {
 /* GMAC is computed as GCM here; GnuTLS has another implementation to compare with. */
 static void test_gmac(void **state) {
         (void)state;
-        uint8_t key[16], session_key[16], hash[64], message[3000], got[16], expected[16], nonce[12] = { 0x88, 0x77 };
+        uint8_t key[16], session_key[16], hash[64], message[3000], got[16], expected[16],
+                nonce[12] = { 0x88, 0x77 };
         Error err = { 0 };
         hex("270E1BA896585EEB7AF3472D3B4C75A7", session_key, sizeof session_key);
         hex(preauth_4, hash, sizeof hash);
         assert_int_equal(seal_derive(session_key, 16, TEXT("SMBSigningKey"), hash, 64, key, 16, &err), 0);
-        Seal *seal = make(DIALECT_311, CIPHER_NONE, SIGNING_AES_GMAC, "270E1BA896585EEB7AF3472D3B4C75A7", preauth_4);
+        Seal *seal =
+                make(DIALECT_311, CIPHER_NONE, SIGNING_AES_GMAC, "270E1BA896585EEB7AF3472D3B4C75A7", preauth_4);
         for (size_t i = 0; i < sizeof message; i++)
                 message[i] = (uint8_t)(i * 11);
         for (int server = 0; server < 2; server++) {

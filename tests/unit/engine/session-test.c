@@ -9,11 +9,19 @@
 /* What is refused before anything is sent. */
 static void test_config(void **state) {
         (void)state;
-        static const struct { const char *host, *share, *says; } rows[] = {
-                { "fs1.lab.test", "vms", NULL }, { "FS1", "vms$", NULL }, { "", "vms", "no name" },
-                { "10.77.0.11", "vms", "Kerberos needs a name" }, { "fe80::1", "vms", "Kerberos needs a name" },
-                { "::ffff:10.0.0.1", "vms", "Kerberos needs a name" }, { "fs1", "", "no share name" },
-                { "fs1", "a\\b", "no share name" }, { "fs1", "a/b", "no share name" }, { "fs1", "\xFF", "UTF-8" },
+        static const struct {
+                const char *host, *share, *says;
+        } rows[] = {
+                { "fs1.lab.test", "vms", NULL },
+                { "FS1", "vms$", NULL },
+                { "", "vms", "no name" },
+                { "10.77.0.11", "vms", "Kerberos needs a name" },
+                { "fe80::1", "vms", "Kerberos needs a name" },
+                { "::ffff:10.0.0.1", "vms", "Kerberos needs a name" },
+                { "fs1", "", "no share name" },
+                { "fs1", "a\\b", "no share name" },
+                { "fs1", "a/b", "no share name" },
+                { "fs1", "\xFF", "UTF-8" },
         };
         sd_event *event = NULL;
         assert_true(sd_event_new(&event) >= 0);
@@ -27,7 +35,7 @@ static void test_config(void **state) {
                 if (!rows[i].says) {
                         assert_int_equal(r, 0);
                         SmbOpenHow how = { .path = "x" };
-                        assert_int_equal(smb_open(session, &how, NULL, NULL, &err), -1);        /* not connected */
+                        assert_int_equal(smb_open(session, &how, NULL, NULL, &err), -1); /* not connected */
                         assert_int_equal(err.kind, ERROR_UNREACHABLE);
                         smb_session_free(session);
                         continue;
@@ -42,11 +50,19 @@ static void test_config(void **state) {
 
 static void test_status(void **state) {
         (void)state;
-        static const struct { uint32_t status; ErrorKind kind; const char *says; } rows[] = {
-                { 0xC0000043, ERROR_CONFLICT, "SHARING_VIOLATION" }, { 0xC0000022, ERROR_DENIED, "ACCESS_DENIED" },
-                { 0xC0000034, ERROR_NOT_FOUND, "OBJECT_NAME_NOT_FOUND" }, { 0xC000003A, ERROR_NOT_FOUND, "folder" },
-                { 0xC000007F, ERROR_LIMIT, "full" }, { 0xC00000BB, ERROR_UNSUPPORTED, "cannot do this" },
-                { 0xC0000128, ERROR_UNREACHABLE, "closed our handle" }, { 0xC0ABCDEF, ERROR_INTERNAL, "0xC0ABCDEF" },
+        static const struct {
+                uint32_t status;
+                ErrorKind kind;
+                const char *says;
+        } rows[] = {
+                { 0xC0000043, ERROR_CONFLICT, "SHARING_VIOLATION" },
+                { 0xC0000022, ERROR_DENIED, "ACCESS_DENIED" },
+                { 0xC0000034, ERROR_NOT_FOUND, "OBJECT_NAME_NOT_FOUND" },
+                { 0xC000003A, ERROR_NOT_FOUND, "folder" },
+                { 0xC000007F, ERROR_LIMIT, "full" },
+                { 0xC00000BB, ERROR_UNSUPPORTED, "cannot do this" },
+                { 0xC0000128, ERROR_UNREACHABLE, "closed our handle" },
+                { 0xC0ABCDEF, ERROR_INTERNAL, "0xC0ABCDEF" },
         };
         for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
                 Error err = { 0 };

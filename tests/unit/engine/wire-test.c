@@ -11,19 +11,26 @@ static void test_header_round_trip(void **state) {
         (void)state;
         uint8_t b[WIRE_HEADER_SIZE];
         Error err = { 0 };
-        WireHeader in = { .charge = 3, .command = SMB2_READ, .credits = 77, .status = 0xC0000022, .flags = WIRE_SIGNED,
-                          .message_id = 0x1122334455667788, .tree_id = 9, .session_id = 0x99AABBCCDDEEFF00 }, out;
+        WireHeader in = { .charge = 3,
+                          .command = SMB2_READ,
+                          .credits = 77,
+                          .status = 0xC0000022,
+                          .flags = WIRE_SIGNED,
+                          .message_id = 0x1122334455667788,
+                          .tree_id = 9,
+                          .session_id = 0x99AABBCCDDEEFF00 },
+                   out;
         memset(in.signature, 0x5A, sizeof in.signature);
         wire_header_encode(b, &in);
         assert_int_equal(wire_header_decode(b, sizeof b, &out, &err), 0);
         assert_memory_equal(&in, &out, sizeof in);
         for (size_t size = 0; size < sizeof b; size++)
                 assert_int_equal(wire_header_decode(b, size, &out, &err), -1);
-        in.flags |= WIRE_ASYNC;                         /* then AsyncId is where TreeId was */
+        in.flags |= WIRE_ASYNC; /* then AsyncId is where TreeId was */
         wire_header_encode(b, &in);
         assert_int_equal(wire_header_decode(b, sizeof b, &out, &err), 0);
         assert_int_equal(out.tree_id, 0);
-        b[0] = 0xFF;                                    /* SMB 1 */
+        b[0] = 0xFF; /* SMB 1 */
         assert_int_equal(wire_header_decode(b, sizeof b, &out, &err), -1);
         assert_int_equal(err.kind, ERROR_PROTOCOL);
 }
@@ -36,23 +43,29 @@ static void test_transform(void **state) {
         wire_transform_encode(b, &in);
         assert_int_equal(wire_transform_decode(b, sizeof b, &out, &err), 0);
         assert_memory_equal(&in, &out, sizeof in);
-        assert_int_equal(wire_transform_decode(b, sizeof b - 1, &out, &err), -1);      /* size says otherwise */
+        assert_int_equal(wire_transform_decode(b, sizeof b - 1, &out, &err), -1); /* size says otherwise */
         in.size = 63;
         wire_transform_encode(b, &in);
-        assert_int_equal(wire_transform_decode(b, WIRE_TRANSFORM_SIZE + 63, &out, &err), -1);  /* no header fits */
+        assert_int_equal(wire_transform_decode(b, WIRE_TRANSFORM_SIZE + 63, &out, &err), -1); /* no header fits */
         in.size = 80;
         wire_transform_encode(b, &in);
-        b[42] = 2;                                      /* a flag that is not Encrypted */
+        b[42] = 2; /* a flag that is not Encrypted */
         assert_int_equal(wire_transform_decode(b, sizeof b, &out, &err), -1);
 }
 
 /* Replies whose data is given by offset and length: where they may be. */
 static void test_variable_parts(void **state) {
         (void)state;
-        static const struct { const char *why; uint8_t offset; uint32_t size; bool ok; } rows[] = {
-                { "right behind", 80, 20, true }, { "later", 90, 10, true }, { "nothing, anywhere", 0, 0, true },
-                { "one too long", 80, 21, false }, { "into the header", 10, 20, false }, { "into the fixed part", 79, 1, false },
-                { "far outside", 255, 1, false }, { "wraps", 80, 0xFFFFFFFF, false },
+        static const struct {
+                const char *why;
+                uint8_t offset;
+                uint32_t size;
+                bool ok;
+        } rows[] = {
+                { "right behind", 80, 20, true },     { "later", 90, 10, true },
+                { "nothing, anywhere", 0, 0, true },  { "one too long", 80, 21, false },
+                { "into the header", 10, 20, false }, { "into the fixed part", 79, 1, false },
+                { "far outside", 255, 1, false },     { "wraps", 80, 0xFFFFFFFF, false },
         };
         for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
                 uint8_t m[100] = { 0 };
@@ -94,7 +107,11 @@ static size_t create_reply(uint8_t *m, size_t size, const uint8_t *contexts, siz
         return w.at;
 }
 
-typedef struct ContextSpec { const char *name; const void *data; uint32_t size; } ContextSpec;
+typedef struct ContextSpec {
+        const char *name;
+        const void *data;
+        uint32_t size;
+} ContextSpec;
 
 static size_t chain(uint8_t *to, size_t size, const ContextSpec *specs, size_t count) {
         Writer w = writer_of(to, size);
@@ -121,10 +138,14 @@ static size_t chain(uint8_t *to, size_t size, const ContextSpec *specs, size_t c
 static void test_create_reply(void **state) {
         (void)state;
         uint8_t m[600], c[400], lease[52] = { 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 3 };
-        static const uint8_t mxac[8] = { 0, 0, 0, 0, 0xFF, 0x01, 0x1F, 0 }, refused[8] = { 0x22, 0, 0, 0xC0, 0xFF, 1 };
+        static const uint8_t mxac[8] = { 0, 0, 0, 0, 0xFF, 0x01, 0x1F, 0 },
+                             refused[8] = { 0x22, 0, 0, 0xC0, 0xFF, 1 };
         static const uint8_t qfid[32] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16 };
         static const uint8_t durable[8] = { 0x60, 0xEA, 0, 0, 2 };
-        const ContextSpec all[] = { { "MxAc", mxac, 8 }, { "QFid", qfid, 32 }, { "RqLs", lease, 52 }, { "DH2Q", durable, 8 },
+        const ContextSpec all[] = { { "MxAc", mxac, 8 },
+                                    { "QFid", qfid, 32 },
+                                    { "RqLs", lease, 52 },
+                                    { "DH2Q", durable, 8 },
                                     { "XxYy", "?", 1 } };
         SmbOpenHow how = { .lease = 3, .durable = true };
         SmbOpened o;
@@ -152,7 +173,7 @@ static void test_create_reply(void **state) {
         assert_int_equal(wire_create_reply_decode((Span){ m, size }, &how, &o, &err), 0);
         assert_int_equal(o.maximal_access, 0);
 
-        lease[0] = 8;                                   /* somebody else's key */
+        lease[0] = 8; /* somebody else's key */
         const ContextSpec foreign[] = { { "RqLs", lease, 52 } };
         size = create_reply(m, sizeof m, c, chain(c, sizeof c, foreign, 1));
         assert_int_equal(wire_create_reply_decode((Span){ m, size }, &how, &o, &err), -1);
@@ -161,11 +182,19 @@ static void test_create_reply(void **state) {
 /* A chain that does not go forwards, or leaves its buffer. */
 static void test_context_chains(void **state) {
         (void)state;
-        static const struct { const char *why; uint32_t next; uint16_t name_offset, name_size, data_offset; uint32_t data_size; }
-        rows[] = {
-                { "backwards", 0xFFFFFFF0, 16, 4, 0, 0 }, { "into itself", 8, 16, 4, 0, 0 }, { "outside", 64, 16, 4, 0, 0 },
-                { "name outside", 0, 16, 60, 0, 0 }, { "name far outside", 0, 0xFFFF, 4, 0, 0 },
-                { "data outside", 0, 16, 4, 24, 41 }, { "data far outside", 0, 16, 4, 24, 0xFFFFFFFF },
+        static const struct {
+                const char *why;
+                uint32_t next;
+                uint16_t name_offset, name_size, data_offset;
+                uint32_t data_size;
+        } rows[] = {
+                { "backwards", 0xFFFFFFF0, 16, 4, 0, 0 },
+                { "into itself", 8, 16, 4, 0, 0 },
+                { "outside", 64, 16, 4, 0, 0 },
+                { "name outside", 0, 16, 60, 0, 0 },
+                { "name far outside", 0, 0xFFFF, 4, 0, 0 },
+                { "data outside", 0, 16, 4, 24, 41 },
+                { "data far outside", 0, 16, 4, 24, 0xFFFFFFFF },
         };
         SmbOpenHow how = { 0 };
         for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -183,7 +212,7 @@ static void test_context_chains(void **state) {
                         fail_msg("%s", rows[i].why);
                 assert_int_equal(err.kind, ERROR_PROTOCOL);
         }
-        uint8_t endless[40 * 24];                       /* more contexts than there are kinds */
+        uint8_t endless[40 * 24]; /* more contexts than there are kinds */
         memset(endless, 0, sizeof endless);
         for (size_t at = 0; at + 24 < sizeof endless; at += 24) {
                 endless[at] = 24;
@@ -203,8 +232,13 @@ static void test_create_request(void **state) {
         (void)state;
         uint8_t m[3000];
         Error err = { 0 };
-        SmbOpenHow how = { .path = "web01\\Virtual Hard Disks\\ä.raw", .access = 3, .share = SMB_SHARE_READ,
-                           .disposition = SMB_OPEN, .lease = 3, .durable = true, .app_instance = true,
+        SmbOpenHow how = { .path = "web01\\Virtual Hard Disks\\ä.raw",
+                           .access = 3,
+                           .share = SMB_SHARE_READ,
+                           .disposition = SMB_OPEN,
+                           .lease = 3,
+                           .durable = true,
+                           .app_instance = true,
                            .app_instance_version = 0x0102030405060708 };
         memset(how.lease_key, 0x77, 16);
         memset(how.app_instance_id, 0x66, 16);
@@ -214,7 +248,7 @@ static void test_create_request(void **state) {
         assert_true(contains(m, w.at, "RqLs", 4) && contains(m, w.at, "DH2Q", 4) && contains(m, w.at, "MxAc", 4));
         assert_true(contains(m, w.at, "\x45\xBC\xA6\x6A", 4) && contains(m, w.at, "\xB9\x82\xD0\xB7", 4));
         assert_true(contains(m, w.at, "\x08\x07\x06\x05\x04\x03\x02\x01", 8));
-        assert_int_equal(m[WIRE_HEADER_SIZE + 3], 0xFF);        /* a lease, not an oplock */
+        assert_int_equal(m[WIRE_HEADER_SIZE + 3], 0xFF); /* a lease, not an oplock */
 
         w = writer_of(m, sizeof m);
         assert_int_equal(wire_create_encode(&w, &how, DIALECT_302, &err), 0);
@@ -226,7 +260,7 @@ static void test_create_request(void **state) {
         assert_true(contains(m, w.at, "DH2C", 4) && contains(m, w.at, "RqLs", 4));
         assert_false(contains(m, w.at, "DH2Q", 4) || contains(m, w.at, "MxAc", 4));
 
-        w = writer_of(m, 200);                          /* a buffer too small is noticed, not overrun */
+        w = writer_of(m, 200); /* a buffer too small is noticed, not overrun */
         assert_int_equal(wire_create_encode(&w, &how, DIALECT_311, &err), 0);
         assert_false(writer_ok(&w));
         strcpy(how.path, "\xFF");
@@ -254,7 +288,7 @@ static void test_lease_break(void **state) {
         assert_memory_equal(b.key, "0123456789abcdef", 16);
         for (size_t cut = 0; cut < sizeof m; cut++)
                 assert_int_equal(wire_lease_break_decode((Span){ m, cut }, &b, &err), -1);
-        m[WIRE_HEADER_SIZE] = 24;                       /* an oplock break is somebody else's */
+        m[WIRE_HEADER_SIZE] = 24; /* an oplock break is somebody else's */
         assert_int_equal(wire_lease_break_decode((Span){ m, sizeof m }, &b, &err), 0);
         assert_false(b.is_lease);
 }
@@ -263,7 +297,9 @@ static void test_negotiate_request(void **state) {
         (void)state;
         uint8_t m[NEGOTIATE_SIZE_MAX];
         Error err = { 0 };
-        Negotiate offer = { .security_mode = SIGNING_REQUIRED, .capabilities = CAP_LEASING, .host = "fs1.lab.test" };
+        Negotiate offer = { .security_mode = SIGNING_REQUIRED,
+                            .capabilities = CAP_LEASING,
+                            .host = "fs1.lab.test" };
         Writer w = writer_of(m, sizeof m);
         assert_int_equal(negotiate_encode(&w, &offer, &err), 0);
         Reader r = reader_of(m, w.at);
@@ -273,7 +309,7 @@ static void test_negotiate_request(void **state) {
         read_skip(&r, 2 + 2 + 4 + 16);
         uint32_t at = read_u32(&r);
         assert_int_equal(read_u32(&r), 4);
-        static const uint16_t dialects[] = { 0x0300, 0x0302, 0x0311 };          /* and nothing below */
+        static const uint16_t dialects[] = { 0x0300, 0x0302, 0x0311 }; /* and nothing below */
         for (size_t i = 0; i < 3; i++)
                 assert_int_equal(read_u16(&r), dialects[i]);
         assert_int_equal(at % 8, 0);
@@ -285,7 +321,7 @@ static void test_negotiate_request(void **state) {
                 uint16_t size = read_u16(&r);
                 (void)read_u32(&r);
                 Span data = read_span(&r, size);
-                if (types[i] == 8) {                    /* signing: HMAC-SHA256 is not offered */
+                if (types[i] == 8) { /* signing: HMAC-SHA256 is not offered */
                         assert_int_equal(data.size, 6);
                         assert_memory_equal(data.data, "\x02\0\x02\0\x01\0", 6);
                 }
@@ -295,14 +331,10 @@ static void test_negotiate_request(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_header_round_trip),
-                cmocka_unit_test(test_transform),
-                cmocka_unit_test(test_variable_parts),
-                cmocka_unit_test(test_create_reply),
-                cmocka_unit_test(test_context_chains),
-                cmocka_unit_test(test_create_request),
-                cmocka_unit_test(test_lease_break),
-                cmocka_unit_test(test_negotiate_request),
+                cmocka_unit_test(test_header_round_trip), cmocka_unit_test(test_transform),
+                cmocka_unit_test(test_variable_parts),    cmocka_unit_test(test_create_reply),
+                cmocka_unit_test(test_context_chains),    cmocka_unit_test(test_create_request),
+                cmocka_unit_test(test_lease_break),       cmocka_unit_test(test_negotiate_request),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
