@@ -43,17 +43,20 @@ static void on_error(Call *call, const char *error_id, sd_json_variant *paramete
         if (strcmp(error_id, "io.holdfast.Node.SecretsNeeded") == 0)
                 call->needs = sd_json_variant_ref(sd_json_variant_by_key(parameters, "Secrets"));
         else if (strcmp(error_id, SD_VARLINK_ERROR_DISCONNECTED) == 0)
-                (void)error_set(&call->failure, ERROR_UNREACHABLE, 0, "holdfastd ended while the command ran; what became of it "
+                (void)error_set(&call->failure, ERROR_UNREACHABLE, 0,
+                                "holdfastd ended while the command ran; what became of it "
                                 "is shown by Get-VMMigration and by journalctl -u holdfastd");
         else if (strcmp(error_id, SD_VARLINK_ERROR_PERMISSION_DENIED) == 0)
-                (void)error_set(&call->failure, ERROR_DENIED, 0, "You do not have the required permission to complete this task. "
+                (void)error_set(&call->failure, ERROR_DENIED, 0,
+                                "You do not have the required permission to complete this task. "
                                 "Run holdfast as root.");
         else
-                (void)error_set(&call->failure, ERROR_PROTOCOL, 0, "holdfastd answered: %s", message ? message : error_id);
+                (void)error_set(&call->failure, ERROR_PROTOCOL, 0, "holdfastd answered: %s",
+                                message ? message : error_id);
 }
 
-static int on_reply(sd_varlink *link, sd_json_variant *parameters, const char *error_id, sd_varlink_reply_flags_t flags,
-                    void *userdata) {
+static int on_reply(sd_varlink *link, sd_json_variant *parameters, const char *error_id,
+                    sd_varlink_reply_flags_t flags, void *userdata) {
         Call *call = userdata;
         const char *name = parameters ? object_string(parameters, "Stream") : NULL;
         RecordStream stream = name ? stream_from_name(name) : STREAM_COUNT;
@@ -64,8 +67,8 @@ static int on_reply(sd_varlink *link, sd_json_variant *parameters, const char *e
         }
         if (stream < STREAM_COUNT) {
                 sd_json_variant *value = sd_json_variant_by_key(parameters, "Value");
-                sd_json_variant *plain = value && sd_json_variant_is_object(value) ? sd_json_variant_by_key(value, "$value")
-                                                                                   : NULL;
+                sd_json_variant *plain =
+                        value && sd_json_variant_is_object(value) ? sd_json_variant_by_key(value, "$value") : NULL;
                 if (value && show_record(call->request->show, stream, plain ? plain : value, &call->failure) < 0)
                         return finish(call);
         }
@@ -85,14 +88,16 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
 static int connect_node(Call *call, Error *err) {
         int r = sd_varlink_connect_address(&call->link, call->request->address);
         if (r == -ENOENT || r == -ECONNREFUSED)
-                return error_set(err, ERROR_UNREACHABLE, -r, "holdfastd does not run on this host; start it with: systemctl start "
+                return error_set(err, ERROR_UNREACHABLE, -r,
+                                 "holdfastd does not run on this host; start it with: systemctl start "
                                  "holdfastd");
         if (r == -EACCES || r == -EPERM)
-                return error_set(err, ERROR_DENIED, -r, "You do not have the required permission to complete this task. Run "
+                return error_set(err, ERROR_DENIED, -r,
+                                 "You do not have the required permission to complete this task. Run "
                                  "holdfast as root.");
         if (r < 0)
-                return error_set(err, ERROR_UNREACHABLE, -r, "holdfastd cannot be reached at %s: %s", call->request->address,
-                                 strerror(-r));
+                return error_set(err, ERROR_UNREACHABLE, -r, "holdfastd cannot be reached at %s: %s",
+                                 call->request->address, strerror(-r));
         return 0;
 }
 
@@ -100,7 +105,7 @@ static int start(Call *call, Error *err) {
         (void)sd_varlink_set_userdata(call->link, call);
         int r = sd_varlink_bind_reply(call->link, on_reply);
         if (r >= 0)
-                r = sd_varlink_set_relative_timeout(call->link, UINT64_MAX);    /* a move takes as long as it takes */
+                r = sd_varlink_set_relative_timeout(call->link, UINT64_MAX); /* a move takes as long as it takes */
         if (r >= 0)
                 r = sd_varlink_attach_event(call->link, call->event, 0);
         if (r >= 0)

@@ -33,7 +33,8 @@ static int usage(FILE *to, int status) {
                           "  holdfast Get-Command            lists the commands\n\n");
         for (size_t i = 0; i < ARRAY_SIZE(option_rows); i++) {
                 char name[40];
-                (void)snprintf(name, sizeof name, "--%s%s%s", option_rows[i].name, option_rows[i].argument ? " " : "",
+                (void)snprintf(name, sizeof name, "--%s%s%s", option_rows[i].name,
+                               option_rows[i].argument ? " " : "",
                                option_rows[i].argument ? option_rows[i].argument : "");
                 (void)fprintf(to, "  %-18s %s\n", name, option_rows[i].help);
         }
@@ -43,10 +44,12 @@ static int usage(FILE *to, int status) {
 
 /* "holdfast help [Move-VM]" is Get-Help. */
 static int command_text(int argc, char *argv[], char **ret, Error *err) {
-        if (text_equal_nocase(argv[0], "help")) {
-                static char get_help[] = "Get-Help";
-                argv[0] = get_help;
-        }
+        if (!text_equal_nocase(argv[0], "help"))
+                return quote_arguments(argc, argv, ret, err);
+        auto_free char *get_help = strdup("Get-Help");
+        if (!get_help)
+                return error_oom(err);
+        argv[0] = get_help;
         return quote_arguments(argc, argv, ret, err);
 }
 
@@ -56,7 +59,9 @@ static int run(bool json, bool password_stdin, const char *address, const char *
         Show *show = NULL;
 
         int r = show_new(json, &show, &err);
-        const CallRequest request = { .address = address, .text = text, .password_stdin = password_stdin, .show = show };
+        const CallRequest request = {
+                .address = address, .text = text, .password_stdin = password_stdin, .show = show
+        };
         if (r == 0)
                 r = call_run(&request, &result, &err);
         if (show && show_end(show, r == 0 ? &err : &(Error){ 0 }) < 0)
@@ -67,8 +72,10 @@ static int run(bool json, bool password_stdin, const char *address, const char *
                 return EXIT_ERRORS;
         }
         if (result.interrupted) {
-                (void)fprintf(stderr, "holdfast: interrupted; holdfastd was told to stop what ran (Get-VM and Get-VMMigration "
-                                      "show how it ended)\n");
+                (void)fprintf(
+                        stderr,
+                        "holdfast: interrupted; holdfastd was told to stop what ran (Get-VM and Get-VMMigration "
+                        "show how it ended)\n");
                 return EXIT_INTERRUPTED;
         }
         return result.refused ? EXIT_USAGE : result.had_errors ? EXIT_ERRORS : EXIT_SUCCESS;
@@ -82,8 +89,9 @@ int main(int argc, char *argv[]) {
         Error err = { 0 };
 
         for (size_t i = 0; i < ARRAY_SIZE(option_rows); i++)
-                options[i] = (struct option){ option_rows[i].name, option_rows[i].argument ? required_argument : no_argument,
-                                              NULL, option_rows[i].letter };
+                options[i] = (struct option){ option_rows[i].name,
+                                              option_rows[i].argument ? required_argument : no_argument, NULL,
+                                              option_rows[i].letter };
         for (int c; (c = getopt_long(argc, argv, "+h", options, NULL)) >= 0;) {
                 if (c == 'h')
                         return usage(stdout, EXIT_SUCCESS);

@@ -23,12 +23,14 @@ static int read_line(int fd, Password *ret, Error *err) {
                 if (n < 0)
                         return error_set(err, ERROR_INTERNAL, errno, "the password cannot be read: %m");
                 if (n == 0 && size == 0)
-                        return error_set(err, ERROR_INVALID, 0, "no password was given: standard input is empty; pass it as one "
+                        return error_set(err, ERROR_INVALID, 0,
+                                         "no password was given: standard input is empty; pass it as one "
                                          "line, or run holdfast on a terminal");
                 if (n == 0 || ch == '\n')
                         break;
                 if (size + 1 >= sizeof ret->text)
-                        return error_set(err, ERROR_LIMIT, 0, "the password is longer than %d bytes", PASSWORD_MAX - 1);
+                        return error_set(err, ERROR_LIMIT, 0, "the password is longer than %d bytes",
+                                         PASSWORD_MAX - 1);
                 ret->text[size++] = ch;
         }
         if (size > 0 && ret->text[size - 1] == '\r')

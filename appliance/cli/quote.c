@@ -17,7 +17,8 @@ static void put_quoted(FILE *to, const char *text) {
         for (const char *p = text; *p; p++) {
                 if (*p == '\'') {
                         (void)fputs("''", to);
-                } else if (strncmp(p, "\xE2\x80", 2) == 0 && (unsigned char)p[2] >= 0x98 && (unsigned char)p[2] <= 0x9B) {
+                } else if (strncmp(p, "\xE2\x80", 2) == 0 && (unsigned char)p[2] >= 0x98 &&
+                           (unsigned char)p[2] <= 0x9B) {
                         /* ‘ ’ ‚ ‛ would end the string; doubled they give the straight one, so leave the quotes */
                         (void)fprintf(to, "'\"%.3s\"'", p);
                         p += 2;
@@ -29,7 +30,8 @@ static void put_quoted(FILE *to, const char *text) {
 }
 
 static bool is_constant(const char *text) {
-        return text_equal_nocase(text, "$true") || text_equal_nocase(text, "$false") || text_equal_nocase(text, "$null");
+        return text_equal_nocase(text, "$true") || text_equal_nocase(text, "$false") ||
+               text_equal_nocase(text, "$null");
 }
 
 /* a,b,c of words that mean the same with and without quotes */
@@ -77,8 +79,10 @@ int quote_arguments(int argc, char *const argv[], char **ret, Error *err) {
                 return 0;
         }
         if (strspn(argv[0], WORD) != strlen(argv[0]) || !*argv[0])
-                return error_set(err, ERROR_INVALID, 0, "'%.100s' is no command; write holdfast COMMAND -PARAMETER VALUE …, or "
-                                 "a whole pipeline in one pair of quotes", argv[0]);
+                return error_set(err, ERROR_INVALID, 0,
+                                 "'%.100s' is no command; write holdfast COMMAND -PARAMETER VALUE …, or "
+                                 "a whole pipeline in one pair of quotes",
+                                 argv[0]);
         FILE *to = open_memstream(&text, &size);
         if (!to)
                 return error_oom(err);

@@ -109,7 +109,8 @@ static void show_error(sd_json_variant *record) {
 }
 
 static void show_progress(Show *show, sd_json_variant *record) {
-        sd_json_variant *done = object_property(record, "Completed"), *percent = object_property(record, "PercentComplete");
+        sd_json_variant *done = object_property(record, "Completed"),
+                        *percent = object_property(record, "PercentComplete");
         clear_bar(show);
         if (!show->bar || (done && sd_json_variant_is_boolean(done) && sd_json_variant_boolean(done)))
                 return;

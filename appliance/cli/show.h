@@ -11,7 +11,7 @@
 
 typedef struct Show Show;
 
-/* @json: objects as one JSON array to standard output, everything else as a JSON object a line to standard error. */
+/* @json: objects as one JSON array to standard output, everything else as JSON lines to standard error. */
 int show_new(bool json, Show **ret, Error *err) FAILS;
 int show_record(Show *show, RecordStream stream, sd_json_variant *value, Error *err) FAILS;
 /* Everything still held back. */

@@ -63,12 +63,15 @@ static int check_role(const Command *command, Role role, ErrorRecord *record) {
         Error err = { 0 };
         if (role >= command->role)
                 return 0;
-        (void)error_set(&err, ERROR_DENIED, 0, "You do not have the required permission to complete this task. %s is for %s.",
-                        command->name, command->role == ROLE_ADMINISTRATOR ? "administrators of this host" : "operators");
+        (void)error_set(&err, ERROR_DENIED, 0,
+                        "You do not have the required permission to complete this task. %s is for %s.",
+                        command->name,
+                        command->role == ROLE_ADMINISTRATOR ? "administrators of this host" : "operators");
         return record_error(record, command, &err, NULL, NULL);
 }
 
-static int bind_statement(Batch *batch, const Pipeline *pipeline, Role role, unsigned *number, ErrorRecord *record) {
+static int bind_statement(Batch *batch, const Pipeline *pipeline, Role role, unsigned *number,
+                          ErrorRecord *record) {
         Statement *s = &batch->statements[batch->count++];
 
         s->commands = calloc(pipeline->count, sizeof *s->commands);

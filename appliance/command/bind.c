@@ -36,7 +36,8 @@ static unsigned set_count(const Command *command) {
 static uint32_t sets_with(const Binding *b, unsigned parameter) {
         uint32_t sets = 0;
         for (unsigned i = 0; i < set_count(b->command); i++)
-                if (parameter >= b->parameters || set_has(&b->command->sets[i], b->command->parameters[parameter].name))
+                if (parameter >= b->parameters ||
+                    set_has(&b->command->sets[i], b->command->parameters[parameter].name))
                         sets |= 1U << i;
         return sets;
 }
@@ -84,10 +85,11 @@ static int bind_value(Binding *b, unsigned i, const Literal *literal, ErrorRecor
 }
 
 static int no_set(const Binding *b, ErrorRecord *record) {
-        return record_binding(record, b->command, "AmbiguousParameterSet",
-                              "Parameter set cannot be resolved using the specified named parameters. One or more "
-                              "parameters issued cannot be used together or an insufficient number of parameters were "
-                              "provided.");
+        return record_binding(
+                record, b->command, "AmbiguousParameterSet",
+                "Parameter set cannot be resolved using the specified named parameters. One or more "
+                "parameters issued cannot be used together or an insufficient number of parameters were "
+                "provided.");
 }
 
 /* -Parameter [value]; *at moves behind what was used. */
@@ -102,19 +104,23 @@ static int bind_named(Binding *b, const Stage *stage, size_t *at, ErrorRecord *r
                 return -1;
         const Parameter *p = binding_parameter(b, i);
         if (b->bound[i].value)
-                return record_binding(record, b->command, "ParameterAlreadyBound",
-                                      "Cannot bind parameter because parameter '%s' is specified more than once. To provide "
-                                      "multiple values to parameters that can accept multiple values, use the array syntax. "
-                                      "For example, \"-parameter value1,value2,value3\".", p->name);
+                return record_binding(
+                        record, b->command, "ParameterAlreadyBound",
+                        "Cannot bind parameter because parameter '%s' is specified more than once. To provide "
+                        "multiple values to parameters that can accept multiple values, use the array syntax. "
+                        "For example, \"-parameter value1,value2,value3\".",
+                        p->name);
         if (!literal && type_is_switch(p->type))
                 literal = &yes;
         if (!literal && *at < stage->count && !stage->arguments[*at].parameter)
                 literal = &stage->arguments[(*at)++].value;
         type_full_name(p->type, type);
         if (!literal)
-                return record_binding(record, b->command, "MissingArgument",
-                                      "Missing an argument for parameter '%s'. Specify a parameter of type '%s' and try "
-                                      "again.", p->name, type);
+                return record_binding(
+                        record, b->command, "MissingArgument",
+                        "Missing an argument for parameter '%s'. Specify a parameter of type '%s' and try "
+                        "again.",
+                        p->name, type);
         return bind_value(b, i, literal, record);
 }
 
@@ -224,7 +230,8 @@ static bool missing(const Binding *b, unsigned set, bool more_may_come, char *to
                 assert(i >= 0);
                 if (b->bound[i].value || (more_may_come && from_pipeline(binding_parameter(b, (unsigned)i))))
                         continue;
-                at += (size_t)snprintf(to + at, size - at, "%s%s", at ? " " : "", binding_parameter(b, (unsigned)i)->name);
+                at += (size_t)snprintf(to + at, size - at, "%s%s", at ? " " : "",
+                                       binding_parameter(b, (unsigned)i)->name);
                 if (at >= size)
                         break;
         }
@@ -285,7 +292,8 @@ static int bind_pass(Binding *b, sd_json_variant *object, unsigned flag, bool co
                         const Parameter *p = binding_parameter(b, i);
                         if (b->bound[i].value || !(p->flags & flag) || !(b->sets & sets_with(b, i) & 1U << set))
                                 continue;
-                        sd_json_variant *value = flag == PARAMETER_PIPELINE_BY_NAME ? property_for(p, object) : object;
+                        sd_json_variant *value =
+                                flag == PARAMETER_PIPELINE_BY_NAME ? property_for(p, object) : object;
                         if (value && !sd_json_variant_is_null(value))
                                 taken += bind_from(b, i, value, coerce);
                 }
@@ -308,9 +316,10 @@ int bind_input(Binding *b, sd_json_variant *object, ErrorRecord *record) {
         if (taken == 0)
                 taken += bind_pass(b, object, PARAMETER_PIPELINE_BY_NAME, true);
         if (taken == 0)
-                return record_binding(record, b->command, "InputObjectNotBound",
-                                      "The input object cannot be bound to any parameters for the command either because "
-                                      "the command does not take pipeline input or the input and its properties do not "
-                                      "match any of the parameters that take pipeline input.");
+                return record_binding(
+                        record, b->command, "InputObjectNotBound",
+                        "The input object cannot be bound to any parameters for the command either because "
+                        "the command does not take pipeline input or the input and its properties do not "
+                        "match any of the parameters that take pipeline input.");
         return resolve(b, false, record);
 }

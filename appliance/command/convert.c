@@ -28,9 +28,12 @@ bool type_is(const char *type, const char *name) {
 bool type_is_anything(const char *type) { return type_is(type, "Object") || type_is(type, "PSObject"); }
 
 void type_full_name(const char *type, char to[static RECORD_NAME_MAX]) {
-        static const struct { const char *space, *names; } spaces[] = {
-                { "System.", "String,Boolean,Byte,Int16,Int32,Int64,UInt16,UInt32,UInt64,Double,Guid,DateTime,TimeSpan,"
-                             "Version,Object" },
+        static const struct {
+                const char *space, *names;
+        } spaces[] = {
+                { "System.",
+                  "String,Boolean,Byte,Int16,Int32,Int64,UInt16,UInt32,UInt64,Double,Guid,DateTime,TimeSpan,"
+                  "Version,Object" },
                 { "System.Management.Automation.", "SwitchParameter,PSCredential,PSObject,ActionPreference" },
                 { "System.Collections.", "Hashtable" },
                 { "System.Security.", "SecureString" },
@@ -171,9 +174,9 @@ static int convert(Source *source, const Literal *literal, sd_json_variant *valu
         bool list = sd_json_variant_is_array(value), wants_list = type_is_array(source->parameter->type);
 
         if (sd_json_variant_is_null(value) && !type_is_anything(source->parameter->type))
-                return record_binding(source->record, source->command, "ParameterArgumentValidationErrorNullNotAllowed",
-                                      "Cannot bind argument to parameter '%s' because it is null.",
-                                      source->parameter->name);
+                return record_binding(
+                        source->record, source->command, "ParameterArgumentValidationErrorNullNotAllowed",
+                        "Cannot bind argument to parameter '%s' because it is null.", source->parameter->name);
         if (list && wants_list)
                 return convert_list(source, literal, value, ret);
         if (list && !type_is_anything(source->parameter->type))

@@ -47,7 +47,9 @@ static void put_details(FILE *to, const Parameter *p) {
         if (p->flags & (PARAMETER_PIPELINE_BY_VALUE | PARAMETER_PIPELINE_BY_NAME))
                 (void)fprintf(to, "        From the pipeline: %s%s%s\n",
                               p->flags & PARAMETER_PIPELINE_BY_VALUE ? "by value" : "",
-                              (p->flags & PARAMETER_PIPELINE_BY_VALUE) && (p->flags & PARAMETER_PIPELINE_BY_NAME) ? ", " : "",
+                              (p->flags & PARAMETER_PIPELINE_BY_VALUE) && (p->flags & PARAMETER_PIPELINE_BY_NAME)
+                                      ? ", "
+                                      : "",
                               p->flags & PARAMETER_PIPELINE_BY_NAME ? "by property name" : "");
         if (p->flags & PARAMETER_WILDCARD)
                 (void)fputs("        Takes wildcards: * ? [a-z]\n", to);

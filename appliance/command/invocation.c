@@ -209,8 +209,8 @@ void invocation_enough(Invocation *invocation) {
 
 static bool refuse_prompt(Invocation *invocation, const char *target, const char *question, const char *instead) {
         Error err = { 0 };
-        (void)error_set(&err, ERROR_CONFLICT, 0, "%s Nobody can be asked here: run the command again with %s", question,
-                        instead);
+        (void)error_set(&err, ERROR_CONFLICT, 0, "%s Nobody can be asked here: run the command again with %s",
+                        question, instead);
         invocation_error(invocation, &err, target, "ConfirmationRequired");
         return false;
 }
@@ -218,14 +218,15 @@ static bool refuse_prompt(Invocation *invocation, const char *target, const char
 bool invocation_should_process(Invocation *invocation, const char *target, const char *operation) {
         char text[RECORD_MESSAGE_MAX];
         if (invocation_switch(invocation, "WhatIf")) {
-                (void)snprintf(text, sizeof text, "What if: Performing the operation \"%s\" on target \"%s\".", operation,
-                               target);
+                (void)snprintf(text, sizeof text, "What if: Performing the operation \"%s\" on target \"%s\".",
+                               operation, target);
                 say(invocation, STREAM_INFORMATION, text);
                 return false;
         }
         if (!invocation_switch(invocation, "Confirm"))
                 return true;
-        (void)snprintf(text, sizeof text, "Performing the operation \"%.100s\" on target \"%.200s\".", operation, target);
+        (void)snprintf(text, sizeof text, "Performing the operation \"%.100s\" on target \"%.200s\".", operation,
+                       target);
         return refuse_prompt(invocation, target, text, "-Confirm:$false, or without -Confirm.");
 }
 
@@ -242,7 +243,8 @@ static Action action(const Invocation *invocation, const char *parameter) {
                 return ACTION_CONTINUE;
         if (strcmp(name, "Stop") == 0)
                 return ACTION_STOP;
-        return strcmp(name, "SilentlyContinue") == 0 || strcmp(name, "Ignore") == 0 ? ACTION_SILENT : ACTION_CONTINUE;
+        return strcmp(name, "SilentlyContinue") == 0 || strcmp(name, "Ignore") == 0 ? ACTION_SILENT
+                                                                                    : ACTION_CONTINUE;
 }
 
 void invocation_preferences(Invocation *invocation) {

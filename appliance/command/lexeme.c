@@ -60,9 +60,11 @@ static bool names_a_variable(const char *after_dollar) {
 
 static int no_variables(Cursor *c, const char *at) {
         size_t size = strspn(at + 1, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_:");
-        return record_syntax(c->record, "VariableNotSupported",
-                             "Variables and expressions such as '$%.*s' are not supported here; write the value itself, "
-                             "or use single quotes when the text has a $ sign.", (int)(size > 60 ? 60 : size), at + 1);
+        return record_syntax(
+                c->record, "VariableNotSupported",
+                "Variables and expressions such as '$%.*s' are not supported here; write the value itself, "
+                "or use single quotes when the text has a $ sign.",
+                (int)(size > 60 ? 60 : size), at + 1);
 }
 
 /* The character after a backtick.  @to is where it goes. */
@@ -106,7 +108,8 @@ static int read_constant(Cursor *c, Literal *ret) {
         };
         for (size_t i = 0; i < ARRAY_SIZE(constants); i++) {
                 size_t size = strlen(constants[i].name);
-                if (!text_starts_nocase(c->at, constants[i].name) || (!ends_word(c->at[size]) && c->at[size] != '='))
+                if (!text_starts_nocase(c->at, constants[i].name) ||
+                    (!ends_word(c->at[size]) && c->at[size] != '='))
                         continue;
                 c->at += size;
                 *ret = (Literal){ .kind = constants[i].kind };
@@ -175,7 +178,9 @@ int read_word(Cursor *c, bool stop_at_equals, Literal *ret) {
                 return -1;
         *end = '\0';
         sd_json_variant *number = quoted ? NULL : number_parse(text);
-        *ret = (Literal){ .kind = number ? LITERAL_NUMBER : LITERAL_STRING, .text = take_ptr(text), .number = number };
+        *ret = (Literal){ .kind = number ? LITERAL_NUMBER : LITERAL_STRING,
+                          .text = take_ptr(text),
+                          .number = number };
         return 0;
 }
 

@@ -9,23 +9,34 @@
 
 #define PREFERENCES "SilentlyContinue,Stop,Continue,Inquire,Ignore"
 
-#define EVERYWHERE \
-        { "Verbose", "SwitchParameter", "vb", 0, NULL, "Shows what the command does." }, \
-        { "Debug", "SwitchParameter", "db", 0, NULL, "Accepted; the commands have no debug messages." }, \
-        { "ErrorAction", "ActionPreference", "ea", 0, PREFERENCES, "What happens at an error: Continue, Stop, SilentlyContinue." }, \
-        { "WarningAction", "ActionPreference", "wa", 0, PREFERENCES, "What happens at a warning." }, \
-        { "InformationAction", "ActionPreference", "infa", 0, PREFERENCES, "Accepted; the commands have no information messages." }, \
-        { "ProgressAction", "ActionPreference", "proga", 0, PREFERENCES, "SilentlyContinue shows no progress." }
+#define EVERYWHERE                                                                                                 \
+        { "Verbose", "SwitchParameter", "vb", 0, NULL, "Shows what the command does." },                           \
+                { "Debug", "SwitchParameter", "db", 0, NULL, "Accepted; the commands have no debug messages." },   \
+                { "ErrorAction", "ActionPreference",                                                               \
+                  "ea",          0,                                                                                \
+                  PREFERENCES,   "What happens at an error: Continue, Stop, SilentlyContinue." },                  \
+                { "WarningAction", "ActionPreference", "wa", 0, PREFERENCES, "What happens at a warning." },       \
+                { "InformationAction",                                                                             \
+                  "ActionPreference",                                                                              \
+                  "infa",                                                                                          \
+                  0,                                                                                               \
+                  PREFERENCES,                                                                                     \
+                  "Accepted; the commands have no information messages." },                                        \
+                { "ProgressAction", "ActionPreference",                                                            \
+                  "proga",          0,                                                                             \
+                  PREFERENCES,      "SilentlyContinue shows no progress." }
 
 static const Parameter everywhere[] = { EVERYWHERE, { NULL } };
 static const Parameter with_confirm[] = {
         EVERYWHERE,
         { "WhatIf", "SwitchParameter", "wi", 0, NULL, "Says what would happen and does nothing." },
-        { "Confirm", "SwitchParameter", "cf", 0, NULL, "Asks before anything is changed; -Confirm:$false never asks." },
+        { "Confirm", "SwitchParameter", "cf", 0, NULL,
+          "Asks before anything is changed; -Confirm:$false never asks." },
         { NULL },
 };
 /* They fill variables, and there are none here. */
-static const char variables[] = "ErrorVariable,WarningVariable,InformationVariable,OutVariable,OutBuffer,PipelineVariable";
+static const char variables[] =
+        "ErrorVariable,WarningVariable,InformationVariable,OutVariable,OutBuffer,PipelineVariable";
 static const char variable_aliases[] = "ev,wv,iv,ov,ob,pv";
 
 const Parameter *common_parameters(const Command *command) { return command->confirm ? with_confirm : everywhere; }
@@ -87,15 +98,17 @@ int parameter_lookup(const Command *command, const char *name, unsigned *ret_ind
                 return 0;
         }
         if (s.found == -3)
-                return record_binding(record, command, "AmbiguousParameter",
-                                      "Parameter cannot be processed because the parameter name '%.60s' is ambiguous. "
-                                      "Possible matches include:%s.", name, s.matches);
+                return record_binding(
+                        record, command, "AmbiguousParameter",
+                        "Parameter cannot be processed because the parameter name '%.60s' is ambiguous. "
+                        "Possible matches include:%s.",
+                        name, s.matches);
         if (s.found == -1)
                 return record_binding(record, command, "NamedParameterNotFound",
                                       "A parameter cannot be found that matches parameter name '%.100s'.", name);
         (void)record_binding(record, command, "NotSupported",
-                             "The parameter '%s' of %s is not supported by Holdfast; run the command without it.", s.name,
-                             command->name);
+                             "The parameter '%s' of %s is not supported by Holdfast; run the command without it.",
+                             s.name, command->name);
         record->kind = ERROR_UNSUPPORTED;
         record->category = "NotImplemented";
         return -1;

@@ -60,7 +60,8 @@ int timespan_parse(const char *text, uint64_t *ret_us, Error *err) {
                 ok = ok && *p == '\0';
         }
         if (!ok)
-                return error_set(err, ERROR_INVALID, 0, "'%.60s' is not a time span; write it as hours:minutes:seconds", text);
+                return error_set(err, ERROR_INVALID, 0,
+                                 "'%.60s' is not a time span; write it as hours:minutes:seconds", text);
         *ret_us = (((days * 24 + part[0]) * 60 + part[1]) * 60 + part[2]) * SECOND_US + fraction;
         return 0;
 }

@@ -39,13 +39,17 @@ int record_binding(ErrorRecord *record, const Command *command, const char *id, 
 }
 
 int record_not_a_command(ErrorRecord *record, const char *name) {
-        *record = (ErrorRecord){ .kind = ERROR_NOT_FOUND, .category = "ObjectNotFound",
-                                 .exception = EXCEPTION("CommandNotFoundException"), .id = "CommandNotFoundException" };
+        *record = (ErrorRecord){ .kind = ERROR_NOT_FOUND,
+                                 .category = "ObjectNotFound",
+                                 .exception = EXCEPTION("CommandNotFoundException"),
+                                 .id = "CommandNotFoundException" };
         (void)snprintf(record->target, sizeof record->target, "%.200s", name);
-        (void)snprintf(record->message, sizeof record->message,
-                       "The term '%.200s' is not recognized as a name of a cmdlet, function, script file, or executable "
-                       "program.\nCheck the spelling of the name, or if a path was included, verify that the path is "
-                       "correct and try again.", name);
+        (void)snprintf(
+                record->message, sizeof record->message,
+                "The term '%.200s' is not recognized as a name of a cmdlet, function, script file, or executable "
+                "program.\nCheck the spelling of the name, or if a path was included, verify that the path is "
+                "correct and try again.",
+                name);
         return -1;
 }
 
@@ -65,7 +69,8 @@ static const struct { const char *category, *id, *exception; } kinds[ERROR_KIND_
         [ERROR_INTERNAL] = { "NotSpecified", "OperationFailed", "VirtualizationOperationFailedException" },
 };
 
-int record_error(ErrorRecord *record, const Command *command, const Error *error, const char *target, const char *id) {
+int record_error(ErrorRecord *record, const Command *command, const Error *error, const char *target,
+                 const char *id) {
         unsigned kind = error->kind < ERROR_KIND_COUNT ? error->kind : ERROR_INTERNAL;
         char type[RECORD_NAME_MAX];
 

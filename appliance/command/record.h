@@ -16,7 +16,7 @@ typedef struct ErrorRecord {
         ErrorKind kind;
         int cause;
         const char *category;                   /* "InvalidArgument"; a constant */
-        const char *exception;                  /* "System.Management.Automation.ParentContainsErrorRecordException" … */
+        const char *exception; /* "System.Management.Automation.ParentContainsErrorRecordException" … */
         char message[RECORD_MESSAGE_MAX];
         char id[RECORD_ID_MAX];                 /* FullyQualifiedErrorId */
         char target[RECORD_TARGET_MAX];         /* the object it is about, as text; may be "" */
@@ -30,7 +30,8 @@ int record_binding(ErrorRecord *record, const Command *command, const char *id, 
         __attribute__((nonnull(1, 2, 3, 4), format(printf, 4, 5)));
 int record_not_a_command(ErrorRecord *record, const char *name);
 /* A handler's Error. @id may be NULL or lack the command's type; @target may be NULL. */
-int record_error(ErrorRecord *record, const Command *command, const Error *error, const char *target, const char *id);
+int record_error(ErrorRecord *record, const Command *command, const Error *error, const char *target,
+                 const char *id);
 
 /* "Microsoft.HyperV.PowerShell.Commands.MoveVM" */
 void command_type_name(const Command *command, char to[static RECORD_NAME_MAX]);

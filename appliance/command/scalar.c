@@ -61,18 +61,20 @@ static int refuse_value(const Source *source, const char *why) {
         char type[RECORD_NAME_MAX], value[128];
         element_name(source, type);
         shown(source, value);
-        return record_binding(source->record, source->command, "CannotConvertArgumentNoMessage",
-                              "Cannot bind parameter '%s'. Cannot convert value \"%s\" to type \"%s\". Error: \"%s\"",
-                              source->parameter->name, value, type, why);
+        return record_binding(
+                source->record, source->command, "CannotConvertArgumentNoMessage",
+                "Cannot bind parameter '%s'. Cannot convert value \"%s\" to type \"%s\". Error: \"%s\"",
+                source->parameter->name, value, type, why);
 }
 
 static int refuse_type(const Source *source) {
         char type[RECORD_NAME_MAX], value[128];
         element_name(source, type);
         shown(source, value);
-        return record_binding(source->record, source->command, "CannotConvertArgumentNoMessage",
-                              "Cannot bind parameter '%s'. Cannot convert the \"%s\" value of type \"%s\" to type \"%s\".",
-                              source->parameter->name, value, json_type_name(source->json), type);
+        return record_binding(
+                source->record, source->command, "CannotConvertArgumentNoMessage",
+                "Cannot bind parameter '%s'. Cannot convert the \"%s\" value of type \"%s\" to type \"%s\".",
+                source->parameter->name, value, json_type_name(source->json), type);
 }
 
 int scalar_refuse_list(const Source *source) {
@@ -103,15 +105,20 @@ static int to_boolean(const Source *source, sd_json_variant **ret) {
         if (sd_json_variant_is_boolean(source->json))
                 return made(source, sd_json_variant_new_boolean(ret, sd_json_variant_boolean(source->json)));
         if (sd_json_variant_is_number(source->json) && !is_switch)
-                return made(source, sd_json_variant_new_boolean(ret, fpclassify(sd_json_variant_real(source->json)) != FP_ZERO));
+                return made(source, sd_json_variant_new_boolean(
+                                            ret, fpclassify(sd_json_variant_real(source->json)) != FP_ZERO));
         if (is_switch)
-                return record_binding(source->record, source->command, "CannotConvertArgument",
-                                      "Cannot convert '%s' to the type 'System.Management.Automation.SwitchParameter' "
-                                      "required by parameter '%s'.", json_type_name(source->json), source->parameter->name);
-        return record_binding(source->record, source->command, "ParameterArgumentTransformationError",
-                              "Cannot process argument transformation on parameter '%s'. Cannot convert value \"%s\" to "
-                              "type \"System.Boolean\". Boolean parameters accept only Boolean values and numbers, such as "
-                              "$True, $False, 1 or 0.", source->parameter->name, json_type_name(source->json));
+                return record_binding(
+                        source->record, source->command, "CannotConvertArgument",
+                        "Cannot convert '%s' to the type 'System.Management.Automation.SwitchParameter' "
+                        "required by parameter '%s'.",
+                        json_type_name(source->json), source->parameter->name);
+        return record_binding(
+                source->record, source->command, "ParameterArgumentTransformationError",
+                "Cannot process argument transformation on parameter '%s'. Cannot convert value \"%s\" to "
+                "type \"System.Boolean\". Boolean parameters accept only Boolean values and numbers, such as "
+                "$True, $False, 1 or 0.",
+                source->parameter->name, json_type_name(source->json));
 }
 
 /* A number from a number or from text; NULL when the text is none. */
@@ -140,11 +147,13 @@ static int to_integer(const Source *source, sd_json_variant **ret) {
 
         if (!number)
                 return sd_json_variant_is_string(source->json)
-                               ? refuse_value(source, "Input string was not in a correct format.") : refuse_type(source);
+                               ? refuse_value(source, "Input string was not in a correct format.")
+                               : refuse_type(source);
         (void)snprintf(why, sizeof why, "Value was either too large or too small for %s.", range->article);
         if (sd_json_variant_is_unsigned(number)) {
                 uint64_t value = sd_json_variant_unsigned(number);
-                return value > range->max ? refuse_value(source, why) : made(source, sd_json_variant_new_unsigned(ret, value));
+                return value > range->max ? refuse_value(source, why)
+                                          : made(source, sd_json_variant_new_unsigned(ret, value));
         }
         if (sd_json_variant_is_integer(number)) {
                 int64_t value = sd_json_variant_integer(number);        /* below 0, or it were unsigned */
@@ -154,7 +163,8 @@ static int to_integer(const Source *source, sd_json_variant **ret) {
         }
         double value = nearbyint(sd_json_variant_real(number));         /* half to even, as PowerShell does */
         double least = range->is_signed ? -(double)range->max - 1 : 0;
-        if (!(value >= least) || value > (double)range->max || value >= 0x1p64 || (range->is_signed && value >= 0x1p63))
+        if (!(value >= least) || value > (double)range->max || value >= 0x1p64 ||
+            (range->is_signed && value >= 0x1p63))
                 return refuse_value(source, why);
         return made(source, value < 0 ? sd_json_variant_new_integer(ret, (int64_t)value)
                                       : sd_json_variant_new_unsigned(ret, (uint64_t)value));
@@ -213,8 +223,9 @@ static int to_version(const Source *source, sd_json_variant **ret) {
 static int to_credential(const Source *source, sd_json_variant **ret) {
         if (!source->text || !*source->text)
                 return refuse_type(source);
-        return made(source, sd_json_build(ret, SD_JSON_BUILD_OBJECT(SD_JSON_BUILD_PAIR_STRING("$type", "PSCredential"),
-                                          SD_JSON_BUILD_PAIR_STRING("UserName", source->text))));
+        return made(source,
+                    sd_json_build(ret, SD_JSON_BUILD_OBJECT(SD_JSON_BUILD_PAIR_STRING("$type", "PSCredential"),
+                                                            SD_JSON_BUILD_PAIR_STRING("UserName", source->text))));
 }
 
 /* By name or unique prefix; the row's spelling goes to @to. */
@@ -237,8 +248,10 @@ static int to_enumeration(const Source *source, sd_json_variant **ret) {
         const char *text = source->text ? source->text : "";
         if (match_value(source->parameter->values, text, name) == 0 && *text)
                 return made(source, sd_json_variant_new_string(ret, name));
-        (void)snprintf(why, sizeof why, "Unable to match the identifier name %.80s to a valid enumerator name. Specify one "
-                       "of the following enumerator names and try again: %.400s", text, source->parameter->values);
+        (void)snprintf(why, sizeof why,
+                       "Unable to match the identifier name %.80s to a valid enumerator name. Specify one "
+                       "of the following enumerator names and try again: %.400s",
+                       text, source->parameter->values);
         return refuse_value(source, why);
 }
 
@@ -250,11 +263,12 @@ static int check_set(const Source *source, sd_json_variant **value) {
         if (at < 0) {
                 (void)sd_json_variant_unref(*value);
                 *value = NULL;
-                return record_binding(source->record, source->command, "ParameterArgumentValidationError",
-                                      "Cannot validate argument on parameter '%s'. The argument \"%s\" does not belong to "
-                                      "the set \"%s\" specified by the ValidateSet attribute. Supply an argument that is in "
-                                      "the set and then try the command again.", source->parameter->name, text,
-                                      source->parameter->values);
+                return record_binding(
+                        source->record, source->command, "ParameterArgumentValidationError",
+                        "Cannot validate argument on parameter '%s'. The argument \"%s\" does not belong to "
+                        "the set \"%s\" specified by the ValidateSet attribute. Supply an argument that is in "
+                        "the set and then try the command again.",
+                        source->parameter->name, text, source->parameter->values);
         }
         char spelling[LIST_NAME_MAX];
         if (!sd_json_variant_is_string(*value) || !list_at(source->parameter->values, (size_t)at, spelling))
@@ -264,10 +278,18 @@ static int check_set(const Source *source, sd_json_variant **value) {
         return made(source, sd_json_variant_new_string(value, spelling));
 }
 
-static const struct { const char *type; int (*convert)(const Source *source, sd_json_variant **ret); } converters[] = {
-        { "String", to_string },        { "Boolean", to_boolean },      { "SwitchParameter", to_boolean },
-        { "Double", to_double },        { "Guid", to_guid },            { "TimeSpan", to_timespan },
-        { "Version", to_version },      { "PSCredential", to_credential },
+static const struct {
+        const char *type;
+        int (*convert)(const Source *source, sd_json_variant **ret);
+} converters[] = {
+        { "String", to_string },
+        { "Boolean", to_boolean },
+        { "SwitchParameter", to_boolean },
+        { "Double", to_double },
+        { "Guid", to_guid },
+        { "TimeSpan", to_timespan },
+        { "Version", to_version },
+        { "PSCredential", to_credential },
 };
 
 int scalar_convert(const Source *source, sd_json_variant **ret) {

@@ -52,7 +52,8 @@ static int grow(Cursor *c, void *array, size_t count, size_t size, size_t max, c
         if ((count & (count - 1)) == 0) {       /* full at every power of two */
                 void *more = reallocarray(*items, count == 0 ? 1 : 2 * count, size);
                 if (!more)
-                        return record_syntax(c->record, "OutOfMemory", "There is not enough memory for the command.");
+                        return record_syntax(c->record, "OutOfMemory",
+                                             "There is not enough memory for the command.");
                 *items = more;
         }
         memset((char *)*items + count * size, 0, size);
@@ -69,8 +70,10 @@ static int unexpected(Cursor *c) {
 
 /* What PowerShell would take and we do not. */
 static int refuse_expression(Cursor *c) {
-        const char *what = *c->at == '(' ? "Subexpressions in parentheses" : *c->at == '{' ? "Script blocks in braces"
-                           : *c->at == '&' ? "The call operator '&'" : "Redirections";
+        const char *what = *c->at == '('   ? "Subexpressions in parentheses"
+                           : *c->at == '{' ? "Script blocks in braces"
+                           : *c->at == '&' ? "The call operator '&'"
+                                           : "Redirections";
         if (!strchr("({&<>", *c->at) || *c->at == '\0')
                 return unexpected(c);
         return record_syntax(c->record, "ExpressionNotSupported",
@@ -92,7 +95,8 @@ static int parse_hashtable(Cursor *c, Literal *ret) {
                         return 0;
                 }
                 if (*c->at == '\0')
-                        return record_syntax(c->record, "IncompleteHashLiteral", "The hash literal was incomplete.");
+                        return record_syntax(c->record, "IncompleteHashLiteral",
+                                             "The hash literal was incomplete.");
                 if (ends_word(*c->at))
                         return refuse_expression(c);
 
@@ -240,7 +244,8 @@ static int parse_pipeline(Cursor *c, Pipeline *pipeline) {
                 if (skip_blanks(c, pipeline->count > 0) < 0)
                         return -1;
                 if (*c->at == '\0' || *c->at == '|' || *c->at == ';')
-                        return record_syntax(c->record, "EmptyPipeElement", "An empty pipe element is not allowed.");
+                        return record_syntax(c->record, "EmptyPipeElement",
+                                             "An empty pipe element is not allowed.");
                 if (grow(c, &pipeline->stages, pipeline->count, sizeof *pipeline->stages, SYNTAX_STAGES_MAX,
                          "commands in one pipeline") < 0)
                         return -1;
@@ -258,7 +263,8 @@ int syntax_parse(const char *text, Script *ret, ErrorRecord *record) {
         size_t length = strlen(text);
 
         if (length > SYNTAX_TEXT_MAX)
-                return record_syntax(record, "LimitExceeded", "The command is longer than %d bytes.", SYNTAX_TEXT_MAX);
+                return record_syntax(record, "LimitExceeded", "The command is longer than %d bytes.",
+                                     SYNTAX_TEXT_MAX);
         if (!text_is_utf8(text, length))
                 return record_syntax(record, "InvalidText", "The command is not valid UTF-8 text.");
         for (;;) {

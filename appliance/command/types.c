@@ -29,7 +29,8 @@ static const Type virtual_machine = {
                 { NULL, "Name" }, { NULL, "State" }, { "CPUUsage(%)", "CPUUsage" },
                 { "MemoryAssigned(M)", "MemoryAssigned", "MB" }, { NULL, "Uptime" }, { NULL, "Status" },
                 { NULL, "Version" }, { NULL, NULL } },
-        .list = "Name,State,CpuUsage,MemoryAssigned,MemoryDemand,MemoryStatus,Uptime,Status,ReplicationState,Generation",
+        .list = "Name,State,CpuUsage,MemoryAssigned,MemoryDemand,MemoryStatus,Uptime,Status,ReplicationState,"
+                "Generation",
         .text = "Name",
 };
 
@@ -73,7 +74,8 @@ static const Type vm_host = {
                 { "HardwareVirtualization", "Boolean" }, { "EmulationAllowed", "Boolean" },
                 { "DomainMember", "Boolean" }, { "IsDeleted", "Boolean" }, { NULL } },
         .table = (const Column[]){
-                { NULL, "Name" }, { NULL, "LogicalProcessorCount" }, { "MemoryCapacity(M)", "MemoryCapacity", "MB" },
+                { NULL, "Name" }, { NULL, "LogicalProcessorCount" },
+                { "MemoryCapacity(M)", "MemoryCapacity", "MB" },
                 { NULL, "VirtualMachineMigrationEnabled" }, { NULL, NULL } },
         .text = "Name",
 };
@@ -82,12 +84,14 @@ static const Type virtual_hard_disk = {
         .name = "Microsoft.Vhd.PowerShell.VirtualHardDisk",
         .properties = (const Property[]){
                 { "ComputerName", "String" }, { "Path", "String" }, { "VhdFormat", "VhdFormat" },
-                { "VhdType", "VhdType" }, { "FileSize", "UInt64" }, { "Size", "UInt64" }, { "MinimumSize", "UInt64" },
+                { "VhdType", "VhdType" }, { "FileSize", "UInt64" }, { "Size", "UInt64" },
+                { "MinimumSize", "UInt64" },
                 { "LogicalSectorSize", "UInt32" }, { "PhysicalSectorSize", "UInt32" }, { "BlockSize", "UInt32" },
                 { "ParentPath", "String" }, { "DiskIdentifier", "String" }, { "FragmentationPercentage", "UInt32" },
                 { "Alignment", "UInt32" }, { "Attached", "Boolean" }, { "DiskNumber", "UInt32" },
                 { "Number", "UInt32" }, { NULL } },
-        .list = "ComputerName,Path,VhdFormat,VhdType,FileSize,Size,MinimumSize,LogicalSectorSize,PhysicalSectorSize,"
+        .list = "ComputerName,Path,VhdFormat,VhdType,FileSize,Size,MinimumSize,LogicalSectorSize,"
+                "PhysicalSectorSize,"
                 "BlockSize,ParentPath,DiskIdentifier,FragmentationPercentage,Alignment,Attached,DiskNumber",
         .text = "Path",
 };
@@ -99,7 +103,8 @@ static const Type migration_job = {
                 { "SourceHost", "String" }, { "DestinationHost", "String" }, { "Phase", "String" },
                 { "PercentComplete", "Int32" }, { "State", "String" }, { "Started", "DateTime" },
                 { "Ended", "DateTime" }, { "Duration", "TimeSpan" }, { "DowntimeMs", "UInt64" },
-                { "UserName", "String" }, { "Reason", "String" }, { "MigrationReport", "MigrationReport" }, { NULL } },
+                { "UserName", "String" }, { "Reason", "String" }, { "MigrationReport", "MigrationReport" },
+                { NULL } },
         .table = (const Column[]){
                 { NULL, "VMName" }, { NULL, "SourceHost" }, { NULL, "DestinationHost" }, { NULL, "Phase" },
                 { "Percent", "PercentComplete" }, { NULL, "State" }, { NULL, "Started" }, { NULL, "Duration" },
@@ -112,14 +117,16 @@ static const Type migration_job = {
 static const Type migration_report = {
         .name = HYPERV "MigrationReport",
         .properties = (const Property[]){
-                { "VMName", "String" }, { "VMId", "Guid" }, { "MigrationType", "String" }, { "SourceHost", "String" },
+                { "VMName", "String" }, { "VMId", "Guid" }, { "MigrationType", "String" },
+                { "SourceHost", "String" },
                 { "DestinationHost", "String" }, { "Started", "DateTime" }, { "DurationMs", "UInt64" },
                 { "DowntimeMs", "UInt64" }, { "DowntimeMethod", "String" }, { "GuestGapMs", "UInt64" },
                 { "MemoryBytesTotal", "UInt64" }, { "MemoryBytesSent", "UInt64" }, { "Iterations", "UInt64" },
                 { "Encrypted", "Boolean" }, { "ChannelCipher", "String" }, { "Disks", "MigrationReportDisk[]" },
                 { "Phases", "MigrationReportPhase[]" }, { "Result", "String" }, { "Reason", "String" }, { NULL } },
         .list = "VMName,VMId,MigrationType,SourceHost,DestinationHost,Started,DurationMs,DowntimeMs,DowntimeMethod,"
-                "GuestGapMs,MemoryBytesTotal,MemoryBytesSent,Iterations,Encrypted,ChannelCipher,Disks,Phases,Result,Reason",
+                "GuestGapMs,MemoryBytesTotal,MemoryBytesSent,Iterations,Encrypted,ChannelCipher,Disks,Phases,Result,"
+                "Reason",
         .text = "Result",
 };
 
@@ -174,7 +181,8 @@ static const Type command_info = {
                 { "CommandType", "CommandTypes" }, { "Name", "String" }, { "Version", "Version" },
                 { "Source", "String" }, { "Synopsis", "String" }, { NULL } },
         .table = (const Column[]){
-                { NULL, "CommandType" }, { NULL, "Name" }, { NULL, "Version" }, { NULL, "Source" }, { NULL, NULL } },
+                { NULL, "CommandType" }, { NULL, "Name" }, { NULL, "Version" }, { NULL, "Source" },
+                { NULL, NULL } },
         .text = "Name",
 };
 

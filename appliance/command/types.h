@@ -22,7 +22,7 @@ typedef struct Type {
         const char *name;               /* in full: "Microsoft.HyperV.PowerShell.VirtualMachine" */
         const Property *properties;     /* ends with a NULL name */
         const Column *table;            /* default table view, ends with a NULL property; or NULL */
-        const char *list;               /* default list view, "Name,State"; shown by default when there is no table */
+        const char *list; /* default list view, "Name,State"; shown by default when there is no table */
         const char *text;               /* property that stands for the object inside a cell, or NULL */
 } Type;
 

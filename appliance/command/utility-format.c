@@ -36,7 +36,8 @@ static int property_list(const Invocation *invocation, char **ret, Error *err) {
                 sd_json_variant *name = invocation_item(invocation, "Property", i);
                 if (!sd_json_variant_is_string(name)) {
                         (void)fclose(to);
-                        return error_set(err, ERROR_UNSUPPORTED, 0, "%s takes property names here, not calculated properties",
+                        return error_set(err, ERROR_UNSUPPORTED, 0,
+                                         "%s takes property names here, not calculated properties",
                                          invocation->command->name);
                 }
                 (void)fprintf(to, "%s%s", i > 0 ? "," : "", sd_json_variant_string(name));
@@ -92,11 +93,13 @@ const Command command_format_table = {
         .synopsis = "Shows objects as a table.",
         .role = ROLE_READER,
         .output = "System.String",
-        .parameters = (const Parameter[]){
-                { "Property", "Object[]", NULL, PARAMETER_WILDCARD, NULL, "Names of the properties to show." },
-                { "AutoSize", "SwitchParameter", NULL, 0, NULL, "Columns as wide as their content; they always are." },
-                { "InputObject", "PSObject", NULL, PARAMETER_PIPELINE_BY_VALUE, NULL, "The object; comes from the pipeline." },
-                { NULL } },
+        .parameters = (const Parameter[]){ { "Property", "Object[]", NULL, PARAMETER_WILDCARD, NULL,
+                                             "Names of the properties to show." },
+                                           { "AutoSize", "SwitchParameter", NULL, 0, NULL,
+                                             "Columns as wide as their content; they always are." },
+                                           { "InputObject", "PSObject", NULL, PARAMETER_PIPELINE_BY_VALUE, NULL,
+                                             "The object; comes from the pipeline." },
+                                           { NULL } },
         .sets = (const ParameterSet[]){ { "Default", NULL, "Property", "AutoSize,InputObject" }, { NULL } },
         .refused = "RepeatHeader,HideTableHeaders,Wrap,GroupBy,View,ShowError,DisplayError,Force,Expand",
         .run = collect,
@@ -110,10 +113,11 @@ const Command command_format_list = {
         .synopsis = "Shows objects as lists, one property a line.",
         .role = ROLE_READER,
         .output = "System.String",
-        .parameters = (const Parameter[]){
-                { "Property", "Object[]", NULL, PARAMETER_WILDCARD, NULL, "Names of the properties to show; * for all." },
-                { "InputObject", "PSObject", NULL, PARAMETER_PIPELINE_BY_VALUE, NULL, "The object; comes from the pipeline." },
-                { NULL } },
+        .parameters = (const Parameter[]){ { "Property", "Object[]", NULL, PARAMETER_WILDCARD, NULL,
+                                             "Names of the properties to show; * for all." },
+                                           { "InputObject", "PSObject", NULL, PARAMETER_PIPELINE_BY_VALUE, NULL,
+                                             "The object; comes from the pipeline." },
+                                           { NULL } },
         .sets = (const ParameterSet[]){ { "Default", NULL, "Property", "InputObject" }, { NULL } },
         .refused = "GroupBy,View,ShowError,DisplayError,Force,Expand",
         .run = collect,
@@ -143,7 +147,9 @@ static sd_json_variant *plain_copy(sd_json_variant *value, uint64_t depth) {
                         continue;
                 auto_(sd_json_variant_unrefp) sd_json_variant *item =
                         plain_copy(sd_json_variant_by_index(value, array ? i : i + 1), depth - 1);
-                r = !item ? -1 : array ? sd_json_variant_append_array(&ret, item) : sd_json_variant_set_field(&ret, key, item);
+                r = !item   ? -1
+                    : array ? sd_json_variant_append_array(&ret, item)
+                            : sd_json_variant_set_field(&ret, key, item);
         }
         if (r >= 0)
                 return ret;
@@ -162,8 +168,8 @@ static int end_json(Invocation *invocation, Error *err) {
         if (count == 0)
                 return 0;
         if (depth > DEPTH_MAX)
-                return error_set(err, ERROR_INVALID, 0, "ConvertTo-Json goes at most %d levels deep; give a smaller -Depth",
-                                 DEPTH_MAX);
+                return error_set(err, ERROR_INVALID, 0,
+                                 "ConvertTo-Json goes at most %d levels deep; give a smaller -Depth", DEPTH_MAX);
         if (!one && sd_json_variant_new_array(&all, objects, count) < 0)
                 return error_oom(err);
         plain = plain_copy(one ? objects[0] : all, one ? depth + 1 : depth + 2);
@@ -182,12 +188,15 @@ const Command command_convertto_json = {
         .synopsis = "Gives objects as JSON text.",
         .role = ROLE_READER,
         .output = "System.String",
-        .parameters = (const Parameter[]){
-                { "InputObject", "PSObject", NULL, PARAMETER_PIPELINE_BY_VALUE, NULL, "The object; comes from the pipeline." },
-                { "Depth", "Int32", NULL, 0, NULL, "How many levels of objects inside objects; 2 when not given." },
-                { "Compress", "SwitchParameter", NULL, 0, NULL, "Without line breaks and blanks." },
-                { "AsArray", "SwitchParameter", NULL, 0, NULL, "An array also around a single object." },
-                { NULL } },
+        .parameters =
+                (const Parameter[]){
+                        { "InputObject", "PSObject", NULL, PARAMETER_PIPELINE_BY_VALUE, NULL,
+                          "The object; comes from the pipeline." },
+                        { "Depth", "Int32", NULL, 0, NULL,
+                          "How many levels of objects inside objects; 2 when not given." },
+                        { "Compress", "SwitchParameter", NULL, 0, NULL, "Without line breaks and blanks." },
+                        { "AsArray", "SwitchParameter", NULL, 0, NULL, "An array also around a single object." },
+                        { NULL } },
         .sets = (const ParameterSet[]){ { "Default", NULL, "InputObject", "Depth,Compress,AsArray" }, { NULL } },
         .refused = "EnumsAsStrings,EscapeHandling",
         .run = collect,

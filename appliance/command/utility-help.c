@@ -63,17 +63,22 @@ const Command command_get_command = {
         .synopsis = "Lists the commands of this host.",
         .role = ROLE_READER,
         .output = "System.Management.Automation.CmdletInfo",
-        .parameters = (const Parameter[]){
-                { "Name", "String[]", NULL, PARAMETER_PIPELINE_BY_VALUE | PARAMETER_PIPELINE_BY_NAME | PARAMETER_WILDCARD, NULL,
-                  "Names of commands." },
-                { "Verb", "String[]", NULL, PARAMETER_WILDCARD, NULL, "Only commands with these verbs." },
-                { "Noun", "String[]", NULL, PARAMETER_WILDCARD, NULL, "Only commands with these nouns." },
-                { "Module", "String[]", "PSSnapin", PARAMETER_WILDCARD, NULL, "Only commands of these modules." },
-                { NULL } },
-        .sets = (const ParameterSet[]){
-                { "CmdletSet", NULL, NULL, "Verb,Noun,Module" }, { "AllCommandSet", NULL, "Name", "Module" }, { NULL } },
-        .refused = "CommandType,FullyQualifiedModule,TotalCount,Syntax,ShowCommandInfo,ArgumentList,All,ListImported,"
-                   "ParameterName,ParameterType,UseFuzzyMatching,FuzzyMinimumDistance,UseAbbreviationExpansion",
+        .parameters =
+                (const Parameter[]){
+                        { "Name", "String[]", NULL,
+                          PARAMETER_PIPELINE_BY_VALUE | PARAMETER_PIPELINE_BY_NAME | PARAMETER_WILDCARD, NULL,
+                          "Names of commands." },
+                        { "Verb", "String[]", NULL, PARAMETER_WILDCARD, NULL, "Only commands with these verbs." },
+                        { "Noun", "String[]", NULL, PARAMETER_WILDCARD, NULL, "Only commands with these nouns." },
+                        { "Module", "String[]", "PSSnapin", PARAMETER_WILDCARD, NULL,
+                          "Only commands of these modules." },
+                        { NULL } },
+        .sets = (const ParameterSet[]){ { "CmdletSet", NULL, NULL, "Verb,Noun,Module" },
+                                        { "AllCommandSet", NULL, "Name", "Module" },
+                                        { NULL } },
+        .refused =
+                "CommandType,FullyQualifiedModule,TotalCount,Syntax,ShowCommandInfo,ArgumentList,All,ListImported,"
+                "ParameterName,ParameterType,UseFuzzyMatching,FuzzyMinimumDistance,UseAbbreviationExpansion",
         .run = run_get_command,
 };
 
@@ -92,7 +97,8 @@ static int run_get_help(Invocation *invocation, Error *err) {
         size_t size = 0;
 
         if (name && !command)
-                return error_set(err, ERROR_NOT_FOUND, 0, "Get-Help could not find %.100s; Get-Command lists the commands.", name);
+                return error_set(err, ERROR_NOT_FOUND, 0,
+                                 "Get-Help could not find %.100s; Get-Command lists the commands.", name);
         FILE *to = open_memstream(&text, &size);
         if (!to)
                 return error_oom(err);

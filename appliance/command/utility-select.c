@@ -13,38 +13,32 @@
 
 /* ---- Where-Object ------------------------------------------------------------------------------- */
 
-typedef struct Operator {
-        const char *parameter;
-        bool (*holds)(sd_json_variant *left, sd_json_variant *right, const char *type);
-} Operator;
+enum { LESS = 1, EQUAL = 2, GREATER = 4, LIKE = 8, NOT_LIKE = 16 };
 
-static bool is_eq(sd_json_variant *l, sd_json_variant *r, const char *type) { return order_values(l, r, type) == 0; }
-static bool is_ne(sd_json_variant *l, sd_json_variant *r, const char *type) { return order_values(l, r, type) != 0; }
-static bool is_gt(sd_json_variant *l, sd_json_variant *r, const char *type) { return order_values(l, r, type) > 0; }
-static bool is_ge(sd_json_variant *l, sd_json_variant *r, const char *type) { return order_values(l, r, type) >= 0; }
-static bool is_lt(sd_json_variant *l, sd_json_variant *r, const char *type) { return order_values(l, r, type) < 0; }
-static bool is_le(sd_json_variant *l, sd_json_variant *r, const char *type) { return order_values(l, r, type) <= 0; }
-
-static bool is_like(sd_json_variant *l, sd_json_variant *r, const char *type) {
-        char left[4096], pattern[1024];
-        object_display(l, left, sizeof left);
-        object_display(r, pattern, sizeof pattern);
-        return text_matches_wildcard(left, pattern);
-}
-
-static bool is_not_like(sd_json_variant *l, sd_json_variant *r, const char *type) { return !is_like(l, r, type); }
-
-static const Operator operators[] = {
-        { "EQ", is_eq }, { "NE", is_ne }, { "GT", is_gt }, { "GE", is_ge }, { "LT", is_lt }, { "LE", is_le },
-        { "Like", is_like }, { "NotLike", is_not_like },
+/* How the left side may stand to the right one. */
+static const struct { const char *parameter; unsigned relations; } operators[] = {
+        { "EQ", EQUAL }, { "NE", LESS | GREATER }, { "GT", GREATER },   { "GE", GREATER | EQUAL },
+        { "LT", LESS },  { "LE", LESS | EQUAL },   { "Like", LIKE },    { "NotLike", NOT_LIKE },
 };
 
+static bool holds(unsigned relations, sd_json_variant *left, sd_json_variant *right, const char *type) {
+        char text[4096], pattern[1024];
+
+        if (!(relations & (LIKE | NOT_LIKE))) {
+                int order = order_values(left, right, type);
+                return relations & (order < 0 ? LESS : order > 0 ? GREATER : EQUAL);
+        }
+        object_display(left, text, sizeof text);
+        object_display(right, pattern, sizeof pattern);
+        return text_matches_wildcard(text, pattern) == (relations == LIKE);
+}
+
 /* With an array on the left, PowerShell asks whether any element does. */
-static bool any_holds(const Operator *o, sd_json_variant *left, sd_json_variant *right, const char *type) {
+static bool any_holds(unsigned relations, sd_json_variant *left, sd_json_variant *right, const char *type) {
         if (!left || !sd_json_variant_is_array(left))
-                return o->holds(left, right, type);
+                return holds(relations, left, right, type);
         for (size_t i = 0; i < sd_json_variant_elements(left); i++)
-                if (o->holds(sd_json_variant_by_index(left, i), right, type))
+                if (holds(relations, sd_json_variant_by_index(left, i), right, type))
                         return true;
         return false;
 }
@@ -52,17 +46,16 @@ static bool any_holds(const Operator *o, sd_json_variant *left, sd_json_variant 
 static int run_where(Invocation *invocation, Error *err) {
         sd_json_variant *object = invocation_value(invocation, "InputObject");
         const char *name = invocation_string(invocation, "Property");
-        const Operator *o = NULL;
+        unsigned relations = invocation_has(invocation, "Value") ? EQUAL : 0;
 
         if (!object)
                 return 0;
-        for (size_t i = 0; !o && i < ARRAY_SIZE(operators); i++)
+        for (size_t i = 0; i < ARRAY_SIZE(operators); i++)
                 if (invocation_switch(invocation, operators[i].parameter))
-                        o = &operators[i];
+                        relations = operators[i].relations;
         sd_json_variant *left = object_property(object, name), *right = invocation_value(invocation, "Value");
-        if (!o && invocation_has(invocation, "Value"))
-                o = &operators[0];
-        bool keep = o ? any_holds(o, left, right, order_property_type(object, name)) : order_is_true(left);
+        bool keep = relations ? any_holds(relations, left, right, order_property_type(object, name))
+                              : order_is_true(left);
         return keep ? invocation_emit(invocation, sd_json_variant_ref(object), err) : 0;
 }
 
@@ -71,27 +64,35 @@ const Command command_where_object = {
         .name = "Where-Object",
         .module = "Microsoft.PowerShell.Core",
         .aliases = "where,?",
-        .synopsis = "Lets only those objects pass whose property compares as wanted: Where-Object State -eq Running.",
+        .synopsis =
+                "Lets only those objects pass whose property compares as wanted: Where-Object State -eq Running.",
         .role = ROLE_READER,
-        .parameters = (const Parameter[]){
-                { "Property", "String", NULL, 0, NULL, "The property to look at." },
-                { "Value", "Object", NULL, 0, NULL, "What to compare it with." },
-                { "InputObject", "PSObject", NULL, PARAMETER_PIPELINE_BY_VALUE, NULL, "The object; comes from the pipeline." },
-                { "EQ", "SwitchParameter", NULL, 0, NULL, "Equal, without case." },
-                { "NE", "SwitchParameter", NULL, 0, NULL, "Not equal." },
-                { "GT", "SwitchParameter", NULL, 0, NULL, "Greater." },
-                { "GE", "SwitchParameter", NULL, 0, NULL, "Greater or equal." },
-                { "LT", "SwitchParameter", NULL, 0, NULL, "Less." },
-                { "LE", "SwitchParameter", NULL, 0, NULL, "Less or equal." },
-                { "Like", "SwitchParameter", NULL, 0, NULL, "Matches a pattern with * and ?." },
-                { "NotLike", "SwitchParameter", NULL, 0, NULL, "Does not match the pattern." },
-                { NULL } },
-        .sets = (const ParameterSet[]){
-                { "EqualSet", "Property", "Property,Value", "EQ,InputObject" },
-                WHERE_SET("NotEqualSet", "NE"), WHERE_SET("GreaterThanSet", "GT"), WHERE_SET("GreaterOrEqualSet", "GE"),
-                WHERE_SET("LessThanSet", "LT"), WHERE_SET("LessOrEqualSet", "LE"), WHERE_SET("LikeSet", "Like"),
-                WHERE_SET("NotLikeSet", "NotLike"), { NULL } },
-        .refused = "FilterScript,Match,NotMatch,Contains,NotContains,In,NotIn,Is,IsNot,Not,CEQ,CNE,CGT,CGE,CLT,CLE,CLike,"
+        .parameters =
+                (const Parameter[]){
+                        { "Property", "String", NULL, 0, NULL, "The property to look at." },
+                        { "Value", "Object", NULL, 0, NULL, "What to compare it with." },
+                        { "InputObject", "PSObject", NULL, PARAMETER_PIPELINE_BY_VALUE, NULL,
+                          "The object; comes from the pipeline." },
+                        { "EQ", "SwitchParameter", NULL, 0, NULL, "Equal, without case." },
+                        { "NE", "SwitchParameter", NULL, 0, NULL, "Not equal." },
+                        { "GT", "SwitchParameter", NULL, 0, NULL, "Greater." },
+                        { "GE", "SwitchParameter", NULL, 0, NULL, "Greater or equal." },
+                        { "LT", "SwitchParameter", NULL, 0, NULL, "Less." },
+                        { "LE", "SwitchParameter", NULL, 0, NULL, "Less or equal." },
+                        { "Like", "SwitchParameter", NULL, 0, NULL, "Matches a pattern with * and ?." },
+                        { "NotLike", "SwitchParameter", NULL, 0, NULL, "Does not match the pattern." },
+                        { NULL } },
+        .sets = (const ParameterSet[]){ { "EqualSet", "Property", "Property,Value", "EQ,InputObject" },
+                                        WHERE_SET("NotEqualSet", "NE"),
+                                        WHERE_SET("GreaterThanSet", "GT"),
+                                        WHERE_SET("GreaterOrEqualSet", "GE"),
+                                        WHERE_SET("LessThanSet", "LT"),
+                                        WHERE_SET("LessOrEqualSet", "LE"),
+                                        WHERE_SET("LikeSet", "Like"),
+                                        WHERE_SET("NotLikeSet", "NotLike"),
+                                        { NULL } },
+        .refused = "FilterScript,Match,NotMatch,Contains,NotContains,In,NotIn,Is,IsNot,Not,CEQ,CNE,CGT,CGE,CLT,CLE,"
+                   "CLike,"
                    "CNotLike,CMatch,CNotMatch,CContains,CNotContains,CIn,CNotIn",
         .run = run_where,
 };
@@ -128,7 +129,8 @@ static int emit_selected(Invocation *invocation, sd_json_variant *object, Error 
         for (size_t i = 0; r >= 0 && i < invocation_count(invocation, "Property"); i++) {
                 sd_json_variant *pattern = invocation_item(invocation, "Property", i);
                 if (!sd_json_variant_is_string(pattern))
-                        return error_set(err, ERROR_UNSUPPORTED, 0, "Select-Object takes property names here, not calculated "
+                        return error_set(err, ERROR_UNSUPPORTED, 0,
+                                         "Select-Object takes property names here, not calculated "
                                          "properties");
                 r = select_pattern(object, sd_json_variant_string(pattern), &selected);
         }
@@ -165,7 +167,8 @@ static int emit_one(Invocation *invocation, sd_json_variant *object, Error *err)
 
 static int run_select(Invocation *invocation, Error *err) {
         sd_json_variant *object = invocation_value(invocation, "InputObject");
-        uint64_t skip = invocation_unsigned(invocation, "Skip", 0), first = invocation_unsigned(invocation, "First", UINT64_MAX);
+        uint64_t skip = invocation_unsigned(invocation, "Skip", 0),
+                 first = invocation_unsigned(invocation, "First", UINT64_MAX);
         uint64_t number = invocation->counter++;
 
         if (!object)
@@ -184,7 +187,8 @@ static int run_select(Invocation *invocation, Error *err) {
 static int end_select(Invocation *invocation, Error *err) {
         size_t count;
         sd_json_variant **objects = invocation_collected(invocation, &count);
-        uint64_t last = invocation_unsigned(invocation, "Last", 0), skip = invocation_unsigned(invocation, "Skip", 0);
+        uint64_t last = invocation_unsigned(invocation, "Last", 0),
+                 skip = invocation_unsigned(invocation, "Skip", 0);
 
         count = skip < count ? count - (size_t)skip : 0;        /* with -Last, -Skip counts from the end */
         for (size_t i = count > last ? count - (size_t)last : 0; i < count; i++)
@@ -199,16 +203,20 @@ const Command command_select_object = {
         .aliases = "select",
         .synopsis = "Selects properties of objects, or the first or last objects.",
         .role = ROLE_READER,
-        .parameters = (const Parameter[]){
-                { "Property", "Object[]", NULL, PARAMETER_WILDCARD, NULL, "Names of the properties to keep." },
-                { "ExpandProperty", "String", NULL, 0, NULL, "Gives the value of this property instead of the object." },
-                { "First", "Int32", NULL, 0, NULL, "Only so many from the start; what is in front of it stops then." },
-                { "Last", "Int32", NULL, 0, NULL, "Only so many from the end." },
-                { "Skip", "Int32", NULL, 0, NULL, "Leaves out so many." },
-                { "InputObject", "PSObject", NULL, PARAMETER_PIPELINE_BY_VALUE, NULL, "The object; comes from the pipeline." },
-                { NULL } },
-        .sets = (const ParameterSet[]){
-                { "DefaultParameter", NULL, "Property", "ExpandProperty,First,Last,Skip,InputObject" }, { NULL } },
+        .parameters = (const Parameter[]){ { "Property", "Object[]", NULL, PARAMETER_WILDCARD, NULL,
+                                             "Names of the properties to keep." },
+                                           { "ExpandProperty", "String", NULL, 0, NULL,
+                                             "Gives the value of this property instead of the object." },
+                                           { "First", "Int32", NULL, 0, NULL,
+                                             "Only so many from the start; what is in front of it stops then." },
+                                           { "Last", "Int32", NULL, 0, NULL, "Only so many from the end." },
+                                           { "Skip", "Int32", NULL, 0, NULL, "Leaves out so many." },
+                                           { "InputObject", "PSObject", NULL, PARAMETER_PIPELINE_BY_VALUE, NULL,
+                                             "The object; comes from the pipeline." },
+                                           { NULL } },
+        .sets = (const ParameterSet[]){ { "DefaultParameter", NULL, "Property",
+                                          "ExpandProperty,First,Last,Skip,InputObject" },
+                                        { NULL } },
         .refused = "ExcludeProperty,Unique,CaseInsensitive,SkipLast,Index,SkipIndex,Wait",
         .run = run_select,
         .end = end_select,

@@ -27,7 +27,8 @@ static int order_objects(const Invocation *invocation, sd_json_variant *a, sd_js
         for (size_t i = 0; i < count; i++) {
                 sd_json_variant *item = invocation_item(invocation, "Property", i);
                 const char *name = sd_json_variant_is_string(item) ? sd_json_variant_string(item) : "";
-                int order = order_values(object_property(a, name), object_property(b, name), order_property_type(a, name));
+                int order = order_values(object_property(a, name), object_property(b, name),
+                                         order_property_type(a, name));
                 if (order != 0)
                         return order;
         }
@@ -65,11 +66,13 @@ const Command command_sort_object = {
         .aliases = "sort",
         .synopsis = "Sorts objects by properties.",
         .role = ROLE_READER,
-        .parameters = (const Parameter[]){
-                { "Property", "Object[]", NULL, 0, NULL, "Names of the properties, the most important first." },
-                { "Descending", "SwitchParameter", NULL, 0, NULL, "The greatest first." },
-                { "InputObject", "PSObject", NULL, PARAMETER_PIPELINE_BY_VALUE, NULL, "The object; comes from the pipeline." },
-                { NULL } },
+        .parameters =
+                (const Parameter[]){ { "Property", "Object[]", NULL, 0, NULL,
+                                       "Names of the properties, the most important first." },
+                                     { "Descending", "SwitchParameter", NULL, 0, NULL, "The greatest first." },
+                                     { "InputObject", "PSObject", NULL, PARAMETER_PIPELINE_BY_VALUE, NULL,
+                                       "The object; comes from the pipeline." },
+                                     { NULL } },
         .sets = (const ParameterSet[]){ { "Default", NULL, "Property", "Descending,InputObject" }, { NULL } },
         .refused = "Unique,CaseSensitive,Culture,Stable,Top,Bottom",
         .run = collect,
@@ -115,7 +118,8 @@ static int measure(Invocation *invocation, const char *name, Measure *m) {
         }
         if (name && m->count == 0 && count > 0) {
                 Error err = { 0 };
-                (void)error_set(&err, ERROR_INVALID, 0, "The property \"%s\" cannot be found in the input for any objects.", name);
+                (void)error_set(&err, ERROR_INVALID, 0,
+                                "The property \"%s\" cannot be found in the input for any objects.", name);
                 invocation_error(invocation, &err, name, "GenericMeasurePropertyNotFound");
                 return 0;
         }
@@ -136,7 +140,8 @@ static int emit_measure(Invocation *invocation, const char *name, const Measure 
                 double number = fields[i].value;
                 if (!invocation_switch(invocation, fields[i].name) || m->count == 0)
                         r = sd_json_variant_new_null(&value);
-                else if (number >= -WHOLE_MAX && number <= WHOLE_MAX && number <= trunc(number) && number >= trunc(number))
+                else if (number >= -WHOLE_MAX && number <= WHOLE_MAX && number <= trunc(number) &&
+                         number >= trunc(number))
                         r = sd_json_variant_new_integer(&value, (int64_t)number);
                 else
                         r = sd_json_variant_new_real(&value, number);
@@ -156,7 +161,8 @@ static int end_measure(Invocation *invocation, Error *err) {
         size_t names = invocation_count(invocation, "Property");
         for (size_t i = 0; i < (names ? names : 1); i++) {
                 Measure m = { 0 };
-                const char *name = names ? sd_json_variant_string(invocation_item(invocation, "Property", i)) : NULL;
+                const char *name =
+                        names ? sd_json_variant_string(invocation_item(invocation, "Property", i)) : NULL;
                 if (measure(invocation, name, &m) && emit_measure(invocation, name, &m, err) < 0)
                         return -1;
         }
@@ -170,16 +176,17 @@ const Command command_measure_object = {
         .synopsis = "Counts objects, and adds up a numeric property.",
         .role = ROLE_READER,
         .output = "Microsoft.PowerShell.Commands.GenericMeasureInfo",
-        .parameters = (const Parameter[]){
-                { "Property", "String[]", NULL, 0, NULL, "Names of the properties." },
-                { "Sum", "SwitchParameter", NULL, 0, NULL, "Adds the values up." },
-                { "Average", "SwitchParameter", NULL, 0, NULL, "Their average." },
-                { "Maximum", "SwitchParameter", NULL, 0, NULL, "The greatest." },
-                { "Minimum", "SwitchParameter", NULL, 0, NULL, "The least." },
-                { "InputObject", "PSObject", NULL, PARAMETER_PIPELINE_BY_VALUE, NULL, "The object; comes from the pipeline." },
-                { NULL } },
-        .sets = (const ParameterSet[]){
-                { "GenericMeasure", NULL, "Property", "Sum,Average,Maximum,Minimum,InputObject" }, { NULL } },
+        .parameters = (const Parameter[]){ { "Property", "String[]", NULL, 0, NULL, "Names of the properties." },
+                                           { "Sum", "SwitchParameter", NULL, 0, NULL, "Adds the values up." },
+                                           { "Average", "SwitchParameter", NULL, 0, NULL, "Their average." },
+                                           { "Maximum", "SwitchParameter", NULL, 0, NULL, "The greatest." },
+                                           { "Minimum", "SwitchParameter", NULL, 0, NULL, "The least." },
+                                           { "InputObject", "PSObject", NULL, PARAMETER_PIPELINE_BY_VALUE, NULL,
+                                             "The object; comes from the pipeline." },
+                                           { NULL } },
+        .sets = (const ParameterSet[]){ { "GenericMeasure", NULL, "Property",
+                                          "Sum,Average,Maximum,Minimum,InputObject" },
+                                        { NULL } },
         .refused = "StandardDeviation,AllStats,Line,Word,Character,IgnoreWhiteSpace",
         .run = collect,
         .end = end_measure,

@@ -12,8 +12,8 @@
 #include "appliance/command/types.h"
 
 enum {
-        VIEW_OBJECTS_MAX = 100000,      /* of one table; more are written as a second one */
-        VIEW_SMALL = 4,                 /* properties: up to here a type without a view is a table, as in PowerShell */
+        VIEW_OBJECTS_MAX = 100000, /* of one table; more are written as a second one */
+        VIEW_SMALL = 4,            /* properties: up to here a type without a view is a table, as in PowerShell */
         VIEW_GAP = 1,
 };
 

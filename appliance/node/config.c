@@ -50,11 +50,12 @@ static int read_key(const char *path, const char *name, sd_json_variant *value, 
                 if (strcmp(keys[i].name, name) != 0)
                         continue;
                 if (keys[i].read(value, config) < 0)
-                        return error_set(err, ERROR_INVALID, 0, "%s: the value of %s must be %s", path, name, keys[i].wants);
+                        return error_set(err, ERROR_INVALID, 0, "%s: the value of %s must be %s", path, name,
+                                         keys[i].wants);
                 return 0;
         }
-        return error_set(err, ERROR_INVALID, 0, "%s: there is no setting %.80s; remove it or correct its spelling", path,
-                         name);
+        return error_set(err, ERROR_INVALID, 0, "%s: there is no setting %.80s; remove it or correct its spelling",
+                         path, name);
 }
 
 int config_load(const char *path, NodeConfig *ret, Error *err) {

@@ -40,7 +40,8 @@ static void report(Node *node, const Machine *machine, const Error *failure) {
         (void)pthread_mutex_unlock(&node->lock);
         LogField *from = machine ? fields : fields + 1;
         if (failure && strcmp(was, failure->text) != 0)
-                log_write(LOG_WARNING, LOG_ID_IDENTITY, from, "%s; trying again every %d seconds", failure->text, RETRY_S);
+                log_write(LOG_WARNING, LOG_ID_IDENTITY, from, "%s; trying again every %d seconds", failure->text,
+                          RETRY_S);
         else if (!failure && *was)
                 log_write(LOG_NOTICE, LOG_ID_IDENTITY, from, "this host can prove its identity again");
 }

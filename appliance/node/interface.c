@@ -42,12 +42,14 @@ static SD_VARLINK_DEFINE_ERROR(SecretsNeeded,
 static SD_VARLINK_DEFINE_ERROR(Busy,
         SD_VARLINK_DEFINE_FIELD(Message, SD_VARLINK_STRING, 0));
 
-SD_VARLINK_DEFINE_INTERFACE(io_holdfast_Node, "io.holdfast.Node",
+SD_VARLINK_DEFINE_INTERFACE(
+        io_holdfast_Node, "io.holdfast.Node",
         SD_VARLINK_INTERFACE_COMMENT("Holdfast: virtual machines of this host, by Hyper-V's PowerShell commands"),
         SD_VARLINK_SYMBOL_COMMENT("Where a record belongs"), &vl_type_Stream,
         SD_VARLINK_SYMBOL_COMMENT("A password that a PSCredential parameter needs"), &vl_type_SecretNeed,
-        SD_VARLINK_SYMBOL_COMMENT("Runs commands; one reply per record, then one with Done.  Closing the connection "
-                                  "cancels."),
-        &vl_method_Run,
-        SD_VARLINK_SYMBOL_COMMENT("Nothing ran yet: call again with these secrets"), &vl_error_SecretsNeeded,
-        SD_VARLINK_SYMBOL_COMMENT("Too much runs already; nothing was done"), &vl_error_Busy);
+        SD_VARLINK_SYMBOL_COMMENT(
+                "Runs commands; one reply per record, then one with Done.  Closing the connection "
+                "cancels."),
+        &vl_method_Run, SD_VARLINK_SYMBOL_COMMENT("Nothing ran yet: call again with these secrets"),
+        &vl_error_SecretsNeeded, SD_VARLINK_SYMBOL_COMMENT("Too much runs already; nothing was done"),
+        &vl_error_Busy);

@@ -41,8 +41,9 @@ static const char *const migrations[] = {
         "CREATE UNIQUE INDEX one_running_per_vm ON jobs (vm_id) WHERE state = 0;",
 };
 
-static const char columns[] = "id, kind, vm_name, vm_id, source, destination, caller, phase, percent, state, started_us,"
-                              " ended_us, reason, receipt";
+static const char columns[] =
+        "id, kind, vm_name, vm_id, source, destination, caller, phase, percent, state, started_us,"
+        " ended_us, reason, receipt";
 
 static void lockp(pthread_mutex_t **lock) { (void)pthread_mutex_unlock(*lock); }
 #define LOCKED(jobs) \
@@ -90,8 +91,10 @@ static int migrate_schema(Jobs *jobs, Error *err) {
         if (schema_version(jobs, &version, err) < 0)
                 return -1;
         if (version > (int)ARRAY_SIZE(migrations))
-                return error_set(err, ERROR_UNSUPPORTED, 0, "the job store is of a newer Holdfast (version %d, this one "
-                                 "knows %zu); install that one again, or move the file away", version, ARRAY_SIZE(migrations));
+                return error_set(err, ERROR_UNSUPPORTED, 0,
+                                 "the job store is of a newer Holdfast (version %d, this one "
+                                 "knows %zu); install that one again, or move the file away",
+                                 version, ARRAY_SIZE(migrations));
         for (; version < (int)ARRAY_SIZE(migrations); version++) {
                 char set[48];
                 (void)snprintf(set, sizeof set, "PRAGMA user_version = %d", version + 1);
@@ -111,10 +114,12 @@ int jobs_open(const char *path, Jobs **ret, Error *err) {
         if (!jobs)
                 return error_oom(err);
         (void)pthread_mutex_init(&jobs->lock, NULL);
-        int r = sqlite3_open_v2(path, &jobs->db,
-                                SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, NULL);
+        int r = sqlite3_open_v2(
+                path, &jobs->db,
+                SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, NULL);
         if (r != SQLITE_OK)
-                return error_set(err, ERROR_INTERNAL, r, "the job store %s cannot be opened: %s", path, sqlite3_errstr(r));
+                return error_set(err, ERROR_INTERNAL, r, "the job store %s cannot be opened: %s", path,
+                                 sqlite3_errstr(r));
         (void)sqlite3_busy_timeout(jobs->db, BUSY_MS);
         if (execute(jobs, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL", "be opened", err) < 0 ||
             migrate_schema(jobs, err) < 0)
@@ -148,8 +153,8 @@ static int insert(Jobs *jobs, const Job *job, Error *err) {
         auto_(finalizep) sqlite3_stmt *s = NULL;
         if (prepare(jobs, "INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, 0, '', NULL)", &s, err) < 0)
                 return -1;
-        const char *texts[] = { job->id, job->kind, job->vm_name, job->vm_id, job->source, job->destination, job->caller,
-                                job->phase };
+        const char *texts[] = { job->id,     job->kind,        job->vm_name, job->vm_id,
+                                job->source, job->destination, job->caller,  job->phase };
         for (int i = 0; i < (int)ARRAY_SIZE(texts); i++)
                 bind_text(s, i + 1, texts[i]);
         (void)sqlite3_bind_int(s, 9, job->percent);
@@ -157,8 +162,10 @@ static int insert(Jobs *jobs, const Job *job, Error *err) {
         if (sqlite3_step(s) == SQLITE_DONE)
                 return 0;
         if (sqlite3_extended_errcode(jobs->db) == SQLITE_CONSTRAINT_UNIQUE)
-                return error_set(err, ERROR_CONFLICT, 0, "the virtual machine \"%s\" is being moved already; Get-VMMigration "
-                                 "shows how far it is", job->vm_name);
+                return error_set(err, ERROR_CONFLICT, 0,
+                                 "the virtual machine \"%s\" is being moved already; Get-VMMigration "
+                                 "shows how far it is",
+                                 job->vm_name);
         return failed(jobs, "take a new job", err);
 }
 
@@ -167,8 +174,8 @@ int jobs_start(Jobs *jobs, Job *job, Error *err) {
         Job copy = *job;
 
         if (jobs->running_count == RUNNING_MAX)
-                return error_set(err, ERROR_LIMIT, 0, "%d jobs run on this host already; try again when one has ended",
-                                 RUNNING_MAX);
+                return error_set(err, ERROR_LIMIT, 0,
+                                 "%d jobs run on this host already; try again when one has ended", RUNNING_MAX);
         if (text_uuid(copy.id, err) < 0)
                 return -1;
         copy.state = JOB_RUNNING;
@@ -229,8 +236,10 @@ int jobs_end(Jobs *jobs, const char *id, JobState state, const char *reason, con
         LOCKED(jobs);
         auto_(finalizep) sqlite3_stmt *s = NULL;
 
-        if (prepare(jobs, "UPDATE jobs SET state = ?, ended_us = ?, reason = ?, receipt = ?,"
-                          " percent = CASE WHEN ?1 = 1 THEN 100 ELSE ?5 END WHERE id = ?6 AND state = 0", &s, err) < 0)
+        if (prepare(jobs,
+                    "UPDATE jobs SET state = ?, ended_us = ?, reason = ?, receipt = ?,"
+                    " percent = CASE WHEN ?1 = 1 THEN 100 ELSE ?5 END WHERE id = ?6 AND state = 0",
+                    &s, err) < 0)
                 return -1;
         const Running *running = running_find(jobs, id);
         (void)sqlite3_bind_int(s, 1, state);
@@ -254,7 +263,8 @@ int jobs_cancel(Jobs *jobs, const char *vm_name, Error *err) {
                 jobs->running[i].cancelled = true;
                 return 0;
         }
-        return error_set(err, ERROR_NOT_FOUND, 0, "the virtual machine \"%s\" is not being moved by this host", vm_name);
+        return error_set(err, ERROR_NOT_FOUND, 0, "the virtual machine \"%s\" is not being moved by this host",
+                         vm_name);
 }
 
 bool jobs_cancelled(Jobs *jobs, const char *id) {
@@ -305,7 +315,8 @@ static int read_jobs(Jobs *jobs, sqlite3_stmt *s, bool only_left, Job **ret, siz
         for (r = 0; r == 0 && (step = sqlite3_step(s)) == SQLITE_ROW;) {
                 if (only_left && running_find(jobs, (const char *)sqlite3_column_text(s, 0)))
                         continue;
-                void *more = (count & (count - 1)) == 0 ? reallocarray(list, count ? 2 * count : 1, sizeof *list) : list;
+                void *more =
+                        (count & (count - 1)) == 0 ? reallocarray(list, count ? 2 * count : 1, sizeof *list) : list;
                 if (!more) {
                         r = error_oom(err);
                         break;
@@ -330,7 +341,8 @@ int jobs_list(Jobs *jobs, size_t max, Job **ret, size_t *ret_count, Error *err) 
         auto_(finalizep) sqlite3_stmt *s = NULL;
         char sql[320];
 
-        (void)snprintf(sql, sizeof sql, "SELECT %s FROM jobs ORDER BY started_us DESC, rowid DESC LIMIT ?", columns);
+        (void)snprintf(sql, sizeof sql, "SELECT %s FROM jobs ORDER BY started_us DESC, rowid DESC LIMIT ?",
+                       columns);
         if (prepare(jobs, sql, &s, err) < 0)
                 return -1;
         (void)sqlite3_bind_int64(s, 1, max > HISTORY_MAX ? HISTORY_MAX : (sqlite3_int64)max);

@@ -91,7 +91,10 @@ int main(int argc, char *argv[]) {
         for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) >= 0;) {
                 if (c == 'h')
                         return usage(stdout, EXIT_SUCCESS);
-                const char **to = c == 'c' ? &paths.config : c == 'j' ? &paths.jobs : c == 's' ? &paths.socket : NULL;
+                const char **to = c == 'c'   ? &paths.config
+                                  : c == 'j' ? &paths.jobs
+                                  : c == 's' ? &paths.socket
+                                             : NULL;
                 if (!to)
                         return usage(stderr, 2);
                 *to = optarg;

@@ -71,8 +71,10 @@ static const char head[] =
         "Of several arguments each is one value: nothing in it becomes a command, a,b of simple words is a list.\n"
         "Names of commands and parameters have no case, and a unique prefix of a parameter's name is enough.\n"
         ".SH OPTIONS\n"
-        ".TP\n.B \\-\\-json\nObjects as a JSON array on standard output; errors and warnings as JSON lines on standard error.\n"
-        ".TP\n.B \\-\\-password\\-stdin\nThe password of a \\fB\\-Credential\\fR \\fIUSER\\fR is one line of standard input. "
+        ".TP\n.B \\-\\-json\nObjects as a JSON array on standard output; errors and warnings as JSON lines on "
+        "standard error.\n"
+        ".TP\n.B \\-\\-password\\-stdin\nThe password of a \\fB\\-Credential\\fR \\fIUSER\\fR is one line of "
+        "standard input. "
         "Else it is asked for on the terminal. Passwords never are arguments.\n"
         ".TP\n.BI \\-\\-socket \" PATH\"\nAnother socket than /run/holdfast/node.\n"
         ".TP\n.BR \\-\\-help , \" \\-\\-version\"\n"
@@ -85,7 +87,8 @@ static const char head[] =
         ".SH COMMANDS\n";
 
 static const char tail[] =
-        ".SH COMMON PARAMETERS\n\\-Verbose, \\-ErrorAction, \\-WarningAction, \\-ProgressAction; \\-WhatIf and \\-Confirm where "
+        ".SH COMMON PARAMETERS\n\\-Verbose, \\-ErrorAction, \\-WarningAction, \\-ProgressAction; \\-WhatIf and "
+        "\\-Confirm where "
         "something is changed.\n"
         ".SH FILES\n"
         ".TP\n.I /etc/holdfast/node.json\nAllowEmulation, VirtualMachinePath, MaximumVirtualMachineMigrations.\n"
@@ -116,7 +119,8 @@ static int write_completion(void) {
         }
         (void)printf("        )\n"
                      "        for ((i = 1; i < COMP_CWORD; i++)); do\n"
-                     "                [[ ${COMP_WORDS[i]} == -* || ${COMP_WORDS[i]} == help ]] || { command=${COMP_WORDS[i]}; break; }\n"
+                     "                [[ ${COMP_WORDS[i]} == -* || ${COMP_WORDS[i]} == help ]] || { "
+                     "command=${COMP_WORDS[i]}; break; }\n"
                      "        done\n"
                      "        shopt -s nocasematch\n"
                      "        local choices='help --json --password-stdin --help --version' name\n"

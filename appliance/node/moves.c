@@ -6,7 +6,8 @@
 #include "appliance/base/cleanup.h"
 #include "appliance/base/log.h"
 
-#define LEFT_BEHIND "holdfastd ended while the move ran and nothing of it is left; Get-VM shows where the virtual machine is"
+#define LEFT_BEHIND                                                                                                \
+        "holdfastd ended while the move ran and nothing of it is left; Get-VM shows where the virtual machine is"
 
 static void end_job(Node *node, const char *id, JobState state, const char *reason) {
         Error err = { 0 };

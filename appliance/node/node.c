@@ -37,11 +37,13 @@ int node_new(sd_event *event, const char *config_path, const char *jobs_path, No
                 return error_oom(err);
         (void)pthread_mutex_init(&node->lock, NULL);
         node->event = sd_event_ref(event);
-        (void)error_set(&node->why_not, ERROR_UNREACHABLE, 0, "this host has not yet looked up its own account; try again "
+        (void)error_set(&node->why_not, ERROR_UNREACHABLE, 0,
+                        "this host has not yet looked up its own account; try again "
                         "in a few seconds");
         if (config_load(config_path, &node->config, err) < 0 || jobs_open(jobs_path, &node->jobs, err) < 0 ||
             pool_new(event, COMMAND_THREADS, COMMAND_QUEUE, &node->pool, err) < 0 ||
-            pool_new(event, 1, 4, &node->identity_pool, err) < 0 || pool_new(event, 1, 1, &node->notes, err) < 0 || start_machines(node, err) < 0)
+            pool_new(event, 1, 4, &node->identity_pool, err) < 0 || pool_new(event, 1, 1, &node->notes, err) < 0 ||
+            start_machines(node, err) < 0)
                 return -1;
         *ret = take_ptr(node);
         return 0;
@@ -93,7 +95,8 @@ int node_directory(Node *node, Directory **ret, Error *err) {
         if (!node->joined)
                 *err = node->why_not;
         else if (node->directory_count == 0)
-                (void)error_set(err, ERROR_UNREACHABLE, 0, "the directory of %s cannot be asked: %s", node->machine.domain,
+                (void)error_set(err, ERROR_UNREACHABLE, 0, "the directory of %s cannot be asked: %s",
+                                node->machine.domain,
                                 *node->complained ? node->complained : "no domain controller answered yet");
         else
                 directory = node->directories[node->directory_count - 1];

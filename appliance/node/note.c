@@ -28,8 +28,10 @@ static const struct { int priority; const char *text; } happened[] = {
 
 static void write_note(void *userdata) {
         auto_free Note *note = userdata;
-        const LogField fields[] = { { "VM", *note->vm ? note->vm : NULL }, { "VM_ID", *note->vm_id ? note->vm_id : NULL },
-                                    { "JOB", *note->job ? note->job : NULL }, { NULL, NULL } };
+        const LogField fields[] = { { "VM", *note->vm ? note->vm : NULL },
+                                    { "VM_ID", *note->vm_id ? note->vm_id : NULL },
+                                    { "JOB", *note->job ? note->job : NULL },
+                                    { NULL, NULL } };
         log_write(note->priority, note->message_id, fields, "%s", note->text);
 }
 

@@ -168,11 +168,14 @@ static int send_record(void *sink, RecordStream stream, sd_json_variant *record,
 /* The audit line: who, what, with which result.  Arguments are not logged: they may name secrets. */
 static void audit(void *sink, const Command *command, const ErrorRecord *failure) {
         const Run *run = sink;
-        const LogField fields[] = { { "USER", run->caller }, { "COMMAND", command->name },
-                                    { "RESULT", failure ? "failed" : "done" }, { "ERROR_ID", failure ? failure->id : "" },
-                                    { "ERROR_KIND", failure ? error_kind_name(failure->kind) : "" }, { NULL, NULL } };
-        log_write(failure ? LOG_NOTICE : LOG_INFO, LOG_ID_COMMAND, fields, "%s ran %s%s%s", run->caller, command->name,
-                  failure ? ": " : "", failure ? failure->message : "");
+        const LogField fields[] = { { "USER", run->caller },
+                                    { "COMMAND", command->name },
+                                    { "RESULT", failure ? "failed" : "done" },
+                                    { "ERROR_ID", failure ? failure->id : "" },
+                                    { "ERROR_KIND", failure ? error_kind_name(failure->kind) : "" },
+                                    { NULL, NULL } };
+        log_write(failure ? LOG_NOTICE : LOG_INFO, LOG_ID_COMMAND, fields, "%s ran %s%s%s", run->caller,
+                  command->name, failure ? ": " : "", failure ? failure->message : "");
 }
 
 static void refuse(Run *run, const ErrorRecord *record) {
@@ -188,10 +191,11 @@ static int collect_needs(Run *run, const Batch *batch) {
         SecretNeed need;
         for (size_t i = 0; batch_secret(batch, i, &need); i++)
                 if (!find_secret(run, need.key) &&
-                    sd_json_variant_append_arrayb(&list, SD_JSON_BUILD_OBJECT(
-                            SD_JSON_BUILD_PAIR_STRING("Key", need.key), SD_JSON_BUILD_PAIR_STRING("Command", need.command),
-                            SD_JSON_BUILD_PAIR_STRING("Parameter", need.parameter),
-                            SD_JSON_BUILD_PAIR_STRING("UserName", need.user))) < 0)
+                    sd_json_variant_append_arrayb(
+                            &list, SD_JSON_BUILD_OBJECT(SD_JSON_BUILD_PAIR_STRING("Key", need.key),
+                                                        SD_JSON_BUILD_PAIR_STRING("Command", need.command),
+                                                        SD_JSON_BUILD_PAIR_STRING("Parameter", need.parameter),
+                                                        SD_JSON_BUILD_PAIR_STRING("UserName", need.user))) < 0)
                         return -1;
         return list && sd_json_variant_format(list, 0, &run->needs) < 0 ? -1 : 0;
 }
@@ -225,7 +229,8 @@ static int copy_secrets(Run *run, sd_json_variant *secrets, Error *err) {
                 sd_json_variant *value = sd_json_variant_by_index(secrets, i + 1);
                 Secret *secret = &run->secrets[run->secret_count];
                 if (run->secret_count == RUN_SECRETS_MAX || !sd_json_variant_is_string(value))
-                        return error_set(err, ERROR_INVALID, 0, "Secrets must be at most %d strings", RUN_SECRETS_MAX);
+                        return error_set(err, ERROR_INVALID, 0, "Secrets must be at most %d strings",
+                                         RUN_SECRETS_MAX);
                 (void)snprintf(secret->key, sizeof secret->key, "%.90s",
                                sd_json_variant_string(sd_json_variant_by_index(secrets, i)));
                 if (!(secret->value = strdup(sd_json_variant_string(value))))
@@ -239,15 +244,20 @@ int run_start(const RunRequest *request, Run **ret, Error *err) {
         Run *run = calloc(1, sizeof *run);
         if (!run)
                 return error_oom(err);
-        *run = (Run){ .node = request->node, .role = request->role, .width = request->width, .ended = request->ended,
-                      .userdata = request->userdata, .lock = PTHREAD_MUTEX_INITIALIZER,
+        *run = (Run){ .node = request->node,
+                      .role = request->role,
+                      .width = request->width,
+                      .ended = request->ended,
+                      .userdata = request->userdata,
+                      .lock = PTHREAD_MUTEX_INITIALIZER,
                       .wake = PTHREAD_COND_INITIALIZER };
         (void)snprintf(run->caller, sizeof run->caller, "%s", request->caller);
         if (!(run->text = strdup(request->text))) {
                 run_free(run);
                 return error_oom(err);
         }
-        if (copy_secrets(run, request->secrets, err) < 0 || pool_run(request->node->pool, work, ended, run, err) < 0) {
+        if (copy_secrets(run, request->secrets, err) < 0 ||
+            pool_run(request->node->pool, work, ended, run, err) < 0) {
                 run_free(run);
                 return -1;
         }

@@ -67,7 +67,7 @@ static int start(Server *server, const RunRequest *request) {
         Link *l = server->links;
         while (l && l->varlink != request->link)
                 l = l->next;
-        if (!l || l->run)               /* a Run at a time; libsystemd reads the next call only when this one has ended */
+        if (!l || l->run) /* a Run at a time; libsystemd reads the next call only when this one has ended */
                 return -EBUSY;
         if (run_start(request, &l->run, &err) < 0)
                 return sd_varlink_errorb(request->link, "io.holdfast.Node.Busy",
@@ -85,8 +85,10 @@ static int on_run(sd_varlink *link, sd_json_variant *parameters, sd_varlink_meth
         } p = { 0 };
         static const sd_json_dispatch_field fields[] = {
                 { "Pipeline", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string, 0, SD_JSON_MANDATORY },
-                { "Width", _SD_JSON_VARIANT_TYPE_INVALID, sd_json_dispatch_uint64, sizeof(void *), SD_JSON_NULLABLE },
-                { "Secrets", SD_JSON_VARIANT_OBJECT, sd_json_dispatch_variant_noref, 2 * sizeof(void *), SD_JSON_NULLABLE },
+                { "Width", _SD_JSON_VARIANT_TYPE_INVALID, sd_json_dispatch_uint64, sizeof(void *),
+                  SD_JSON_NULLABLE },
+                { "Secrets", SD_JSON_VARIANT_OBJECT, sd_json_dispatch_variant_noref, 2 * sizeof(void *),
+                  SD_JSON_NULLABLE },
                 { 0 },
         };
         uid_t uid;
@@ -110,8 +112,9 @@ static int on_run(sd_varlink *link, sd_json_variant *parameters, sd_varlink_meth
 }
 
 static int make_varlink(Server *server, const char *address, Error *err) {
-        int r = sd_varlink_server_new(&server->varlink, SD_VARLINK_SERVER_ROOT_ONLY | SD_VARLINK_SERVER_INPUT_SENSITIVE |
-                                      SD_VARLINK_SERVER_INHERIT_USERDATA);
+        int r = sd_varlink_server_new(&server->varlink, SD_VARLINK_SERVER_ROOT_ONLY |
+                                                                SD_VARLINK_SERVER_INPUT_SENSITIVE |
+                                                                SD_VARLINK_SERVER_INHERIT_USERDATA);
         if (r >= 0) {
                 (void)sd_varlink_server_set_userdata(server->varlink, server);
                 r = sd_varlink_server_set_info(server->varlink, "Holdfast", "holdfastd", "0.1.0",

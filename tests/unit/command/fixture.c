@@ -40,7 +40,8 @@ static int get_vm(Invocation *invocation, Error *err) {
                 while (i < ARRAY_SIZE(machines) && strcmp(machines[i].name, name) != 0)
                         i++;
                 Error missing = { 0 };
-                (void)error_set(&missing, ERROR_INVALID, 0, "Hyper-V was unable to find a virtual machine with name \"%s\".", name);
+                (void)error_set(&missing, ERROR_INVALID, 0,
+                                "Hyper-V was unable to find a virtual machine with name \"%s\".", name);
                 if (i == ARRAY_SIZE(machines))
                         invocation_error(invocation, &missing, name, "InvalidParameter");
                 else if (emit_machine(invocation, i, err) < 0)
@@ -65,8 +66,9 @@ static const Command get_vm_row = {
 static int echo(Invocation *invocation, Error *err) {
         char text[600], value[200];
         size_t at = (size_t)snprintf(text, sizeof text, "[%s]", invocation_set(invocation));
-        static const char *const names[] = { "Name", "VM", "DestinationHost", "Count", "Size", "Kind", "Generation", "Tags",
-                                             "Table", "On", "Wait", "Id", "Force", "Passthru" };
+        static const char *const names[] = { "Name",       "VM",      "DestinationHost", "Count", "Size", "Kind",
+                                             "Generation", "Tags",    "Table",           "On",    "Wait", "Id",
+                                             "Force",      "Passthru" };
         for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
                 if (!invocation_has(invocation, names[i]))
                         continue;
@@ -80,7 +82,8 @@ static int echo(Invocation *invocation, Error *err) {
         if (invocation_switch(invocation, "Force"))
                 invocation_warning(invocation, "forced");
         sd_json_variant *line = NULL;
-        return sd_json_variant_new_string(&line, text) < 0 ? error_oom(err) : invocation_emit(invocation, line, err);
+        return sd_json_variant_new_string(&line, text) < 0 ? error_oom(err)
+                                                           : invocation_emit(invocation, line, err);
 }
 
 #define NAMES "Count,Size,Kind,Generation,Tags,Table,On,Wait,Id,Force,Passthru"

@@ -22,7 +22,9 @@ static void test_timespan(void **state) {
                 assert_int_equal(timespan_parse(text, &back, &err), 0);
                 assert_int_equal(back, spans[i].us);
         }
-        static const char *const wrong[] = { "", ":", "1:60", "24:00:00", "1:2:3:4", "x", "1.", "-1:00", "1:00:00x" };
+        static const char *const wrong[] = {
+                "", ":", "1:60", "24:00:00", "1:2:3:4", "x", "1.", "-1:00", "1:00:00x"
+        };
         for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
                 uint64_t us;
                 Error err = { 0 };
@@ -40,9 +42,17 @@ static void test_datetime(void **state) {
 }
 
 static void test_display(void **state) {
-        static const struct { const char *json, *text; } shown[] = {
-                { "null", "" }, { "true", "True" }, { "12", "12" }, { "-3", "-3" }, { "1.5", "1.5" }, { "\"a\"", "a" },
-                { "[]", "{}" }, { "[\"a\",1]", "{a, 1}" }, { "{\"$type\":\"X.VirtualMachine\",\"Name\":\"web01\"}", "web01" },
+        static const struct { const char *json, *text;
+        } shown[] = {
+                { "null", "" },
+                { "true", "True" },
+                { "12", "12" },
+                { "-3", "-3" },
+                { "1.5", "1.5" },
+                { "\"a\"", "a" },
+                { "[]", "{}" },
+                { "[\"a\",1]", "{a, 1}" },
+                { "{\"$type\":\"X.VirtualMachine\",\"Name\":\"web01\"}", "web01" },
                 { "{\"$type\":\"HardDiskDrive\",\"Path\":\"\\\\\\\\fs1\\\\a\",\"Name\":\"n\"}", "\\\\fs1\\a" },
                 { "{\"$type\":\"VMCompatibilityReport\"}", "Microsoft.HyperV.PowerShell.VMCompatibilityReport" },
                 { "{\"a\":1}", "System.Collections.Hashtable" },

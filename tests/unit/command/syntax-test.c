@@ -99,14 +99,17 @@ static void test_parse(void **state) {
         }
 }
 
-static const struct { const char *why, *text, *id, *says; } refused[] = {
+static const struct { const char *why, *text, *id, *says;
+} refused[] = {
         { "open string", "X 'a", "TerminatorExpectedAtEndOfString", "The string is missing the terminator: '." },
-        { "open double string", "X \"a", "TerminatorExpectedAtEndOfString", "The string is missing the terminator: \"." },
+        { "open double string", "X \"a", "TerminatorExpectedAtEndOfString",
+          "The string is missing the terminator: \"." },
         { "nothing in front of |", "| X", "EmptyPipeElement", "An empty pipe element is not allowed." },
         { "nothing behind |", "X |", "EmptyPipeElement", "An empty pipe element is not allowed." },
         { "two |", "X || Y", "EmptyPipeElement", "An empty pipe element is not allowed." },
         { "nothing behind ,", "X a,", "MissingArgument", "Missing argument in parameter list." },
-        { "hashtable without =", "X @{A}", "MissingEqualsInHashLiteral", "Missing '=' operator after key in hash literal." },
+        { "hashtable without =", "X @{A}", "MissingEqualsInHashLiteral",
+          "Missing '=' operator after key in hash literal." },
         { "open hashtable", "X @{A=1", "IncompleteHashLiteral", "The hash literal was incomplete." },
         { "open array", "X @(a", "MissingEndParenthesisInExpression", "Missing closing ')' in expression." },
         { "nested hashtable", "X @{A=@{B=1}}", "ExpressionNotSupported", "are not supported" },
@@ -118,7 +121,8 @@ static const struct { const char *why, *text, *id, *says; } refused[] = {
         { "script block", "X { $_ }", "ExpressionNotSupported", "braces" },
         { "call operator", "& X", "ExpressionNotSupported", "'&'" },
         { "redirection", "X > file", "ExpressionNotSupported", "Redirections" },
-        { "a value as command", "'Get-VM'", "UnexpectedToken", "Unexpected token ''Get-VM'' in expression or statement." },
+        { "a value as command", "'Get-VM'", "UnexpectedToken",
+          "Unexpected token ''Get-VM'' in expression or statement." },
         { "a number as command", "5", "UnexpectedToken", "Unexpected token '5'" },
         { "closing brace", "X }", "UnexpectedToken", "Unexpected token '}'" },
         { "not UTF-8", "X \xFF", "InvalidText", "UTF-8" },

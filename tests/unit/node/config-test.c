@@ -14,7 +14,9 @@ static const struct {
         unsigned migrations;
 } rows[] = {
         { "nothing set", "{}", NULL, false, "", 2 },
-        { "everything", "{\"AllowEmulation\":true,\"VirtualMachinePath\":\"\\\\\\\\fs1\\\\vms\",\"MaximumVirtualMachineMigrations\":4}",
+        { "everything",
+          "{\"AllowEmulation\":true,\"VirtualMachinePath\":\"\\\\\\\\fs1\\\\vms\","
+          "\"MaximumVirtualMachineMigrations\":4}",
           NULL, true, "\\\\fs1\\vms", 4 },
         { "no path", "{\"VirtualMachinePath\":\"\"}", NULL, false, "", 2 },
         { "unknown key", "{\"AllowEmulaton\":true}", "there is no setting AllowEmulaton", false, NULL, 0 },
@@ -38,7 +40,8 @@ static void test_rows(void **state) {
                 int r = config_load(path, &config, &err);
                 (void)unlink(path);
                 if (rows[i].says) {
-                        if (r != -1 || err.kind != ERROR_INVALID || !strstr(err.text, rows[i].says) || !strstr(err.text, path))
+                        if (r != -1 || err.kind != ERROR_INVALID || !strstr(err.text, rows[i].says) ||
+                            !strstr(err.text, path))
                                 fail_msg("%s: got %d, '%s'", rows[i].why, r, err.text);
                         continue;
                 }

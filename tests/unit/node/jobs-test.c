@@ -45,7 +45,9 @@ static int teardown(void **state) {
 }
 
 static Job job_of(const char *vm, const char *vm_id) {
-        Job job = { .kind = "LiveMigration", .source = "hv1", .destination = "hv2", .caller = "root", .phase = "Compare" };
+        Job job = {
+                .kind = "LiveMigration", .source = "hv1", .destination = "hv2", .caller = "root", .phase = "Compare"
+        };
         (void)snprintf(job.vm_name, sizeof job.vm_name, "%s", vm);
         (void)snprintf(job.vm_id, sizeof job.vm_id, "%s", vm_id);
         return job;

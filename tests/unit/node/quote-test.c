@@ -41,8 +41,21 @@ static void test_quote(void **state) {
 /* Whatever a shell variable holds, it arrives as that one value and as nothing else. */
 static void test_round_trip(void **state) {
         static const char *const values[] = {
-                "'; Stop-VM * #", "`'", "\xE2\x80\x98x\xE2\x80\x99", "''", "\xE2\x80\x9C\"", "a`\nb", "@{A=1}", "@(x)", "> y",
-                "#x", "<#", "$vm", "-", "--", "a'\xE2\x80\x9B''b",
+                "'; Stop-VM * #",
+                "`'",
+                "\xE2\x80\x98x\xE2\x80\x99",
+                "''",
+                "\xE2\x80\x9C\"",
+                "a`\nb",
+                "@{A=1}",
+                "@(x)",
+                "> y",
+                "#x",
+                "<#",
+                "$vm",
+                "-",
+                "--",
+                "a'\xE2\x80\x9B''b",
         };
         for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
                 auto_free char *command = strdup("X"), *value = strdup(values[i]), *text = NULL;

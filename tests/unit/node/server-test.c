@@ -53,9 +53,14 @@ static int use_secret(Invocation *invocation, Error *err) {
 static const Command many_row = { .name = "Get-Many", PLAIN, .run = get_many };
 static const Command wait_row = { .name = "Wait-Forever", PLAIN, .run = wait_forever };
 static const Command secret_row = {
-        .name = "Use-Secret", .module = "Hyper-V", .synopsis = "Test.", .role = ROLE_ADMINISTRATOR,
-        .parameters = (const Parameter[]){ { "Credential", "PSCredential", NULL, PARAMETER_SECRET, NULL, "" }, { NULL } },
-        .sets = (const ParameterSet[]){ { "Default", NULL, NULL, "Credential" }, { NULL } }, .run = use_secret,
+        .name = "Use-Secret",
+        .module = "Hyper-V",
+        .synopsis = "Test.",
+        .role = ROLE_ADMINISTRATOR,
+        .parameters =
+                (const Parameter[]){ { "Credential", "PSCredential", NULL, PARAMETER_SECRET, NULL, "" }, { NULL } },
+        .sets = (const ParameterSet[]){ { "Default", NULL, NULL, "Credential" }, { NULL } },
+        .run = use_secret,
 };
 static const Command *const rows[] = { &many_row, &wait_row, &secret_row, NULL };
 const CommandTable node_commands = { rows };    /* instead of the product's */
@@ -98,8 +103,8 @@ static int dial(const Fixture *f) {
 
 static void ask(int fd, const char *parameters) {
         char text[512];
-        int size = snprintf(text, sizeof text, "{\"method\":\"io.holdfast.Node.Run\",\"more\":true,\"parameters\":{%s}}",
-                            parameters);
+        int size = snprintf(text, sizeof text,
+                            "{\"method\":\"io.holdfast.Node.Run\",\"more\":true,\"parameters\":{%s}}", parameters);
         assert_int_equal(write(fd, text, (size_t)size + 1), size + 1);
 }
 
