@@ -125,8 +125,8 @@ static const Type migration_report = {
                 { "Encrypted", "Boolean" }, { "ChannelCipher", "String" }, { "Disks", "MigrationReportDisk[]" },
                 { "Phases", "MigrationReportPhase[]" }, { "Result", "String" }, { "Reason", "String" }, { NULL } },
         .list = "VMName,VMId,MigrationType,SourceHost,DestinationHost,Started,DurationMs,DowntimeMs,DowntimeMethod,"
-                "GuestGapMs,MemoryBytesTotal,MemoryBytesSent,Iterations,Encrypted,ChannelCipher,Disks,Phases,Result,"
-                "Reason",
+                "GuestGapMs,MemoryBytesTotal,MemoryBytesSent,Iterations,Encrypted,ChannelCipher,Disks,Phases,"
+                "Result,Reason",
         .text = "Result",
 };
 
