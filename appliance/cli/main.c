@@ -105,10 +105,14 @@ int main(int argc, char *argv[]) {
         }
         if (optind >= argc)
                 return usage(stderr, EXIT_USAGE);
-        /* --json is so natural behind the command that it is taken there too */
-        while (argc > optind + 1 && strcmp(argv[argc - 1], "--json") == 0) {
-                json = true;
-                argc--;
+        /* So natural behind the command that they are taken there too. */
+        for (; argc > optind + 1; argc--) {
+                if (strcmp(argv[argc - 1], "--json") == 0)
+                        json = true;
+                else if (strcmp(argv[argc - 1], "--password-stdin") == 0)
+                        password_stdin = true;
+                else
+                        break;
         }
         if (command_text(argc - optind, argv + optind, &text, &err) < 0) {
                 (void)fprintf(stderr, "holdfast: %s\n", err.text);
