@@ -91,12 +91,15 @@ static void on_closed(virConnectPtr connection, int reason, void *userdata) {
         host_keeper_wake(userdata);             /* reopens, and looks at what happened meanwhile */
 }
 
+/* libvirt takes callbacks of several types as one; void (*)(void) is the type that may stand for any. */
+#define AS_LIBVIRT_WANTS(fn) ((virConnectDomainEventGenericCallback)(void (*)(void))(fn))
+
 int host_events_register(VmHost *host, virConnectPtr connection, Error *err) {
         static const struct { int id; virConnectDomainEventGenericCallback call; } wanted[EVENTS_USED] = {
-                { VIR_DOMAIN_EVENT_ID_LIFECYCLE, VIR_DOMAIN_EVENT_CALLBACK(on_lifecycle) },
-                { VIR_DOMAIN_EVENT_ID_IO_ERROR_REASON, VIR_DOMAIN_EVENT_CALLBACK(on_disk_error) },
-                { VIR_DOMAIN_EVENT_ID_REBOOT, VIR_DOMAIN_EVENT_CALLBACK(on_reboot) },
-                { VIR_DOMAIN_EVENT_ID_JOB_COMPLETED, VIR_DOMAIN_EVENT_CALLBACK(on_job_completed) },
+                { VIR_DOMAIN_EVENT_ID_LIFECYCLE, AS_LIBVIRT_WANTS(on_lifecycle) },
+                { VIR_DOMAIN_EVENT_ID_IO_ERROR_REASON, AS_LIBVIRT_WANTS(on_disk_error) },
+                { VIR_DOMAIN_EVENT_ID_REBOOT, AS_LIBVIRT_WANTS(on_reboot) },
+                { VIR_DOMAIN_EVENT_ID_JOB_COMPLETED, AS_LIBVIRT_WANTS(on_job_completed) },
         };
         for (size_t i = 0; i < EVENTS_USED; i++)
                 host->callbacks[i] = -1;

@@ -1,6 +1,5 @@
 #include "migrate/libvirt-error.h"
 
-#include <libvirt/virterror.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -25,8 +24,7 @@ static const struct { int code; ErrorKind kind; } kinds[] = {
         { VIR_ERR_NO_MEMORY, ERROR_LIMIT },
 };
 
-int libvirt_error(Error *err, const char *fmt, ...) {
-        const virError *last = virGetLastError();
+int libvirt_error_from(Error *err, virErrorPtr last, const char *fmt, ...) {
         int code = last ? last->code : VIR_ERR_INTERNAL_ERROR;
         ErrorKind kind = ERROR_INTERNAL;
         char clause[ERROR_TEXT_MAX];
@@ -38,6 +36,7 @@ int libvirt_error(Error *err, const char *fmt, ...) {
         va_start(ap, fmt);
         (void)vsnprintf(clause, sizeof clause, fmt, ap);
         va_end(ap);
-        return error_set(err, kind, code, "%s: %s", clause,
-                         last && last->message ? last->message : "libvirt gave no reason");
+        (void)error_set(err, kind, code, "%s: %s", clause, last && last->message ? last->message : "libvirt gave no reason");
+        virFreeError(last);
+        return -1;
 }
