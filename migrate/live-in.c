@@ -124,25 +124,21 @@ static bool wait_for_guest(Incoming *in) {
 static void *incoming_run(void *userdata) {
         Incoming *in = userdata;
         Live *live = in->live;
+        TakeEnd end = TAKE_REFUSED;
 
         (void)pthread_mutex_lock(&live->lock);
-        bool ours = false;
         if (wait_for_guest(in)) {
-                in->taking = true;
                 (void)pthread_mutex_unlock(&live->lock);
-                ours = live_take(in);
+                end = live_take(in);
                 (void)pthread_mutex_lock(&live->lock);
         }
-        in->owned = ours;
-        in->taking = false;
-        bool leave = !ours && in->running && live->stopping;    /* undecided: the next process goes on */
-        (void)pthread_cond_broadcast(&live->changed);
+        in->owned = end == TAKE_OWNED;
         (void)pthread_mutex_unlock(&live->lock);
 
-        if (ours)
-                settle_in(in);
-        else if (!leave)
+        if (end == TAKE_REFUSED)
                 tear_down(in);
+        else if (end != TAKE_LATER)
+                settle_in(in);
         (void)pthread_mutex_lock(&live->lock);
         in->gone = true;
         in->finished = true;

@@ -61,6 +61,7 @@ typedef struct Outgoing {
         /* under Live.lock */
         LifeState state;
         bool giving, lost, owned;
+        Error why_lost;                 /* the channel's own words */
         unsigned given;                 /* of disks */
         uint64_t stopped_us;            /* the guest stood still here */
         uint64_t asked_us;              /* the destination said that it runs there */
@@ -80,7 +81,7 @@ typedef struct Incoming {
         Channel *channel;               /* NULL once it ended */
         unsigned channel_users;
         bool running;                   /* the guest was started here */
-        bool taking, owned, abandon, gone;
+        bool owned, abandon, gone;
 } Incoming;
 
 struct Live {
@@ -156,8 +157,14 @@ void live_incoming_closed(Live *live, Channel *channel);
 int live_incoming_adopt(Live *live, const MoveRecord *record, Error *err) FAILS;
 void live_incoming_join(Live *live, bool all);
 
-/* live-take.c: on the Incoming's thread, unlocked; true when the disks are ours, false when it must be torn down */
-bool live_take(Incoming *in);
+/* live-take.c: on the Incoming's thread, unlocked; blocks until one of these is so */
+typedef enum TakeEnd {
+        TAKE_OWNED,             /* the disks are ours and everybody knows */
+        TAKE_REFUSED,           /* the source keeps the machine: what is here must go */
+        TAKE_OFF,               /* the machine was turned off while it waited */
+        TAKE_LATER,             /* this process ends: the next one goes on */
+} TakeEnd;
+TakeEnd live_take(Incoming *in);
 
 /* live-settle.c */
 void live_settle_stop(Live *live);

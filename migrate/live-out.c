@@ -2,7 +2,7 @@
 
 #include "migrate/live-internal.h"
 
-enum { OWNED_WAIT_US = 30 * 1000000 };
+enum { OWNED_WAIT_US = 60 * 1000000 };
 
 static void progress(Outgoing *out, const char *phase, int percent) {
         if (out->move->progress)
@@ -122,7 +122,6 @@ static int compare(Outgoing *out, bool keep, Findings *findings, Error *err) {
         (void)snprintf(findings->host, sizeof findings->host, "%s", machine.host);
         (void)snprintf(out->request.source, sizeof out->request.source, "%s", machine.host);
         (void)snprintf(out->request.token, sizeof out->request.token, "%s", out->record.token);
-        (void)snprintf(out->receipt.source, sizeof out->receipt.source, "%s", machine.host);
         out->request.keep = keep;
         out->request.running = out->vm.active;
         out->request.definition = out->vm.definition;
@@ -169,15 +168,16 @@ static int prepare(Outgoing *out, Error *err) {
         return cancelled(out) ? cancel_error(out, err) : 0;
 }
 
-/* libvirt says that it runs there.  The destination asks for the disks as it starts; what it has not
- * asked for yet is given now, for our QEMU is gone. */
+/* libvirt says that it runs there, and our QEMU is gone: nothing can bring the machine back here.  The
+ * destination asks for the disks as it starts; what it has not asked for yet is given now. */
 static int hand_over(Outgoing *out, Error *err) {
         Live *live = out->live;
         uint64_t until_us;
         bool owned, lost;
 
         if (live_give_rest(out, err) < 0)
-                return -1;
+                return error_wrap(err, "\"%s\" runs on %s and waits for its disks, which this host could not give yet",
+                                  out->record.vm_name, out->record.peer);
         (void)pthread_mutex_lock(&live->lock);
         until_us = live_now_us() + OWNED_WAIT_US;
         while (!out->owned && !out->lost && live_wait(live, until_us))
@@ -186,8 +186,11 @@ static int hand_over(Outgoing *out, Error *err) {
         lost = out->lost;
         (void)pthread_mutex_unlock(&live->lock);
         if (!owned)
-                return error_set(err, ERROR_UNREACHABLE, 0, "%s %s", out->record.peer,
-                                 lost ? "was lost while it took over" : "does not say that it has taken over");
+                return error_set(err, ERROR_UNREACHABLE, 0,
+                                 "\"%s\" was moved to %s, its disks are given, but %s; look there with Get-VM",
+                                 out->record.vm_name, out->record.peer,
+                                 lost ? "the channel to it ended before it said that it has them"
+                                      : "it has not said yet that it has them");
         return 0;
 }
 
@@ -238,6 +241,8 @@ static int confirm(Outgoing *out, sd_json_variant **ret_receipt, Error *err) {
 
 /* From PREPARE on: everything that happens is undone here when it fails. */
 static int carry_out(Outgoing *out, sd_json_variant **ret_receipt, Error *err) {
+        Error ignored;
+
         phase(out, 1, "Prepare", 5);
         int r = prepare(out, err);
         if (r == 0)
@@ -246,14 +251,15 @@ static int carry_out(Outgoing *out, sd_json_variant **ret_receipt, Error *err) {
                 phase(out, 2, "Transfer", 10);
                 r = live_transfer(out, err);
         }
-        if (r == 0) {
-                phase(out, 3, "Switch", 90);
-                r = hand_over(out, err);
-        }
-        if (r == 0)
-                r = step(out, LIFE_ON_OWNED, err);
         if (r < 0)
                 live_undo(out, err);
+        else {
+                phase(out, 3, "Switch", 90);
+                r = hand_over(out, err);
+                (void)!step(out, r < 0 ? LIFE_ON_ERROR : LIFE_ON_OWNED, &ignored);
+                if (r < 0)
+                        (void)!step(out, LIFE_ON_SILENCE, &ignored);
+        }
         if (out->state == LIFE_CONFIRM) {
                 phase(out, 4, "Confirm", 95);
                 if (r < 0 && live_remove_domain(out->live, out->record.vm_id, err) < 0)
@@ -315,6 +321,7 @@ static int identify(Outgoing *out, Error *err) {
         (void)snprintf(out->receipt.token, sizeof out->receipt.token, "%s", record->token);
         (void)snprintf(out->receipt.vm_name, sizeof out->receipt.vm_name, "%s", d->name);
         (void)snprintf(out->receipt.vm_id, sizeof out->receipt.vm_id, "%s", d->id);
+        vmhost_name(out->live->host, out->receipt.source);
         return 0;
 }
 

@@ -5,7 +5,7 @@
 #include "migrate/ledger.h"
 #include "migrate/live-internal.h"
 
-enum { RETRY_US = 2 * 1000000, PAUSE_AFTER_US = 10 * 1000000 };
+enum { RETRY_US = 2 * 1000000, UNCLAIM_AFTER_US = 60 * 1000000 };
 
 typedef enum Word { WORD_GIVEN, WORD_REFUSED, WORD_NONE } Word;
 
@@ -14,7 +14,7 @@ typedef struct Take {
         uint64_t rang_us;
         bool acquired[VM_DISKS_MAX];
         TakenDisk taken[VM_DISKS_MAX];
-        bool paused;                    /* by us, because nobody answered */
+        bool unclaimed;
 } Take;
 
 /* The channel on which the move came, or a new one to the same host. */
@@ -72,15 +72,13 @@ static int acquire(Take *take, Error *err) {
         return 0;
 }
 
-static void pause_or_resume(Take *take, bool pause) {
+static bool is_off(Incoming *in) {
         auto_(live_domain_freep) virDomainPtr domain = NULL;
-        Error ignored;
+        Error why = { 0 };
 
-        if (take->paused == pause ||
-            vmhost_domain(take->in->live->host, take->in->record.vm_id, &domain, &ignored) < 0)
-                return;
-        if ((pause ? virDomainSuspend(domain) : virDomainResume(domain)) == 0)
-                take->paused = pause;
+        if (vmhost_domain(in->live->host, in->record.vm_id, &domain, &why) < 0)
+                return why.kind == ERROR_NOT_FOUND;
+        return virDomainIsActive(domain) == 0;
 }
 
 static LiveFigures figures(Incoming *in) {
@@ -149,35 +147,47 @@ static bool stopping(Live *live) {
         return stop;
 }
 
-bool live_take(Incoming *in) {
+/* Says it once, and after a minute lets go of the machine, so that an administrator may turn it off.  It is
+ * not paused: QEMU would wait for the parked writes first. */
+static void keep_waiting(Take *take, const Error *why, char told[static ERROR_TEXT_MAX]) {
+        Incoming *in = take->in;
         Live *live = in->live;
+
+        if (strcmp(told, why->text) != 0)
+                live_say(live, true, &in->record, "\"%s\" runs here and waits for its disks, nothing is written: %s",
+                         in->record.vm_name, why->text);
+        (void)snprintf(told, ERROR_TEXT_MAX, "%s", why->text);
+        if (!take->unclaimed && live_now_us() - take->rang_us > UNCLAIM_AFTER_US) {
+                vmhost_unclaim(live->host, in->record.vm_id);
+                take->unclaimed = true;
+        }
+        (void)pthread_mutex_lock(&live->lock);
+        uint64_t until_us = live_now_us() + RETRY_US;
+        while (!live->stopping && live_wait(live, until_us))
+                ;
+        (void)pthread_mutex_unlock(&live->lock);
+}
+
+TakeEnd live_take(Incoming *in) {
         Take take = { .in = in, .rang_us = live_now_us() };
         Error why = { 0 };
         char told[ERROR_TEXT_MAX] = "";
 
         for (;;) {
                 if (ask_source(in, &why) == WORD_REFUSED) {
-                        live_say(live, true, &in->record, "\"%s\" does not run here: %s", in->record.vm_name, why.text);
-                        return false;   /* no write was un-parked */
+                        live_say(in->live, true, &in->record, "\"%s\" does not run here: %s", in->record.vm_name,
+                                 why.text);
+                        return TAKE_REFUSED;    /* no write was un-parked */
                 }
                 /* without a word from the source, too: nobody but the file server can know */
                 if (acquire(&take, &why) == 0)
                         break;
-                if (strcmp(told, why.text) != 0)
-                        live_say(live, true, &in->record, "\"%s\" waits for its disks: %s", in->record.vm_name,
-                                 why.text);
-                (void)snprintf(told, sizeof told, "%s", why.text);
-                if (live_now_us() - take.rang_us > PAUSE_AFTER_US)
-                        pause_or_resume(&take, true);
-                if (stopping(live))
-                        return false;
-                (void)pthread_mutex_lock(&live->lock);
-                uint64_t until_us = live_now_us() + RETRY_US;
-                while (!live->stopping && live_wait(live, until_us))
-                        ;
-                (void)pthread_mutex_unlock(&live->lock);
+                if (is_off(in))
+                        return TAKE_OFF;
+                if (stopping(in->live))
+                        return TAKE_LATER;
+                keep_waiting(&take, &why, told);
         }
-        pause_or_resume(&take, false);
         tell_everybody(&take);
-        return true;
+        return TAKE_OWNED;
 }

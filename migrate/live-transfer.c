@@ -116,6 +116,17 @@ static int migrate(Outgoing *out, virDomainPtr domain, Error *err) {
         return 0;
 }
 
+/* When the channel is gone libvirt only knows that a socket was closed. */
+static void prefer_cause(Outgoing *out, Error *err) {
+        (void)pthread_mutex_lock(&out->live->lock);
+        Error why = out->why_lost;
+        bool lost = out->lost;
+        (void)pthread_mutex_unlock(&out->live->lock);
+        if (lost)
+                (void)error_set(err, why.kind, why.cause, "Live migration of 'Virtual Machine %s' failed: %s",
+                                out->record.vm_name, why.text);
+}
+
 int live_transfer(Outgoing *out, Error *err) {
         auto_(live_domain_freep) virDomainPtr domain = NULL;
         Watch watch = { .out = out, .downtime_ms = DOWNTIME_FIRST_MS };
@@ -135,5 +146,7 @@ int live_transfer(Outgoing *out, Error *err) {
         (void)pthread_join(watch.thread, NULL);
         if (r < 0 && watch.cancelled)
                 return error_set(err, ERROR_CANCELLED, 0, "the move of \"%s\" was cancelled", out->record.vm_name);
+        if (r < 0)
+                prefer_cause(out, err);
         return r;
 }

@@ -145,8 +145,10 @@ static void on_closed(void *userdata, Channel *channel, const Error *why) {
 
         (void)pthread_mutex_lock(&live->lock);
         for (size_t i = 0; i < LIVE_OUTGOING_MAX; i++)
-                if (live->outgoing[i] && live->outgoing[i]->channel == channel)
+                if (live->outgoing[i] && live->outgoing[i]->channel == channel) {
                         live->outgoing[i]->lost = true;
+                        live->outgoing[i]->why_lost = *why;
+                }
         (void)pthread_cond_broadcast(&live->changed);
         (void)pthread_mutex_unlock(&live->lock);
         live_incoming_closed(live, channel);

@@ -1,0 +1,58 @@
+# Every bad input is refused before anything changes, in a sentence that names the object and the next step.
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/move-lib.sh"
+vm=move-refused
+mend() {
+        on "$second" sh -c '[ ! -e /etc/krb5.keytab.away ] || mv /etc/krb5.keytab.away /etc/krb5.keytab'
+        on "$first" sh -c '[ ! -e /etc/krb5.keytab.away ] || { mv /etc/krb5.keytab.away /etc/krb5.keytab; systemctl restart holdfastd; }'
+        on dc1 samba-tool group addmembers "Holdfast Hosts" "${second^^}\$" >/dev/null 2>&1 || true
+        on fs1 setfacl -b "/srv/vms/$vm/$vm.raw" 2>/dev/null || true
+}
+trap 'mend; away $vm' EXIT
+machine $vm mode=write
+move() { holdfast "$first" "Move-VM $vm $1"; }
+unchanged() { lives "$first" $vm >/dev/null || fail "something changed"; }
+
+story "wrong destinations"
+expect_fail "there is no host hv99" move hv99
+expect_fail "not in the group \"Holdfast Hosts\"" move fs1
+expect_fail "is on $first.lab.test already" move "$first"
+expect_fail "unable to find a virtual machine with name \"nobody\"" holdfast "$first" "Move-VM nobody $second"
+expect_fail "IncludeStorage" holdfast "$first" "Move-VM $vm $second -IncludeStorage"
+unchanged
+
+story "a host without its keytab"
+on "$second" mv /etc/krb5.keytab /etc/krb5.keytab.away
+expect_fail "Add-Computer" move "$second"
+on "$second" mv /etc/krb5.keytab.away /etc/krb5.keytab
+unchanged
+on "$first" mv /etc/krb5.keytab /etc/krb5.keytab.away
+on "$first" systemctl restart holdfastd
+expect_fail "Add-Computer" move "$second"
+on "$first" mv /etc/krb5.keytab.away /etc/krb5.keytab
+on "$first" systemctl restart holdfastd
+eventually 20 on "$first" sh -c 'ss -ltn | grep -q :6600'
+unchanged
+
+story "a host outside the fabric group"
+on dc1 samba-tool group removemembers "Holdfast Hosts" "${second^^}\$" >/dev/null
+on "$first" systemctl restart holdfastd         # forgets what the directory said a moment ago
+eventually 20 on "$first" sh -c 'ss -ltn | grep -q :6600'
+expect_fail "the computer account ${second^^}\$ is not in the group" move "$second"
+on dc1 samba-tool group addmembers "Holdfast Hosts" "${second^^}\$" >/dev/null
+unchanged
+
+story "a share that refuses one host"
+uid=$(on fs1 id -u "LAB\\${second^^}\$")
+on fs1 setfacl -m "u:$uid:---" "/srv/vms/$vm/$vm.raw"
+on fs1 sh -c "setfattr -x security.NTACL /srv/vms/$vm/$vm.raw 2>/dev/null || true"
+report=$(holdfast "$first" --json "Compare-VM $vm $second")
+[[ $report == *"$second.lab.test"*"$vm.raw"* && $report == *'"MessageId":5001'* ]] || fail "Compare-VM does not say it: $report"
+expect_fail "$second.lab.test" move "$second"
+on fs1 setfacl -b "/srv/vms/$vm/$vm.raw"
+unchanged
+
+story "and with everything mended it moves"
+check "Compare-VM finds nothing" grep -q '"Incompatibilities":\[\]' <(holdfast "$first" --json "Compare-VM $vm $second")
+move "$second"
+lives "$second" $vm
