@@ -173,6 +173,18 @@ int disk_acquire(const DiskName *name, uint64_t epoch, DiskStatus *ret, Error *e
         return ask_with(name, INTERFACE ".Acquire", NULL, &epoch, ret, err);
 }
 
+int disk_mark(const DiskName *name, DiskStatus *ret, Error *err) {
+        return ask_with(name, INTERFACE ".Mark", NULL, NULL, ret, err);
+}
+
+int disk_acquire_unchanged(const DiskName *name, uint64_t epoch, DiskStatus *ret, Error *err) {
+        sd_json_variant *parameters = NULL;
+        if (sd_json_buildo(&parameters, SD_JSON_BUILD_PAIR_UNSIGNED("Epoch", epoch),
+                           SD_JSON_BUILD_PAIR_BOOLEAN("Unchanged", true)) < 0)
+                return error_oom(err);
+        return ask(name, INTERFACE ".Acquire", parameters, CALL_US, ret, NULL, err);
+}
+
 int disk_arm(const DiskName *name, const char *token, Error *err) {
         return ask_with(name, INTERFACE ".Arm", token, NULL, NULL, err);
 }

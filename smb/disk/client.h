@@ -59,6 +59,11 @@ int disk_status(const DiskName *name, DiskStatus *ret, Error *err) FAILS;
 /* READER → OWNER(epoch): the exclusive open.  @epoch must be above every epoch this disk had.
  * ERROR_CONFLICT when somebody else holds the file for writing (sharing violation). */
 int disk_acquire(const DiskName *name, uint64_t epoch, DiskStatus *ret, Error *err) FAILS;
+/* READER: note when the file was last written, as the file server says it; no writer may be at work then. */
+int disk_mark(const DiskName *name, DiskStatus *ret, Error *err) FAILS;
+/* As disk_acquire(), but only if nobody has written the file since disk_mark(): for a machine whose former host can
+ * no longer say whether it has let it run again.  ERROR_CONFLICT otherwise, and nothing is held. */
+int disk_acquire_unchanged(const DiskName *name, uint64_t epoch, DiskStatus *ret, Error *err) FAILS;
 /* OWNER → ARMED: an outgoing migration, known by @token (a random UUID text), is under way. */
 int disk_arm(const DiskName *name, const char *token, Error *err) FAILS;
 /* ARMED → OWNER: the migration ended on this side. */

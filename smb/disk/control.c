@@ -65,7 +65,11 @@ static SD_VARLINK_DEFINE_METHOD(
         SD_VARLINK_DEFINE_INPUT(TimeoutUs, SD_VARLINK_INT, 0),
         SD_VARLINK_FIELD_COMMENT("Answer at once unless the disk is in this state; default: the present one"),
         SD_VARLINK_DEFINE_INPUT(Seen, SD_VARLINK_STRING, SD_VARLINK_NULLABLE), STATUS_FIELDS);
-static SD_VARLINK_DEFINE_METHOD(Acquire, SD_VARLINK_DEFINE_INPUT(Epoch, SD_VARLINK_INT, 0), STATUS_FIELDS);
+static SD_VARLINK_DEFINE_METHOD(Mark, STATUS_FIELDS);
+static SD_VARLINK_DEFINE_METHOD(
+        Acquire, SD_VARLINK_DEFINE_INPUT(Epoch, SD_VARLINK_INT, 0),
+        SD_VARLINK_FIELD_COMMENT("Only if nobody has written since Mark; default: no"),
+        SD_VARLINK_DEFINE_INPUT(Unchanged, SD_VARLINK_BOOL, SD_VARLINK_NULLABLE), STATUS_FIELDS);
 static SD_VARLINK_DEFINE_METHOD(Arm, SD_VARLINK_DEFINE_INPUT(Token, SD_VARLINK_STRING, 0), STATUS_FIELDS);
 static SD_VARLINK_DEFINE_METHOD(Disarm, SD_VARLINK_DEFINE_INPUT(Token, SD_VARLINK_STRING, 0), STATUS_FIELDS);
 static SD_VARLINK_DEFINE_METHOD(Release, SD_VARLINK_DEFINE_INPUT(Token, SD_VARLINK_STRING, 0), STATUS_FIELDS);
@@ -80,6 +84,7 @@ static SD_VARLINK_DEFINE_INTERFACE(
         Disk, CONTROL_INTERFACE, SD_VARLINK_INTERFACE_COMMENT("One disk on an SMB 3 share and who may write it"),
         SD_VARLINK_SYMBOL_COMMENT("Where the disk stands"), &vl_method_Status,
         SD_VARLINK_SYMBOL_COMMENT("Status after the next change, or after the timeout"), &vl_method_Wait,
+        SD_VARLINK_SYMBOL_COMMENT("READER: note when the file was last written, for a later Acquire"), &vl_method_Mark,
         SD_VARLINK_SYMBOL_COMMENT("READER to OWNER: the exclusive open.  Epoch must be above every earlier one"),
         &vl_method_Acquire, SD_VARLINK_SYMBOL_COMMENT("OWNER to ARMED: an outgoing migration is under way"),
         &vl_method_Arm, SD_VARLINK_SYMBOL_COMMENT("ARMED to OWNER: it ended here"), &vl_method_Disarm,
@@ -210,6 +215,7 @@ static void on_disconnect(sd_varlink_server *server, sd_varlink *link, void *use
 typedef struct Parameters {
         uint64_t epoch, timeout_us;
         const char *token, *seen;
+        bool unchanged;
 } Parameters;
 
 static int on_status(sd_varlink *link, sd_json_variant *parameters, sd_varlink_method_flags_t flags,
@@ -217,6 +223,12 @@ static int on_status(sd_varlink *link, sd_json_variant *parameters, sd_varlink_m
         static const sd_json_dispatch_field nothing[] = { { 0 } };
         int r = sd_varlink_dispatch(link, parameters, nothing, NULL);
         return r != 0 ? r : reply_status(userdata, link);
+}
+
+static int on_mark(sd_varlink *link, sd_json_variant *parameters, sd_varlink_method_flags_t flags, void *userdata) {
+        Control *c = userdata;
+        drive_mark(c->drive);
+        return on_status(link, parameters, flags, userdata);
 }
 
 static int on_wait(sd_varlink *link, sd_json_variant *parameters, sd_varlink_method_flags_t flags, void *userdata) {
@@ -280,21 +292,29 @@ static int on_release(sd_varlink *link, sd_json_variant *parameters, sd_varlink_
         return plain(link, parameters, userdata, drive_release);
 }
 
-typedef int (*Slow)(Drive *, const char *, uint64_t, DriveDone, void *, Error *);
+typedef int (*Slow)(Drive *, const Parameters *, DriveDone, void *, Error *);
 
 static int slow(sd_varlink *link, Control *c, const Parameters *p, Slow act) {
         Error err;
         Waiter *w = waiter_new(c, link);
         if (!w)
                 return -ENOMEM;
-        if (act(c->drive, p->token, p->epoch, on_drive_done, w, &err) == 0)
+        if (act(c->drive, p, on_drive_done, w, &err) == 0)
                 return 0;
         waiter_free(w);
         return reply_error(link, &err);
 }
 
-static int acquire(Drive *drive, const char *token, uint64_t epoch, DriveDone done, void *userdata, Error *err) {
-        return drive_acquire(drive, epoch, done, userdata, err);
+static int acquire(Drive *drive, const Parameters *p, DriveDone done, void *userdata, Error *err) {
+        return drive_acquire(drive, p->epoch, p->unchanged, done, userdata, err);
+}
+
+static int give(Drive *drive, const Parameters *p, DriveDone done, void *userdata, Error *err) {
+        return drive_give(drive, p->token, p->epoch, done, userdata, err);
+}
+
+static int take_back(Drive *drive, const Parameters *p, DriveDone done, void *userdata, Error *err) {
+        return drive_take_back(drive, p->token, p->epoch, done, userdata, err);
 }
 
 static int on_acquire(sd_varlink *link, sd_json_variant *parameters, sd_varlink_method_flags_t flags,
@@ -302,6 +322,8 @@ static int on_acquire(sd_varlink *link, sd_json_variant *parameters, sd_varlink_
         static const sd_json_dispatch_field table[] = {
                 { "Epoch", SD_JSON_VARIANT_UNSIGNED, sd_json_dispatch_uint64, offsetof(Parameters, epoch),
                   SD_JSON_MANDATORY },
+                { "Unchanged", SD_JSON_VARIANT_BOOLEAN, sd_json_dispatch_stdbool, offsetof(Parameters, unchanged),
+                  SD_JSON_NULLABLE },
                 { 0 },
         };
         Parameters p = { 0 };
@@ -323,12 +345,12 @@ static int with_token_and_epoch(sd_varlink *link, sd_json_variant *parameters, C
 }
 
 static int on_give(sd_varlink *link, sd_json_variant *parameters, sd_varlink_method_flags_t flags, void *userdata) {
-        return with_token_and_epoch(link, parameters, userdata, drive_give);
+        return with_token_and_epoch(link, parameters, userdata, give);
 }
 
 static int on_take_back(sd_varlink *link, sd_json_variant *parameters, sd_varlink_method_flags_t flags,
                         void *userdata) {
-        return with_token_and_epoch(link, parameters, userdata, drive_take_back);
+        return with_token_and_epoch(link, parameters, userdata, take_back);
 }
 
 /* ---- birth and death ------------------------------------------------------------------------------ */
@@ -336,7 +358,8 @@ static int on_take_back(sd_varlink *link, sd_json_variant *parameters, sd_varlin
 static int bind(sd_varlink_server *server) {
         static const struct { const char *method; sd_varlink_method_t callback; } methods[] = {
                 { CONTROL_INTERFACE ".Status", on_status }, { CONTROL_INTERFACE ".Wait", on_wait },
-                { CONTROL_INTERFACE ".Acquire", on_acquire }, { CONTROL_INTERFACE ".Arm", on_arm },
+                { CONTROL_INTERFACE ".Mark", on_mark }, { CONTROL_INTERFACE ".Acquire", on_acquire },
+                { CONTROL_INTERFACE ".Arm", on_arm },
                 { CONTROL_INTERFACE ".Disarm", on_disarm }, { CONTROL_INTERFACE ".Release", on_release },
                 { CONTROL_INTERFACE ".Give", on_give }, { CONTROL_INTERFACE ".TakeBack", on_take_back },
         };

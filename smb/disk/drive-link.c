@@ -3,6 +3,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "appliance/base/bytes.h"
 #include "smb/disk/drive-state.h"
 
 enum {
@@ -276,11 +277,53 @@ static void explain_refusal(const Drive *d, Error *err) {
                                 d->config.unc.host, d->config.unc.share, d->config.unc.path);
 }
 
+/* ---- has somebody written since? ------------------------------------------------------------------ */
+
+enum { NETWORK_OPEN_INFORMATION = 34, NETWORK_OPEN_SIZE = 56, LAST_WRITE_AT = 16 };     /* [MS-FSCC] 2.4.33 */
+
+static void on_marked(void *userdata, const void *out, uint32_t size, const Error *err) {
+        Drive *d = userdata;
+
+        d->reader.busy--;
+        if (err->kind == ERROR_NONE && size >= NETWORK_OPEN_SIZE) {
+                Reader r = reader_of(out, size);
+                read_skip(&r, LAST_WRITE_AT);
+                d->mark = read_u64(&r);
+                d->marked = true;
+        } else if (link_is_broken_by(err)) {
+                link_suspect(d, err);
+        }
+        io_retire_reader(d);
+        drive_step(d);
+}
+
+void drive_mark(Drive *d) {
+        Error ignored;
+
+        d->marked = false;
+        if (d->link == LINK_UP && d->reader.file && !d->stopping &&
+            smb_query_info(d->reader.file, SMB_INFO_FILE, NETWORK_OPEN_INFORMATION, 0, NETWORK_OPEN_SIZE, on_marked, d,
+                           &ignored) == 0)
+                d->reader.busy++;
+}
+
+static int is_unchanged(const Drive *d, const SmbOpened *opened, Error *err) {
+        if (!d->must_be_unchanged || (d->marked && d->mark == opened->last_write))
+                return 0;
+        return error_set(err, ERROR_CONFLICT, 0, "'\\\\%.80s\\%.80s\\%.200s' %s", d->config.unc.host, d->config.unc.share,
+                         d->config.unc.path,
+                         d->marked ? "was written by another host after this one had noted how it stands; what waits here "
+                                     "is older than the disk"
+                                   : "could not be looked at when the machine arrived; nobody knows whether another host "
+                                     "has written it since");
+}
+
 static void on_writer_opened(void *userdata, SmbFile *file, const SmbOpened *opened, const Error *outcome) {
         Drive *d = userdata;
         Error err = *outcome;
 
-        if (err.kind == ERROR_NONE && !d->stopping && same_file(d, opened, &err) == 0) {
+        if (err.kind == ERROR_NONE && !d->stopping && same_file(d, opened, &err) == 0 &&
+            is_unchanged(d, opened, &err) == 0) {
                 d->writer.file = file;
                 d->term_opened = *opened;
                 smb_file_on_lease_broken(file, on_lease_broken, d);
@@ -292,7 +335,8 @@ static void on_writer_opened(void *userdata, SmbFile *file, const SmbOpened *ope
                 (void)!smb_close(file, ignore, NULL, &(Error){ 0 });
         if (link_is_broken_by(&err))
                 link_suspect(d, &err);
-        explain_refusal(d, &err);
+        if (outcome->kind != ERROR_NONE)
+                explain_refusal(d, &err);
         if (err.kind == ERROR_NONE)
                 (void)error_set(&err, ERROR_CANCELLED, 0, "the disk process is stopping");
         drive_refused(d, &err);

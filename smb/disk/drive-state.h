@@ -44,6 +44,8 @@ struct Drive {
         LinkState link;
         Error link_error;               /* why it is down */
         bool take_when_up;
+        bool marked, must_be_unchanged; /* see drive_mark() */
+        uint64_t mark;                  /* the file's LastWriteTime */
         bool regaining, echoing;        /* a lease upgrade, an ECHO is under way */
         Handle reader, writer;
         SmbOpenHow term; /* how the writer was opened, for opening it again after a broken connection */

@@ -50,7 +50,7 @@ void drive_reader_up(Drive *d) {
         if (!first)
                 return;
         io_ready(d);
-        if (d->config.acquire_epoch && drive_acquire(d, d->config.acquire_epoch, ignore, NULL, &refused) < 0)
+        if (d->config.acquire_epoch && drive_acquire(d, d->config.acquire_epoch, false, ignore, NULL, &refused) < 0)
                 d->reason = refused;
 }
 
@@ -265,11 +265,18 @@ static int take(Drive *d, OwnEvent event, const OwnArgs *args, DriveDone done, v
         return 0;
 }
 
-int drive_acquire(Drive *d, uint64_t epoch, DriveDone done, void *userdata, Error *err) {
-        return take(d, OWN_ON_ACQUIRE, &(OwnArgs){ .epoch = epoch }, done, userdata, err);
+int drive_acquire(Drive *d, uint64_t epoch, bool unchanged, DriveDone done, void *userdata, Error *err) {
+        bool before = d->must_be_unchanged;
+
+        d->must_be_unchanged = unchanged;
+        if (take(d, OWN_ON_ACQUIRE, &(OwnArgs){ .epoch = epoch }, done, userdata, err) == 0)
+                return 0;
+        d->must_be_unchanged = before;  /* of the open that may be under way */
+        return -1;
 }
 
 int drive_take_back(Drive *d, const char *token, uint64_t epoch, DriveDone done, void *userdata, Error *err) {
+        d->must_be_unchanged = false;
         return take(d, OWN_ON_TAKE_BACK, &(OwnArgs){ .token = token, .epoch = epoch }, done, userdata, err);
 }
 

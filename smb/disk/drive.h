@@ -46,8 +46,14 @@ void drive_facts(const Drive *drive, DriveFacts *ret);
 /* @changed is called on the loop after every change of state, of `wanted` or of the reason. */
 void drive_on_change(Drive *drive, void (*changed)(void *userdata), void *userdata);
 
-/* Each fails at once when ownership_on() refuses; else @done tells the outcome. */
-int drive_acquire(Drive *drive, uint64_t epoch, DriveDone done, void *userdata, Error *err) FAILS;
+/* READER: note how the file stands now (its LastWriteTime, asked from the server).  Returns at once; a drive that
+ * cannot ask stays unmarked. */
+void drive_mark(Drive *drive);
+
+/* Each fails at once when ownership_on() refuses; else @done tells the outcome.  @unchanged: only if nobody has
+ * written since drive_mark(), judged by the answer to the exclusive open itself; else ERROR_CONFLICT, nothing
+ * un-parked and nothing held. */
+int drive_acquire(Drive *drive, uint64_t epoch, bool unchanged, DriveDone done, void *userdata, Error *err) FAILS;
 int drive_take_back(Drive *drive, const char *token, uint64_t epoch, DriveDone done, void *userdata,
                     Error *err) FAILS;
 int drive_give(Drive *drive, const char *token, uint64_t epoch, DriveDone done, void *userdata, Error *err) FAILS;

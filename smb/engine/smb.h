@@ -110,6 +110,7 @@ typedef struct SmbOpenHow {
 typedef struct SmbOpened {
         uint64_t file_id[2];            /* persistent, volatile */
         uint64_t size_bytes, allocated_bytes;
+        uint64_t last_write;            /* FILETIME, 100 ns since 1601 */
         uint32_t attributes;
         uint32_t lease;                 /* granted */
         bool durable, persistent;

@@ -226,7 +226,9 @@ int wire_create_reply_decode(Span message, const SmbOpenHow *how, SmbOpened *ret
         uint8_t oplock = read_u8(&r);
         (void)read_u8(&r);
         opened.created = read_u32(&r) == 2; /* FILE_CREATED */
-        read_skip(&r, 4 * 8);               /* four times */
+        read_skip(&r, 2 * 8);               /* CreationTime, LastAccessTime */
+        opened.last_write = read_u64(&r);
+        read_skip(&r, 8);                   /* ChangeTime */
         opened.allocated_bytes = read_u64(&r);
         opened.size_bytes = read_u64(&r);
         opened.attributes = read_u32(&r);

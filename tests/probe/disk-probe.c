@@ -36,6 +36,10 @@ static int disk_status_verb(const char *verb, const DiskName *name, Words *w, Er
         int r;
         if (strcmp(verb, "start") == 0)
                 r = disk_start(name, &s, err);
+        else if (strcmp(verb, "mark") == 0)
+                r = disk_mark(name, &s, err);
+        else if (strcmp(verb, "acquire-unchanged") == 0)
+                r = disk_acquire_unchanged(name, number(w), &s, err);
         else if (strcmp(verb, "acquire") == 0)
                 r = disk_acquire(name, number(w), &s, err);
         else if (strcmp(verb, "wait") == 0)
