@@ -54,12 +54,16 @@ int definition_check_name(const char *name, Error *err) {
                         return error_set(err, ERROR_INVALID, 0,
                                          "the name of the virtual machine holds a control character; leave it out");
                 if (strchr(forbidden, *p))
-                        return error_set(err, ERROR_INVALID, 0, "the virtual machine name \"%s\" holds '%c'; a name "
-                                         "becomes a folder on the share and must hold none of %s", name, *p, forbidden);
+                        return error_set(err, ERROR_INVALID, 0,
+                                         "the virtual machine name \"%s\" holds '%c'; a name "
+                                         "becomes a folder on the share and must hold none of %s",
+                                         name, *p, forbidden);
         }
         if (name[0] == ' ' || name[size - 1] == ' ' || name[size - 1] == '.')
-                return error_set(err, ERROR_INVALID, 0, "the virtual machine name \"%s\" begins or ends with a space, "
-                                 "or ends with a dot; Windows cannot open such a folder", name);
+                return error_set(err, ERROR_INVALID, 0,
+                                 "the virtual machine name \"%s\" begins or ends with a space, "
+                                 "or ends with a dot; Windows cannot open such a folder",
+                                 name);
         if (is_dos_device(name))
                 return error_set(err, ERROR_INVALID, 0, "the virtual machine name \"%s\" is reserved by Windows; "
                                  "choose another", name);
@@ -130,10 +134,13 @@ int definition_check(const VmDefinition *d, Error *err) {
         if (definition_check_name(d->name, err) < 0)
                 return -1;
         if (!is_uuid(d->id))
-                return error_set(err, ERROR_INVALID, 0, "\"%s\" has the id \"%s\", which is no UUID", d->name, d->id);
+                return error_set(err, ERROR_INVALID, 0, "\"%s\" has the id \"%s\", which is no UUID", d->name,
+                                 d->id);
         if (d->generation != 1)
-                return error_set(err, ERROR_UNSUPPORTED, 0, "\"%s\" is a generation %u virtual machine; this version "
-                                 "of Holdfast runs generation 1", d->name, d->generation);
+                return error_set(err, ERROR_UNSUPPORTED, 0,
+                                 "\"%s\" is a generation %u virtual machine; this version "
+                                 "of Holdfast runs generation 1",
+                                 d->name, d->generation);
         if (d->memory_bytes < VM_MEMORY_MIN || d->memory_bytes > VM_MEMORY_MAX || d->memory_bytes % (2ULL << 20))
                 return error_set(err, ERROR_INVALID, 0, "\"%s\" has %llu bytes of memory; it must be a multiple of "
                                  "2 MB between 32 MB and 12 TB", d->name, (unsigned long long)d->memory_bytes);
@@ -162,7 +169,7 @@ int definition_path(const VmDefinition *d, char *ret, size_t size, Error *err) {
 }
 
 const char *definition_cpu(bool emulated) {
-        /* Nehalem is what x86-64-v2 asks for, and every host with hardware virtualization since 2009 has it; QEMU shows
-         * the guest the host's own vendor.  TCG emulates qemu64 the same way on any host. */
+        /* Nehalem is what x86-64-v2 asks for, and every host with hardware virtualization since 2009 has it; QEMU
+         * shows the guest the host's own vendor.  TCG emulates qemu64 the same way on any host. */
         return emulated ? "qemu64" : "Nehalem";
 }

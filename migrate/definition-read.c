@@ -1,7 +1,7 @@
 /* definition-read.c — domain XML → VmDefinition; see definition.h
  *
- * A pull parser, no tree.  The path of the current element ("domain/devices/interface/mac") is looked up in one table:
- * a row says where its text or an attribute goes.  What has no row is skipped.
+ * A pull parser, no tree.  The path of the current element ("domain/devices/interface/mac") is looked up in one
+ * table: a row says where its text or an attribute goes.  What has no row is skipped.
  */
 #include "migrate/definition.h"
 
@@ -68,7 +68,9 @@ static int number(const char *text, uint64_t max, uint64_t *ret, Error *err) {
 static int take_name(Parse *p, const char *v, Error *err) { return copy(p->d.name, sizeof p->d.name, v, err); }
 static int take_id(Parse *p, const char *v, Error *err) { return copy(p->d.id, sizeof p->d.id, v, err); }
 static int take_notes(Parse *p, const char *v, Error *err) { return copy(p->d.notes, sizeof p->d.notes, v, err); }
-static int take_folder(Parse *p, const char *v, Error *err) { return copy(p->d.folder, sizeof p->d.folder, v, err); }
+static int take_folder(Parse *p, const char *v, Error *err) {
+        return copy(p->d.folder, sizeof p->d.folder, v, err);
+}
 static int take_unit(Parse *p, const char *v, Error *err) { return copy(p->unit, sizeof p->unit, v, err); }
 
 static int take_memory(Parse *p, const char *v, Error *err) {
@@ -106,8 +108,10 @@ static int take_generation(Parse *p, const char *v, Error *err) {
 
 static int take_version(Parse *p, const char *v, Error *err) {
         if (strcmp(v, DEFINITION_VERSION) != 0)
-                return error_set(err, ERROR_UNSUPPORTED, 0, "the virtual machine has configuration version \"%.16s\", "
-                                 "and this version of Holdfast reads %s; update this host", v, DEFINITION_VERSION);
+                return error_set(err, ERROR_UNSUPPORTED, 0,
+                                 "the virtual machine has configuration version \"%.16s\", "
+                                 "and this version of Holdfast reads %s; update this host",
+                                 v, DEFINITION_VERSION);
         return 0;
 }
 

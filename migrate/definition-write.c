@@ -1,8 +1,8 @@
 /* definition-write.c — VmDefinition → domain XML; see definition.h
  *
- * The serial port is a pty (virsh console attaches to it) that libvirt also copies to a log on the host the machine runs
- * on: the destination of a move opens its own, so nothing of it has to be carried over.  There is no balloon, USB, sound
- * or display: what is not there cannot make two hosts disagree.
+ * The serial port is a pty (virsh console attaches to it) that libvirt also copies to a log on the host the machine
+ * runs on: the destination of a move opens its own, so nothing of it has to be carried over.  There is no balloon,
+ * USB, sound or display: what is not there cannot make two hosts disagree.
  */
 #include "migrate/definition.h"
 

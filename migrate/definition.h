@@ -1,8 +1,8 @@
 /* definition.h — what a virtual machine is: a plain value, and its libvirt domain XML
  *
- * The file <folder>\<name>.vm on the share and the domain that libvirt knows are the same XML.  Reading keeps only what
- * a VmDefinition holds; everything else is dropped and written anew.  So a file somebody tampered with can name disks
- * and sizes, but can never bring a host device, an emulator or a command line of its own.
+ * The file <folder>\<name>.vm on the share and the domain that libvirt knows are the same XML.  Reading keeps only
+ * what a VmDefinition holds; everything else is dropped and written anew.  So a file somebody tampered with can
+ * name disks and sizes, but can never bring a host device, an emulator or a command line of its own.
  *
  * Pure: no file is read, no daemon asked.  Thread-safe.
  */
@@ -26,11 +26,11 @@
 
 enum {
         VM_NAME_CHARACTERS_MAX = 100,
-        VM_NAME_SIZE = 201,             /* bytes with NUL: libvirt and Linux use the name in file names of 255 bytes */
+        VM_NAME_SIZE = 201, /* bytes with NUL: libvirt and Linux use the name in file names of 255 bytes */
         VM_NOTES_SIZE = 2048,
         VM_DISKS_MAX = 16,
         VM_ADAPTERS_MAX = 8,
-        VM_SWITCH_SIZE = 16,            /* IFNAMSIZ */
+        VM_SWITCH_SIZE = 16, /* IFNAMSIZ */
         VM_MAC_SIZE = 18,
         VM_PROCESSORS_MAX = 240,
         VM_DEFINITION_MAX = 256 * 1024, /* bytes of XML we are willing to read */
@@ -56,8 +56,8 @@ typedef struct VmDefinition {
         VmAdapter adapters[VM_ADAPTERS_MAX];
 } VmDefinition;
 
-/* ≤ 100 characters, none of / \ : * ? " < > | or control, no space or dot at an end, not a DOS device: the name is a
- * folder and a file on the share.  ERROR_INVALID names the rule. */
+/* ≤ 100 characters, none of / \ : * ? " < > | or control, no space or dot at an end, not a DOS device: the name
+ * is a folder and a file on the share.  ERROR_INVALID names the rule. */
 int definition_check_name(const char *name, Error *err) FAILS;
 /* Every value in its bounds, every path canonical.  definition_read() and definition_write() call it. */
 int definition_check(const VmDefinition *definition, Error *err) FAILS;

@@ -34,7 +34,8 @@ int host_emulated(VmHost *host, virConnectPtr connection, bool *ret, Error *err)
                 return 0;
         }
         if (!host->config.allow_emulation)
-                return error_set(err, ERROR_UNSUPPORTED, 0, "this host has no hardware virtualization (/dev/kvm cannot be "
+                return error_set(err, ERROR_UNSUPPORTED, 0,
+                                 "this host has no hardware virtualization (/dev/kvm cannot be "
                                  "used), so it runs no virtual machines; switch it on in the firmware (for tests: "
                                  "AllowEmulation in /etc/holdfast/node.json)");
         *ret = true;
@@ -55,13 +56,17 @@ static bool attribute_is(xmlTextReaderPtr reader, const char *name, const char *
         return equal;
 }
 
-/* <domainCapabilities><path/>…<cpu><mode name='host-model'><model/><vendor/></mode><mode name='custom'><model usable/>… */
+/* <domainCapabilities><path/>…<cpu><mode name='host-model'><model/><vendor/></mode><mode name='custom'><model
+ * usable/>… */
 static int read_capabilities(const char *xml, bool emulated, VmCapabilities *caps, Error *err) {
         enum { OTHER, HOST_MODEL, CUSTOM } mode = OTHER;
         size_t size = strlen(xml);
 
-        auto_(reader_freep) xmlTextReaderPtr reader = size > CAPABILITIES_MAX ? NULL :
-                xmlReaderForMemory(xml, (int)size, NULL, "UTF-8", XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
+        auto_(reader_freep) xmlTextReaderPtr reader =
+                size > CAPABILITIES_MAX
+                        ? NULL
+                        : xmlReaderForMemory(xml, (int)size, NULL, "UTF-8",
+                                             XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
         if (!reader)
                 return error_oom(err);
         int r;
@@ -151,16 +156,17 @@ bool vmhost_switch_exists(const char *switch_name) {
 
 static void json_unrefp(sd_json_variant **v) { *v = sd_json_variant_unref(*v); }
 
-/* libvirt gives the monitor to others while it waits for the migration (its asynchronous job allows queries), so this
- * answers in the middle of one.  "completed" is set by QEMU after the last byte of device state was sent, that is after
- * it paused the machine, drained and flushed its disks and gave up the right to write them. */
+/* libvirt gives the monitor to others while it waits for the migration (its asynchronous job allows queries), so
+ * this answers in the middle of one.  "completed" is set by QEMU after the last byte of device state was sent,
+ * that is after it paused the machine, drained and flushed its disks and gave up the right to write them. */
 int vmhost_migration_complete(virDomainPtr domain, bool *ret, Error *err) {
         auto_free char *reply = NULL;
         auto_(json_unrefp) sd_json_variant *json = NULL;
 
         if (virDomainQemuMonitorCommand(domain, "{\"execute\":\"query-migrate\"}", &reply,
                                         VIR_DOMAIN_QEMU_MONITOR_COMMAND_DEFAULT) < 0)
-                return libvirt_error(err, "\"%s\": QEMU does not say how the move stands", virDomainGetName(domain));
+                return libvirt_error(err, "\"%s\": QEMU does not say how the move stands",
+                                     virDomainGetName(domain));
         if (strlen(reply) > REPLY_MAX || sd_json_parse(reply, 0, &json, NULL, NULL) < 0)
                 return error_set(err, ERROR_PROTOCOL, 0, "\"%s\": QEMU's answer about the move cannot be read",
                                  virDomainGetName(domain));

@@ -16,7 +16,8 @@ static const struct {
         [VM_CLAIM_START] = { "being started", "Starting virtual machine", "wait until that ends" },
         [VM_CLAIM_STOP] = { "being turned off", "Stopping virtual machine", "wait until that ends" },
         [VM_CLAIM_REMOVE] = { "being removed", "Deleting virtual machine", "wait until that ends" },
-        [VM_CLAIM_DISK] = { "being read or written as a disk file", "Copying virtual hard disk", "wait until that ends" },
+        [VM_CLAIM_DISK] = { "being read or written as a disk file", "Copying virtual hard disk",
+                            "wait until that ends" },
         [VM_CLAIM_MOVE_OUT] = { "being moved to another host", "Moving virtual machine",
                                 "wait until that ends, or cancel it with Stop-VMMigration" },
         [VM_CLAIM_MOVE_IN] = { "being moved to this host", "Moving virtual machine",
@@ -43,9 +44,11 @@ static const Claim *conflict(const VmHost *host, const char *id, const DiskName 
 
 static int refuse(const Claim *claim, const char *id, const char *name, Error *err) {
         if (strcmp(claim->id, id) == 0 && claim->what != VM_CLAIM_SETTLE && claim->what != VM_CLAIM_DISK)
-                return error_set(err, ERROR_CONFLICT, 0,
-                                 "The operation cannot be performed while the virtual machine is in its current state. "
-                                 "\"%s\" is %s; %s.", name, texts[claim->what].claim, texts[claim->what].next);
+                return error_set(
+                        err, ERROR_CONFLICT, 0,
+                        "The operation cannot be performed while the virtual machine is in its current state. "
+                        "\"%s\" is %s; %s.",
+                        name, texts[claim->what].claim, texts[claim->what].next);
         return error_set(err, ERROR_CONFLICT, 0, "a disk of \"%s\" is %s by \"%s\"; %s", name,
                          claim->what == VM_CLAIM_SETTLE || claim->what == VM_CLAIM_DISK ? texts[claim->what].claim
                                                                                        : "in use",

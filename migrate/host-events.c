@@ -16,7 +16,8 @@ void host_tell(VmHost *host, const VmEvent *event) {
                 host->listeners[i].call(host->listeners[i].userdata, event);
 }
 
-int vmhost_listen(VmHost *host, void (*listener)(void *userdata, const VmEvent *event), void *userdata, Error *err) {
+int vmhost_listen(VmHost *host, void (*listener)(void *userdata, const VmEvent *event), void *userdata,
+                  Error *err) {
         (void)pthread_mutex_lock(&host->lock);
         bool full = host->listener_count == LISTENERS_MAX;
         if (!full) {
@@ -67,8 +68,8 @@ static void on_disk_error(virConnectPtr connection, virDomainPtr domain, const c
                           int action, const char *reason, void *userdata) {
         (void)connection, (void)path;
         VmEvent event = event_of(VM_EVENT_DISK_ERROR, action, domain);
-        (void)snprintf(event.text, sizeof event.text, "disk %s of \"%s\" failed (%s)%s", alias ? alias : "?", event.name,
-                       reason && *reason ? reason : "error",
+        (void)snprintf(event.text, sizeof event.text, "disk %s of \"%s\" failed (%s)%s", alias ? alias : "?",
+                       event.name, reason && *reason ? reason : "error",
                        action == VIR_DOMAIN_EVENT_IO_ERROR_PAUSE ? "; the virtual machine is paused" : "");
         host_tell(userdata, &event);
 }
@@ -106,8 +107,8 @@ int host_events_register(VmHost *host, virConnectPtr connection, Error *err) {
         if (virConnectRegisterCloseCallback(connection, on_closed, host, NULL) < 0)
                 return libvirt_error(err, "cannot watch the connection to libvirt");
         for (size_t i = 0; i < EVENTS_USED; i++) {
-                host->callbacks[i] = virConnectDomainEventRegisterAny(connection, NULL, wanted[i].id, wanted[i].call,
-                                                                      host, NULL);
+                host->callbacks[i] = virConnectDomainEventRegisterAny(connection, NULL, wanted[i].id,
+                                                                      wanted[i].call, host, NULL);
                 if (host->callbacks[i] < 0)
                         return libvirt_error(err, "cannot listen to libvirt's events");
         }

@@ -83,8 +83,9 @@ int vmhost_domain(VmHost *host, const char *name_or_id, virDomainPtr *ret, Error
                 char id[VIR_UUID_STRING_BUFLEN] = "";
                 if (strcmp(name, name_or_id) == 0)
                         found = all.list[i];    /* exactly so goes before "the same but for case" */
-                else if (!found && (text_equal_nocase(name, name_or_id) ||
-                                    (virDomainGetUUIDString(all.list[i], id) == 0 && text_equal_nocase(id, name_or_id))))
+                else if (!found &&
+                         (text_equal_nocase(name, name_or_id) ||
+                          (virDomainGetUUIDString(all.list[i], id) == 0 && text_equal_nocase(id, name_or_id))))
                         found = all.list[i];
         }
         if (!found)

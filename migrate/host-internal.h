@@ -1,7 +1,7 @@
 /* host-internal.h — what the parts of the VM host share; nobody else includes it
  *
- * Lock order: connect_lock before lock.  Neither is held while the share or a disk process is asked; lock is not held
- * while libvirt is asked.
+ * Lock order: connect_lock before lock.  Neither is held while the share or a disk process is asked; lock is not
+ * held while libvirt is asked.
  */
 #pragma once
 

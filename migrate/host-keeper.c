@@ -1,8 +1,9 @@
 /* host-keeper.c — a machine that is off holds nothing
  *
- * One thread, woken by every event that may matter, by the end of every claim and by the return of libvirtd.  It never
- * remembers what happened; it looks at what is: a disk process that no running machine uses and nobody has claimed is
- * stopped, and our name leaves the ledger.  So an event that was missed while we were down is made good at start.
+ * One thread, woken by every event that may matter, by the end of every claim and by the return of libvirtd.  It
+ * never remembers what happened; it looks at what is: a disk process that no running machine uses and nobody has
+ * claimed is stopped, and our name leaves the ledger.  So an event that was missed while we were down is made good
+ * at start.
  */
 #include "migrate/host-internal.h"
 
@@ -27,10 +28,12 @@ static int disk_ids(DiskIds *ret, Error *err) {
         DIR *dir = opendir(DISK_FOLDER);
 
         if (!dir)
-                return errno == ENOENT ? 0 : error_set(err, ERROR_INTERNAL, errno, "cannot read %s: %m", DISK_FOLDER);
+                return errno == ENOENT ? 0
+                                       : error_set(err, ERROR_INTERNAL, errno, "cannot read %s: %m", DISK_FOLDER);
         ret->list = calloc(DISKS_SEEN_MAX, sizeof *ret->list);
         for (const struct dirent *e; ret->list && ret->count < DISKS_SEEN_MAX && (e = readdir(dir));)
-                if (strlen(e->d_name) == DISK_ID_SIZE - 1 && strspn(e->d_name, "0123456789abcdef") == DISK_ID_SIZE - 1)
+                if (strlen(e->d_name) == DISK_ID_SIZE - 1 &&
+                    strspn(e->d_name, "0123456789abcdef") == DISK_ID_SIZE - 1)
                         (void)memcpy(ret->list[ret->count++], e->d_name, DISK_ID_SIZE);
         (void)closedir(dir);
         return ret->list ? 0 : error_oom(err);
@@ -80,7 +83,8 @@ static const Known *machine_of(const Known *list, size_t count, const char *disk
         return NULL;
 }
 
-int host_disk_user(VmHost *host, const DiskName *disks, unsigned disk_count, char ret_name[static VM_NAME_SIZE], Error *err) {
+int host_disk_user(VmHost *host, const DiskName *disks, unsigned disk_count, char ret_name[static VM_NAME_SIZE],
+                   Error *err) {
         auto_free Known *machines = NULL;
         const Known *user = NULL;
         size_t count = 0;

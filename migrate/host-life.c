@@ -20,7 +20,8 @@ int host_define(VmHost *host, const VmDefinition *definition, Error *err) {
         if (vmhost_connection(host, &connection, err) < 0 || host_emulated(host, connection, &emulated, err) < 0 ||
             definition_write(definition, emulated, &xml, err) < 0)
                 return -1;
-        auto_(domain_freep) virDomainPtr domain = virDomainDefineXMLFlags(connection, xml, VIR_DOMAIN_DEFINE_VALIDATE);
+        auto_(domain_freep) virDomainPtr domain =
+                virDomainDefineXMLFlags(connection, xml, VIR_DOMAIN_DEFINE_VALIDATE);
         if (!domain)
                 return libvirt_error(err, "\"%s\" cannot be made known to this host", definition->name);
         return 0;
@@ -32,8 +33,10 @@ static int must_be_new(VmHost *host, const VmDefinition *d, Error *err) {
         Error not_found = { 0 };
 
         if (vmhost_domain(host, d->id, &domain, &not_found) == 0)
-                return error_set(err, ERROR_CONFLICT, 0, "this host already has the virtual machine %s, as \"%s\"; "
-                                 "use that one, or remove it first with Remove-VM", d->id, virDomainGetName(domain));
+                return error_set(err, ERROR_CONFLICT, 0,
+                                 "this host already has the virtual machine %s, as \"%s\"; "
+                                 "use that one, or remove it first with Remove-VM",
+                                 d->id, virDomainGetName(domain));
         if (not_found.kind == ERROR_NOT_FOUND && vmhost_domain(host, d->name, &domain, &not_found) == 0)
                 return error_set(err, ERROR_CONFLICT, 0, "this host already has a virtual machine named \"%s\"; "
                                  "choose another name, or remove that one first with Remove-VM", d->name);
@@ -43,7 +46,8 @@ static int must_be_new(VmHost *host, const VmDefinition *d, Error *err) {
         return -1;
 }
 
-/* A folder on the share that must not outlive the scope unless kept; not empty means somebody uses it, and it stays. */
+/* A folder on the share that must not outlive the scope unless kept; not empty means somebody uses it, and it
+ * stays. */
 typedef struct NewFolder { char unc[DISK_UNC_MAX]; } NewFolder;
 
 static void new_folder_remove(NewFolder *folder) {
@@ -77,9 +81,12 @@ static int write_and_define(VmHost *host, const VmDefinition *d, Error *err) {
             make_folder(d->folder, &folder, err) < 0)
                 return -1;
         if (files_write_new(path, xml, strlen(xml), err) < 0)
-                return err->kind != ERROR_CONFLICT ? -1 :
-                        error_set(err, ERROR_CONFLICT, 0, "a virtual machine named \"%s\" lies in %s already; bring it "
-                                  "to this host with Import-VM, or choose another name", d->name, d->folder);
+                return err->kind != ERROR_CONFLICT
+                               ? -1
+                               : error_set(err, ERROR_CONFLICT, 0,
+                                           "a virtual machine named \"%s\" lies in %s already; bring it "
+                                           "to this host with Import-VM, or choose another name",
+                                           d->name, d->folder);
         if (host_define(host, d, err) < 0) {
                 (void)!files_remove(path, &ignored);
                 return -1;
@@ -99,23 +106,28 @@ int vmhost_create(VmHost *host, VmDefinition *d, Error *err) {
         return r;
 }
 
-static const char import_failed[] = "Unable to import virtual machine due to configuration errors. Please use Compare-VM "
-                                    "to repair the virtual machine.";
+static const char import_failed[] =
+        "Unable to import virtual machine due to configuration errors. Please use Compare-VM "
+        "to repair the virtual machine.";
 
 static int check_import(const Unc *unc, const VmDefinition *d, Error *err) {
         char expected[VM_NAME_SIZE + 4];
 
         (void)snprintf(expected, sizeof expected, "%s.vm", d->name);
         if (!text_equal_nocase(expected, unc_name(unc)))
-                return error_set(err, ERROR_INVALID, 0, "%s The file is named \"%.255s\" but defines \"%s\"; rename it to "
-                                 "\"%s\".", import_failed, unc_name(unc), d->name, expected);
+                return error_set(err, ERROR_INVALID, 0,
+                                 "%s The file is named \"%.255s\" but defines \"%s\"; rename it to "
+                                 "\"%s\".",
+                                 import_failed, unc_name(unc), d->name, expected);
         for (unsigned i = 0; i < d->disk_count; i++) {
                 bool exists = false, is_folder = false;
                 if (files_exists(d->disks[i], &exists, &is_folder, err) < 0)
                         return -1;
                 if (!exists || is_folder)
-                        return error_set(err, ERROR_NOT_FOUND, 0, "%s The virtual hard disk %s is missing; put it back "
-                                         "there.", import_failed, d->disks[i]);
+                        return error_set(err, ERROR_NOT_FOUND, 0,
+                                         "%s The virtual hard disk %s is missing; put it back "
+                                         "there.",
+                                         import_failed, d->disks[i]);
         }
         return 0;
 }
@@ -144,8 +156,10 @@ int vmhost_import(VmHost *host, const char *unc_file, VmDefinition *ret, Error *
                 return -1;
         folder = unc;
         if (!unc_to_parent(&folder) || !*folder.path)
-                return error_set(err, ERROR_INVALID, 0, "%s is not the file of a virtual machine in a folder of its own; "
-                                 "name one like \\\\fs1\\vms\\web01\\web01.vm", unc_file);
+                return error_set(err, ERROR_INVALID, 0,
+                                 "%s is not the file of a virtual machine in a folder of its own; "
+                                 "name one like \\\\fs1\\vms\\web01\\web01.vm",
+                                 unc_file);
         unc_text(&unc, path);
         unc_text(&folder, folder_path);
         if (read_file(path, folder_path, d, err) < 0 || check_import(&unc, d, err) < 0 ||
@@ -163,7 +177,8 @@ static void keep(const Error *why, bool *ret_kept, char ret_why[static ERROR_TEX
         (void)snprintf(ret_why, ERROR_TEXT_MAX, "%s", why->text);
 }
 
-/* A share that is gone for good must not keep the machine on this host for ever; what could not be deleted is told. */
+/* A share that is gone for good must not keep the machine on this host for ever; what could not be deleted is
+ * told. */
 static int remove_files(VmHost *host, const VmDefinition *d, bool *ret_kept, char ret_why[static ERROR_TEXT_MAX],
                         Error *err) {
         char path[DISK_UNC_MAX], ledger_path[DISK_UNC_MAX + 16], us[MACHINE_NAME_MAX];
@@ -188,12 +203,14 @@ static int remove_files(VmHost *host, const VmDefinition *d, bool *ret_kept, cha
 static int remove_claimed(VmHost *host, virDomainPtr domain, const VmInfo *info, bool *ret_kept,
                           char ret_why[static ERROR_TEXT_MAX], Error *err) {
         if (virDomainIsActive(domain) == 1)
-                return error_set(err, ERROR_CONFLICT, 0,
-                                 "The operation cannot be performed while the virtual machine is in its current state. "
-                                 "\"%s\" is %s; turn it off first with Stop-VM.", info->definition.name,
-                                 vm_state_name(info->state));
-        if (virDomainUndefineFlags(domain, VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA |
-                                           VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA) < 0)
+                return error_set(
+                        err, ERROR_CONFLICT, 0,
+                        "The operation cannot be performed while the virtual machine is in its current state. "
+                        "\"%s\" is %s; turn it off first with Stop-VM.",
+                        info->definition.name, vm_state_name(info->state));
+        if (virDomainUndefineFlags(domain, VIR_DOMAIN_UNDEFINE_MANAGED_SAVE |
+                                                   VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA |
+                                                   VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA) < 0)
                 return libvirt_error(err, "\"%s\" cannot be removed", info->definition.name);
         return remove_files(host, &info->definition, ret_kept, ret_why, err);
 }
@@ -206,7 +223,8 @@ int vmhost_remove(VmHost *host, const char *name_or_id, bool *ret_kept, char ret
         if (!info)
                 return error_oom(err);
         *ret_kept = false;
-        if (vmhost_find(host, name_or_id, info, err) < 0 || vmhost_domain(host, info->definition.id, &domain, err) < 0 ||
+        if (vmhost_find(host, name_or_id, info, err) < 0 ||
+            vmhost_domain(host, info->definition.id, &domain, err) < 0 ||
             vmhost_claim(host, VM_CLAIM_REMOVE, info->definition.id, info->definition.name, NULL, 0, err) < 0)
                 return -1;
         int r = remove_claimed(host, domain, info, ret_kept, ret_why, err);
@@ -221,12 +239,15 @@ int vmhost_undefine(VmHost *host, const char *id, Error *err) {
                 return -1;
         auto_(domain_freep) virDomainPtr domain = virDomainLookupByUUIDString(connection, id);
         if (!domain)
-                return virGetLastErrorCode() == VIR_ERR_NO_DOMAIN ? 0 : libvirt_error(err, "the virtual machine %s", id);
+                return virGetLastErrorCode() == VIR_ERR_NO_DOMAIN
+                               ? 0
+                               : libvirt_error(err, "the virtual machine %s", id);
         if (virDomainIsActive(domain) == 1)
                 return error_set(err, ERROR_CONFLICT, 0, "\"%s\" runs on this host; it is not forgotten",
                                  virDomainGetName(domain));
-        if (virDomainUndefineFlags(domain, VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA |
-                                           VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA) < 0 &&
+        if (virDomainUndefineFlags(domain, VIR_DOMAIN_UNDEFINE_MANAGED_SAVE |
+                                                   VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA |
+                                                   VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA) < 0 &&
             virGetLastErrorCode() != VIR_ERR_NO_DOMAIN)
                 return libvirt_error(err, "\"%s\" cannot be forgotten", virDomainGetName(domain));
         return 0;

@@ -66,21 +66,26 @@ static int read_definition(VmHost *host, const VmDefinition *known, VmDefinition
         if (definition_path(known, path, sizeof path, err) < 0)
                 return -1;
         if (files_read(path, VM_DEFINITION_MAX, &xml, &size, err) < 0)
-                return err->kind != ERROR_NOT_FOUND ? -1 :
-                        error_set(err, ERROR_NOT_FOUND, 0, "the definition of \"%s\" is gone from the share (%s); put it "
-                                  "back, or forget the virtual machine with Remove-VM", known->name, path);
+                return err->kind != ERROR_NOT_FOUND
+                               ? -1
+                               : error_set(err, ERROR_NOT_FOUND, 0,
+                                           "the definition of \"%s\" is gone from the share (%s); put it "
+                                           "back, or forget the virtual machine with Remove-VM",
+                                           known->name, path);
         if (definition_read(xml, size, ret, err) < 0)
                 return error_wrap(err, "%s", path);
         if (strcmp(ret->id, known->id) != 0 || strcmp(ret->name, known->name) != 0)
-                return error_set(err, ERROR_CONFLICT, 0, "%s now defines another virtual machine (\"%s\", %s); remove "
-                                 "\"%s\" from this host with Remove-VM and use Import-VM", path, ret->name, ret->id,
-                                 known->name);
+                return error_set(err, ERROR_CONFLICT, 0,
+                                 "%s now defines another virtual machine (\"%s\", %s); remove "
+                                 "\"%s\" from this host with Remove-VM and use Import-VM",
+                                 path, ret->name, ret->id, known->name);
         (void)memcpy(ret->folder, known->folder, sizeof ret->folder);
         for (unsigned i = 0; i < ret->adapter_count; i++)
                 if (!vmhost_switch_exists(ret->adapters[i].switch_name))
-                        return error_set(err, ERROR_NOT_FOUND, 0, "Could not find Ethernet switch '%s'. \"%s\" needs it; "
-                                         "make a bridge of that name on this host", ret->adapters[i].switch_name,
-                                         ret->name);
+                        return error_set(err, ERROR_NOT_FOUND, 0,
+                                         "Could not find Ethernet switch '%s'. \"%s\" needs it; "
+                                         "make a bridge of that name on this host",
+                                         ret->adapters[i].switch_name, ret->name);
         return host_define(host, ret, err);
 }
 
@@ -108,9 +113,12 @@ static void start_undo(Start *s) {
 
 static int held_by(const VmDefinition *d, const DiskName *disk, const Ledger *ledger, const char *us, Error *err) {
         if (*ledger->host && !text_equal_nocase(ledger->host, us))
-                return error_set(err, ERROR_CONFLICT, err->cause, "\"%s\" was not started: %s runs it and holds %s "
-                                 "(ledger of the virtual machine); move it here with Move-VM on that host, or turn it "
-                                 "off there", d->name, ledger->host, disk->unc);
+                return error_set(
+                        err, ERROR_CONFLICT, err->cause,
+                        "\"%s\" was not started: %s runs it and holds %s "
+                        "(ledger of the virtual machine); move it here with Move-VM on that host, or turn it "
+                        "off there",
+                        d->name, ledger->host, disk->unc);
         return error_set(err, ERROR_CONFLICT, err->cause, "\"%s\" was not started: somebody else has %s open for "
                          "writing; the file server knows who (Get-SmbOpenFile, smbstatus -L)", d->name, disk->unc);
 }
@@ -123,8 +131,10 @@ static int take_disks(Start *s, uint64_t epoch, const char *us, Error *err) {
         if (host_disk_user(s->host, s->disks, d->disk_count, user, err) < 0)
                 return -1;
         if (*user)
-                return error_set(err, ERROR_CONFLICT, 0, "\"%s\" was not started: \"%s\" runs on this host and uses one of "
-                                 "its disks; turn that off first", d->name, user);
+                return error_set(err, ERROR_CONFLICT, 0,
+                                 "\"%s\" was not started: \"%s\" runs on this host and uses one of "
+                                 "its disks; turn that off first",
+                                 d->name, user);
         for (; s->started < d->disk_count; s->started++) {
                 /* No machine runs with it, and it is claimed: a disk process of it is a leftover. */
                 if (disk_stop(&s->disks[s->started], err) < 0)
@@ -147,8 +157,8 @@ static int start_qemu(virDomainPtr domain, const VmDefinition *d, Error *err) {
         if (virDomainCreate(domain) < 0)
                 return libvirt_error(err, "\"%s\" was not started", d->name);
         /* Without it Uptime is not shown; the machine runs all the same. */
-        (void)virDomainSetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, run, "holdfast-run", DEFINITION_RUN_NAMESPACE,
-                                   VIR_DOMAIN_AFFECT_LIVE);
+        (void)virDomainSetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, run, "holdfast-run",
+                                   DEFINITION_RUN_NAMESPACE, VIR_DOMAIN_AFFECT_LIVE);
         return 0;
 }
 
@@ -263,8 +273,8 @@ static int ask_guest(VmHost *host, const char *name_or_id, VmInfo *info, virDoma
         return r;
 }
 
-int vmhost_shut_down(VmHost *host, const char *name_or_id, uint64_t timeout_us, const VmWait *wait, bool *ret_changed,
-                     Error *err) {
+int vmhost_shut_down(VmHost *host, const char *name_or_id, uint64_t timeout_us, const VmWait *wait,
+                     bool *ret_changed, Error *err) {
         auto_(domain_freep) virDomainPtr domain = NULL;
         auto_free VmInfo *info = malloc(sizeof *info);
         uint64_t deadline = now_us(CLOCK_MONOTONIC) + timeout_us;
@@ -280,10 +290,13 @@ int vmhost_shut_down(VmHost *host, const char *name_or_id, uint64_t timeout_us, 
                         pressed = now_us(CLOCK_MONOTONIC);
                 }
                 if (wait && wait->cancelled && wait->cancelled(wait->userdata))
-                        return error_set(err, ERROR_CANCELLED, 0, "\"%s\" was asked to shut down; nobody waits for it "
-                                         "any more", info->definition.name);
+                        return error_set(err, ERROR_CANCELLED, 0,
+                                         "\"%s\" was asked to shut down; nobody waits for it "
+                                         "any more",
+                                         info->definition.name);
                 if (now_us(CLOCK_MONOTONIC) >= deadline)
-                        return error_set(err, ERROR_TIMEOUT, 0, "\"%s\" did not shut down within %llu s: its guest does "
+                        return error_set(err, ERROR_TIMEOUT, 0,
+                                         "\"%s\" did not shut down within %llu s: its guest does "
                                          "not answer the power button; wait, or use Stop-VM -TurnOff",
                                          info->definition.name, (unsigned long long)(timeout_us / 1000000));
                 (void)usleep(100000);

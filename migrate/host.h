@@ -1,8 +1,8 @@
 /* host.h — the virtual machines of this node: libvirt, their disks, their ledgers
  *
- * Owns one connection to qemu:///system (kept alive, reopened when libvirtd restarts), libvirt's event thread, and a
- * keeper thread that puts things in order whenever the world changed: a machine that is off has no disk process and no
- * ledger entry naming us.  Running machines are never touched by a restart of this process.
+ * Owns one connection to qemu:///system (kept alive, reopened when libvirtd restarts), libvirt's event thread, and
+ * a keeper thread that puts things in order whenever the world changed: a machine that is off has no disk process
+ * and no ledger entry naming us.  Running machines are never touched by a restart of this process.
  *
  * All calls are thread-safe and block (libvirt, the share): pool threads only.  A machine is named by name (without
  * case) or id.  Who changes a machine claims it first, so that no two operations run on one machine or one disk.
@@ -39,10 +39,17 @@ void vmhost_name(VmHost *host, char ret[static MACHINE_NAME_MAX]);
 /* ---- what happened ---------------------------------------------------------------------------- */
 
 typedef enum VmEventKind {
-        VM_EVENT_STARTED, VM_EVENT_STOPPED, VM_EVENT_CRASHED, VM_EVENT_SUSPENDED, VM_EVENT_RESUMED,
-        VM_EVENT_DEFINED, VM_EVENT_UNDEFINED, VM_EVENT_DISK_ERROR, VM_EVENT_GUEST_REBOOTED,
-        VM_EVENT_JOB_COMPLETED,                 /* a migration's figures are final */
-        VM_EVENT_TROUBLE,                       /* the keeper could not put something in order and tries again; text */
+        VM_EVENT_STARTED,
+        VM_EVENT_STOPPED,
+        VM_EVENT_CRASHED,
+        VM_EVENT_SUSPENDED,
+        VM_EVENT_RESUMED,
+        VM_EVENT_DEFINED,
+        VM_EVENT_UNDEFINED,
+        VM_EVENT_DISK_ERROR,
+        VM_EVENT_GUEST_REBOOTED,
+        VM_EVENT_JOB_COMPLETED, /* a migration's figures are final */
+        VM_EVENT_TROUBLE,       /* the keeper could not put something in order and tries again; text */
 } VmEventKind;
 
 typedef struct VmEvent {
@@ -52,8 +59,8 @@ typedef struct VmEvent {
         char text[ERROR_TEXT_MAX];              /* TROUBLE, DISK_ERROR: a sentence; else "" */
 } VmEvent;
 
-/* Called on libvirt's event thread or the keeper's: must not block and must not call libvirt or this host.  At most 4 listeners, never removed
- * before vmhost_free(). */
+/* Called on libvirt's event thread or the keeper's: must not block and must not call libvirt or this host.  At
+ * most 4 listeners, never removed before vmhost_free(). */
 int vmhost_listen(VmHost *host, void (*listener)(void *userdata, const VmEvent *event), void *userdata,
                   Error *err) FAILS;
 
@@ -73,7 +80,7 @@ typedef struct VmInfo {
         char claim_status[96];                  /* Hyper-V style Status text of that, or "" */
         uint64_t memory_assigned_bytes;         /* 0 when off */
         bool has_cpu_usage;
-        unsigned cpu_usage_percent;             /* of the machine's processors, since last asked (or since its start) */
+        unsigned cpu_usage_percent; /* of the machine's processors, since last asked (or since its start) */
         uint64_t started_us;                    /* realtime of power-on; 0 unknown or off */
         uint64_t processor_time_ns;
 } VmInfo;
@@ -110,21 +117,22 @@ typedef struct VmWait {                         /* how a long call learns that i
         void *userdata;
 } VmWait;
 
-/* Makes the folder, the .vm file and the domain, or nothing.  @definition->id "" gets a new one.  ERROR_CONFLICT: name
- * taken here, or a machine of that name lies in the folder already. */
+/* Makes the folder, the .vm file and the domain, or nothing.  @definition->id "" gets a new one.  ERROR_CONFLICT:
+ * name taken here, or a machine of that name lies in the folder already. */
 int vmhost_create(VmHost *host, VmDefinition *definition, Error *err) FAILS;
 /* A .vm file on a share becomes a machine of this node, in place. */
 int vmhost_import(VmHost *host, const char *unc_file, VmDefinition *ret, Error *err) FAILS;
-/* Disk processes, exclusive opens, ledger, QEMU; all undone in reverse when one fails.  Running already is success with
- * *ret_changed false. */
+/* Disk processes, exclusive opens, ledger, QEMU; all undone in reverse when one fails.  Running already is
+ * success with *ret_changed false. */
 int vmhost_start(VmHost *host, const char *name_or_id, bool *ret_changed, Error *err) FAILS;
 /* Power cut; disks are released when it returns. */
 int vmhost_turn_off(VmHost *host, const char *name_or_id, bool *ret_changed, Error *err) FAILS;
 /* Asks the guest; ERROR_TIMEOUT when it is not off after @timeout_us, with the machine still running. */
-int vmhost_shut_down(VmHost *host, const char *name_or_id, uint64_t timeout_us, const VmWait *wait, bool *ret_changed,
-                     Error *err) FAILS;
-/* Off only.  The domain and the .vm file go, disks stay.  *ret_kept: this host has forgotten it, but its file stayed on
- * the share; @ret_why is a sentence: another host runs it by the ledger, or the share refused us or did not answer. */
+int vmhost_shut_down(VmHost *host, const char *name_or_id, uint64_t timeout_us, const VmWait *wait,
+                     bool *ret_changed, Error *err) FAILS;
+/* Off only.  The domain and the .vm file go, disks stay.  *ret_kept: this host has forgotten it, but its file
+ * stayed on the share; @ret_why is a sentence: another host runs it by the ledger, or the share refused us or did
+ * not answer. */
 int vmhost_remove(VmHost *host, const char *name_or_id, bool *ret_kept, char ret_why[static ERROR_TEXT_MAX],
                   Error *err) FAILS;
 /* Forgets an inactive domain, keeps every file: a leftover at a move's destination.  Not there is success. */

@@ -36,7 +36,8 @@ int libvirt_error_from(Error *err, virErrorPtr last, const char *fmt, ...) {
         va_start(ap, fmt);
         (void)vsnprintf(clause, sizeof clause, fmt, ap);
         va_end(ap);
-        (void)error_set(err, kind, code, "%s: %s", clause, last && last->message ? last->message : "libvirt gave no reason");
+        (void)error_set(err, kind, code, "%s: %s", clause,
+                        last && last->message ? last->message : "libvirt gave no reason");
         virFreeError(last);
         return -1;
 }

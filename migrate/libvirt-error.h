@@ -6,9 +6,9 @@
 
 #include "appliance/base/error.h"
 
-/* libvirt_error(err, fmt, …) fills *err from libvirt's last error of this thread: kind by its code, cause its code, text
- * "<fmt>: <its message>".  Gives -1.  A macro, because the arguments may call libvirt (virDomainGetName()), and every
- * call of libvirt forgets the last error: it is taken before they are looked at. */
+/* libvirt_error(err, fmt, …) fills *err from libvirt's last error of this thread: kind by its code, cause its
+ * code, text "<fmt>: <its message>".  Gives -1.  A macro, because the arguments may call libvirt
+ * (virDomainGetName()), and every call of libvirt forgets the last error: it is taken before they are looked at. */
 #define libvirt_error(err, ...) __extension__({ \
         virErrorPtr last_ = virSaveLastError(); \
         libvirt_error_from((err), last_, __VA_ARGS__); \

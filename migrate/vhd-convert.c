@@ -1,7 +1,7 @@
 /* vhd-convert.c — copying a disk between this host and the share; see vhd.h
  *
- * qemu-img reads and writes the NBD export of a disk process that owns the file as a running machine's would, so the
- * file server answers for us whether anybody uses the disk.
+ * qemu-img reads and writes the NBD export of a disk process that owns the file as a running machine's would, so
+ * the file server answers for us whether anybody uses the disk.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -52,9 +52,12 @@ static int open_on_share(End *end, Error *err) {
                 return error_wrap(err, "%.300s", end->path);
         end->started = true;
         if (disk_acquire(&end->disk, epoch_now(), &status, err) < 0)
-                return err->kind != ERROR_CONFLICT ? error_wrap(err, "%.300s", end->path) :
-                        error_set(err, ERROR_CONFLICT, err->cause, "%.300s is in use: somebody has it open for writing, "
-                                  "perhaps a running virtual machine; turn that off first", end->path);
+                return err->kind != ERROR_CONFLICT
+                               ? error_wrap(err, "%.300s", end->path)
+                               : error_set(err, ERROR_CONFLICT, err->cause,
+                                           "%.300s is in use: somebody has it open for writing, "
+                                           "perhaps a running virtual machine; turn that off first",
+                                           end->path);
         (void)snprintf(end->uri, sizeof end->uri, "nbd+unix:///?socket=%s", end->disk.nbd_socket);
         return 0;
 }
@@ -83,8 +86,10 @@ static int end_begin(End *end, VmHost *host, const char *path, Error *err) {
 static int make_local(End *end, Error *err) {
         int fd = open(end->path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
         if (fd < 0 && errno == EEXIST)
-                return error_set(err, ERROR_CONFLICT, errno, "'%.300s' exists already; choose another name, or delete it "
-                                 "first", end->path);
+                return error_set(err, ERROR_CONFLICT, errno,
+                                 "'%.300s' exists already; choose another name, or delete it "
+                                 "first",
+                                 end->path);
         if (fd < 0)
                 return error_set(err, ERROR_DENIED, errno, "'%.300s' cannot be made on this host: %m", end->path);
         (void)close(fd);
@@ -141,8 +146,10 @@ int vhd_convert(VmHost *host, const VhdConvert *convert, Error *err) {
         VhdInfo info;
 
         if (!vhd_is_unc(convert->from) && !vhd_is_unc(convert->to))
-                return error_set(err, ERROR_INVALID, 0, "'%.200s' and '%.200s' both lie on this host only; put one on an SMB 3 "
-                                 "share, for example \\\\fs1\\vms\\web01.raw", convert->from, convert->to);
+                return error_set(err, ERROR_INVALID, 0,
+                                 "'%.200s' and '%.200s' both lie on this host only; put one on an SMB 3 "
+                                 "share, for example \\\\fs1\\vms\\web01.raw",
+                                 convert->from, convert->to);
         if (end_begin(&from, host, convert->from, err) < 0 || end_begin(&to, host, convert->to, err) < 0 ||
             vhd_info(host, convert->from, &info, err) < 0 || (from.on_share && open_on_share(&from, err) < 0) ||
             make_target(&to, info.size_bytes, err) < 0 || copy(&from, &to, convert, err) < 0)

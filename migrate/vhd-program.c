@@ -54,7 +54,8 @@ static int start(const char *const argv[], int out, int error, pid_t *ret, Error
 /* qemu-img -p writes "    (12.34/100%)\r". */
 static void on_line(const Tail *tail, const VhdProgram *watch) {
         double percent;
-        if (watch && watch->progress && sscanf(tail->line, " (%lf/100%%)", &percent) == 1 && percent >= 0 && percent <= 100)
+        if (watch && watch->progress && sscanf(tail->line, " (%lf/100%%)", &percent) == 1 && percent >= 0 &&
+            percent <= 100)
                 watch->progress(watch->progress_userdata, (int)percent);
 }
 
@@ -90,7 +91,8 @@ static bool follow(const int fd[2], Tail tails[2], const VhdProgram *watch) {
                 if (watch && watch->cancelled && watch->cancelled(watch->cancelled_userdata))
                         return false;
                 for (int i = OUT; n > 0 && i <= ERR; i++)
-                        if (polled[i].fd >= 0 && polled[i].revents && !read_some(fd[i], &tails[i], i == OUT ? watch : NULL))
+                        if (polled[i].fd >= 0 && polled[i].revents &&
+                            !read_some(fd[i], &tails[i], i == OUT ? watch : NULL))
                                 polled[i].fd = -1;
         }
         return true;

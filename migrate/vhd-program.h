@@ -14,6 +14,6 @@ typedef struct VhdProgram {
 } VhdProgram;
 
 /* @argv ends with NULL; argv[0] is an absolute path.  No shell, a short fixed environment, no descriptors but the
- * standard ones, no core dumps.  ERROR_CANCELLED: killed, and gone.  An exit code other than 0 is ERROR_INTERNAL with
- * the last line the program wrote to stderr. */
+ * standard ones, no core dumps.  ERROR_CANCELLED: killed, and gone.  An exit code other than 0 is ERROR_INTERNAL
+ * with the last line the program wrote to stderr. */
 int vhd_program_run(const char *const argv[], const VhdProgram *watch, Error *err) FAILS;

@@ -83,7 +83,9 @@ int vhd_share_create(const Unc *unc, uint64_t size_bytes, Error *err) {
         auto_(talk_end) Talk talk = { 0 };
         SmbOpenHow how = { .access = SMB_READ_DATA | SMB_WRITE_DATA | SMB_DELETE | SMB_READ_ATTRIBUTES |
                                      SMB_WRITE_ATTRIBUTES | SMB_SYNCHRONIZE,
-                           .share = SMB_SHARE_NONE, .disposition = SMB_CREATE, .options = SMB_OPTION_NON_DIRECTORY };
+                           .share = SMB_SHARE_NONE,
+                           .disposition = SMB_CREATE,
+                           .options = SMB_OPTION_NON_DIRECTORY };
         char path[UNC_TEXT_MAX + 1];
         Error ignored;
 
@@ -92,8 +94,10 @@ int vhd_share_create(const Unc *unc, uint64_t size_bytes, Error *err) {
         if (talk_begin(&talk, unc, &how, err) < 0)
                 return error_wrap(err, "cannot make '%.300s'", path);
         if (fill(&talk, size_bytes, err) < 0) {
-                (void)!finish(&talk, smb_set_info(talk.file, SMB_INFO_FILE, FILE_DISPOSITION_INFORMATION, &delete_pending,
-                                                  1, on_done, &talk, &ignored), &ignored);
+                (void)!finish(&talk,
+                              smb_set_info(talk.file, SMB_INFO_FILE, FILE_DISPOSITION_INFORMATION, &delete_pending,
+                                           1, on_done, &talk, &ignored),
+                              &ignored);
                 (void)!finish(&talk, smb_close(talk.file, on_done, &talk, &ignored), &ignored);
                 return error_wrap(err, "cannot make '%.300s'", path);
         }
@@ -102,8 +106,10 @@ int vhd_share_create(const Unc *unc, uint64_t size_bytes, Error *err) {
 
 int vhd_share_look(const Unc *unc, uint64_t *ret_size_bytes, uint64_t *ret_allocated_bytes, Error *err) {
         auto_(talk_end) Talk talk = { 0 };
-        SmbOpenHow how = { .access = SMB_READ_ATTRIBUTES, .share = SMB_SHARE_READ | SMB_SHARE_WRITE | SMB_SHARE_DELETE,
-                           .disposition = SMB_OPEN, .options = SMB_OPTION_NON_DIRECTORY };
+        SmbOpenHow how = { .access = SMB_READ_ATTRIBUTES,
+                           .share = SMB_SHARE_READ | SMB_SHARE_WRITE | SMB_SHARE_DELETE,
+                           .disposition = SMB_OPEN,
+                           .options = SMB_OPTION_NON_DIRECTORY };
         char path[UNC_TEXT_MAX + 1];
         Error ignored;
 

@@ -9,8 +9,8 @@
 #include "appliance/base/error.h"
 #include "smb/share/unc.h"
 
-/* A new file of zeros that takes no room; ERROR_CONFLICT when the name exists.  Nothing is left after a failure unless
- * the connection broke. */
+/* A new file of zeros that takes no room; ERROR_CONFLICT when the name exists.  Nothing is left after a failure
+ * unless the connection broke. */
 int vhd_share_create(const Unc *unc, uint64_t size_bytes, Error *err) FAILS;
 
 /* Opens for attributes only: works beside a running machine and disturbs nobody. */

@@ -48,8 +48,10 @@ int vhd_format_of(const char *path, VhdFormat *ret, Error *err) {
                         return 0;
                 }
         }
-        return error_set(err, ERROR_UNSUPPORTED, 0, "'%.300s' is no virtual hard disk by its extension; use .raw on a "
-                         "share, and .raw, .img, .qcow2, .vhd or .vhdx on this host", path);
+        return error_set(err, ERROR_UNSUPPORTED, 0,
+                         "'%.300s' is no virtual hard disk by its extension; use .raw on a "
+                         "share, and .raw, .img, .qcow2, .vhd or .vhdx on this host",
+                         path);
 }
 
 bool vhd_is_unc(const char *path) {
@@ -62,8 +64,10 @@ int vhd_check_on_share(const char *unc, Error *err) {
         if (vhd_format_of(unc, &format, err) < 0)
                 return -1;
         if (format != VHD_RAW)
-                return error_set(err, ERROR_UNSUPPORTED, 0, "'%.300s': a disk on a share is a .raw file (sparse, and "
-                                 "movable while it runs); convert a %s file with Convert-VHD", unc, vhd_format_name(format));
+                return error_set(err, ERROR_UNSUPPORTED, 0,
+                                 "'%.300s': a disk on a share is a .raw file (sparse, and "
+                                 "movable while it runs); convert a %s file with Convert-VHD",
+                                 unc, vhd_format_name(format));
         return 0;
 }
 
@@ -72,22 +76,28 @@ int vhd_create(const char *text, uint64_t size_bytes, Error *err) {
         char folder_path[UNC_TEXT_MAX + 1];
 
         if (!vhd_is_unc(text))
-                return error_set(err, ERROR_INVALID, 0, "'%.300s' lies on this host only; put it on an SMB 3 share, for "
-                                 "example \\\\fs1\\vms\\web01.raw", text);
+                return error_set(err, ERROR_INVALID, 0,
+                                 "'%.300s' lies on this host only; put it on an SMB 3 share, for "
+                                 "example \\\\fs1\\vms\\web01.raw",
+                                 text);
         if (vhd_check_on_share(text, err) < 0 || unc_parse(text, &unc, err) < 0)
                 return -1;
         if (size_bytes < VHD_SIZE_MIN || size_bytes > VHD_SIZE_MAX || size_bytes % 512)
-                return error_set(err, ERROR_INVALID, 0, "%llu bytes is no size of a virtual hard disk; give 1 MB to 64 TB "
-                                 "in whole sectors of 512 bytes", (unsigned long long)size_bytes);
+                return error_set(err, ERROR_INVALID, 0,
+                                 "%llu bytes is no size of a virtual hard disk; give 1 MB to 64 TB "
+                                 "in whole sectors of 512 bytes",
+                                 (unsigned long long)size_bytes);
         folder = unc;
         (void)unc_to_parent(&folder);
         unc_text(&folder, folder_path);
         if (*folder.path && files_make_folder(folder_path, err) < 0)
                 return -1;
         if (vhd_share_create(&unc, size_bytes, err) < 0)
-                return err->kind != ERROR_CONFLICT ? -1 :
-                        error_set(err, ERROR_CONFLICT, err->cause, "'%.300s' exists already; choose another name, or "
-                                  "delete it first", text);
+                return err->kind != ERROR_CONFLICT ? -1
+                                                   : error_set(err, ERROR_CONFLICT, err->cause,
+                                                               "'%.300s' exists already; choose another name, or "
+                                                               "delete it first",
+                                                               text);
         return 0;
 }
 
@@ -114,8 +124,10 @@ static int look_local(const char *path, VhdInfo *info, Error *err) {
         sd_json_variant *specific = sd_json_variant_by_key(json, "format-specific");
         sd_json_variant *data = specific ? sd_json_variant_by_key(specific, "data") : NULL;
         if (sd_json_variant_by_key(json, "backing-filename") || (data && sd_json_variant_by_key(data, "data-file")))
-                return error_set(err, ERROR_UNSUPPORTED, 0, "'%.300s' is only a part of a disk: it refers to another file. "
-                                 "Merge the two first", path);
+                return error_set(err, ERROR_UNSUPPORTED, 0,
+                                 "'%.300s' is only a part of a disk: it refers to another file. "
+                                 "Merge the two first",
+                                 path);
         if (!sd_json_variant_is_unsigned(size))
                 return error_set(err, ERROR_PROTOCOL, 0, "qemu-img does not say how large '%.200s' is", path);
         info->size_bytes = sd_json_variant_unsigned(size);
@@ -128,8 +140,10 @@ static int local_info(const char *path, VhdInfo *info, Error *err) {
         struct stat st;
 
         if (path[0] != '/' || strlen(path) >= sizeof info->path)
-                return error_set(err, ERROR_INVALID, 0, "'%.300s' is no path; name a file of this host from its root "
-                                 "(/var/tmp/web01.qcow2) or one on a share (\\\\fs1\\vms\\web01.raw)", path);
+                return error_set(err, ERROR_INVALID, 0,
+                                 "'%.300s' is no path; name a file of this host from its root "
+                                 "(/var/tmp/web01.qcow2) or one on a share (\\\\fs1\\vms\\web01.raw)",
+                                 path);
         if (stat(path, &st) < 0)
                 return error_set(err, errno == ENOENT ? ERROR_NOT_FOUND : ERROR_DENIED, errno,
                                  "'%.300s' cannot be opened on this host: %m", path);

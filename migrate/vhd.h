@@ -1,11 +1,11 @@
 /* vhd.h — virtual hard disk files: made on the share, and copied between this host and the share
  *
  * On the share a disk is raw (.raw, sparse).  Local images may be raw, qcow2, vpc (.vhd) or vhdx; what one is comes
- * from its extension and is never probed, and an image that refers to another file (backing or data file) is refused:
- * what a guest could have written must not choose which host files we read.
+ * from its extension and is never probed, and an image that refers to another file (backing or data file) is
+ * refused: what a guest could have written must not choose which host files we read.
  *
- * Data goes through a disk process of the file, owned exclusively as a running machine would: a disk in use anywhere
- * is refused by the file server itself.  All calls block: pool threads only.
+ * Data goes through a disk process of the file, owned exclusively as a running machine would: a disk in use
+ * anywhere is refused by the file server itself.  All calls block: pool threads only.
  */
 #pragma once
 

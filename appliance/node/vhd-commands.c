@@ -27,11 +27,14 @@ static int full_path(const Invocation *invocation, const char *path, char to[sta
         bool bare = !strpbrk(path, "/\\") && *folder;
         int n = snprintf(to, VHD_PATH_MAX, "%s%s%s", bare ? folder : "", bare ? "\\" : "", path);
 
-        return n >= 0 && n < VHD_PATH_MAX ? 0 : error_set(err, ERROR_LIMIT, 0, "the path '%.200s' is too long", path);
+        if (n < 0 || n >= VHD_PATH_MAX)
+                return error_set(err, ERROR_LIMIT, 0, "the path '%.200s' is too long", path);
+        return 0;
 }
 
 /* Each of -Path in turn; what fails becomes an error record. */
-static int each_path(Invocation *invocation, int (*act)(Invocation *invocation, const char *path, Error *err), Error *err) {
+static int each_path(Invocation *invocation, int (*act)(Invocation *invocation, const char *path, Error *err),
+                     Error *err) {
         for (size_t i = 0; i < invocation_count(invocation, "Path"); i++) {
                 const char *path = sd_json_variant_string(invocation_item(invocation, "Path", i));
                 char full[VHD_PATH_MAX];
@@ -69,12 +72,13 @@ const Command command_new_vhd = {
                 { "Path", "String[]", NULL, PARAMETER_PIPELINE_BY_VALUE | PARAMETER_PIPELINE_BY_NAME, NULL,
                   "UNC paths of the new files, ending in .raw." },
                 { "SizeBytes", "UInt64", NULL, 0, NULL, "Size in bytes." },
-                { "Dynamic", "SwitchParameter", NULL, 0, NULL, "Takes room only for what is written, which is the default." },
+                { "Dynamic", "SwitchParameter", NULL, 0, NULL,
+                  "Takes room only for what is written, which is the default." },
                 { .name = NULL } },
         .sets = (const ParameterSet[]){
                 { "DynamicWithoutSource", "Path,SizeBytes", "Path,SizeBytes", "Dynamic" }, { .name = NULL } },
-        .refused = "Fixed,Differencing,ParentPath,SourceDisk,BlockSizeBytes,LogicalSectorSizeBytes,PhysicalSectorSizeBytes,"
-                   "AsJob,ComputerName,Credential,CimSession",
+        .refused = "Fixed,Differencing,ParentPath,SourceDisk,BlockSizeBytes,LogicalSectorSizeBytes,"
+                   "PhysicalSectorSizeBytes,AsJob,ComputerName,Credential,CimSession",
         .run = new_vhd,
 };
 
@@ -97,7 +101,8 @@ static int get_vhd(Invocation *invocation, Error *err) {
         for (size_t i = 0; i < invocation_count(invocation, "VMId"); i++) {
                 const char *id = sd_json_variant_string(invocation_item(invocation, "VMId", i));
                 Error why = { 0 };
-                if (id && vmhost_find(vm_host_of(invocation), id, info, &why) == 0 && disks_of(invocation, info, &why) == 0)
+                if (id && vmhost_find(vm_host_of(invocation), id, info, &why) == 0 &&
+                    disks_of(invocation, info, &why) == 0)
                         continue;
                 invocation_error(invocation, &why, id, NULL);
         }
@@ -112,7 +117,8 @@ const Command command_get_vhd = {
         .parameters = (const Parameter[]){
                 { "Path", "String[]", "FullName", PARAMETER_PIPELINE_BY_VALUE | PARAMETER_PIPELINE_BY_NAME, NULL,
                   "Paths of virtual hard disks, on a share or on this host." },
-                { "VMId", "Guid[]", "Id", PARAMETER_PIPELINE_BY_NAME, NULL, "Virtual machines whose disks are wanted." },
+                { "VMId", "Guid[]", "Id", PARAMETER_PIPELINE_BY_NAME, NULL,
+                  "Virtual machines whose disks are wanted." },
                 { .name = NULL } },
         .sets = (const ParameterSet[]){
                 { "Path", "Path", "Path", "" }, { "VMId", "VMId", "VMId", "" }, { .name = NULL } },
@@ -123,7 +129,8 @@ const Command command_get_vhd = {
 /* ---- Convert-VHD ---- */
 
 static void on_progress(void *userdata, int percent) {
-        invocation_progress(userdata, "Convert-VHD", invocation_string(userdata, "DestinationPath"), percent, false);
+        const char *to = invocation_string(userdata, "DestinationPath");
+        invocation_progress(userdata, "Convert-VHD", to, percent, false);
 }
 
 static bool caller_gone(void *userdata) { return invocation_cancelled(userdata); }
@@ -138,8 +145,8 @@ static int convert_vhd(Invocation *invocation, Error *err) {
             full_path(invocation, invocation_string(invocation, "DestinationPath"), to, err) < 0)
                 return -1;
         if (type && strcmp(type, "Dynamic") != 0)
-                return error_set(err, ERROR_UNSUPPORTED, 0, "-VHDType %s is not available; a disk on a share is dynamic (a "
-                                 "sparse .raw file)", type);
+                return error_set(err, ERROR_UNSUPPORTED, 0, "-VHDType %s is not available; a disk on a share is "
+                                 "dynamic (a sparse .raw file)", type);
         if (!invocation_should_process(invocation, from, "Convert-VHD"))
                 return 0;
         int r = vhd_convert(vm_host_of(invocation), &convert, err);
@@ -164,7 +171,8 @@ const Command command_convert_vhd = {
                   "The disk to copy: .raw, .qcow2, .vhd or .vhdx on this host, .raw on a share." },
                 { "DestinationPath", "String", NULL, 0, NULL, "The new file; its extension says the format." },
                 { "VHDType", "String", NULL, 0, "Fixed,Dynamic,Differencing", "Dynamic." },
-                { "DeleteSource", "SwitchParameter", NULL, 0, NULL, "Deletes the source when the copy is complete." },
+                { "DeleteSource", "SwitchParameter", NULL, 0, NULL,
+                  "Deletes the source when the copy is complete." },
                 { "Passthru", "SwitchParameter", NULL, 0, NULL, "Returns the new disk." },
                 { .name = NULL } },
         .sets = (const ParameterSet[]){

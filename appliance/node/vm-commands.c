@@ -10,8 +10,10 @@
 #define NAME_HELP "Names of virtual machines; wildcards are allowed."
 #define ELSEWHERE "ComputerName,Credential,CimSession"
 
-#define PARAMETER_NAMES { "Name", "String[]", "VMName", PARAMETER_PIPELINE_BY_VALUE | PARAMETER_WILDCARD, NULL, NAME_HELP }
-#define PARAMETER_VM { "VM", "VirtualMachine[]", NULL, PARAMETER_PIPELINE_BY_VALUE, NULL, "Virtual machines, as Get-VM returns them." }
+#define VM_HELP "Virtual machines, as Get-VM returns them."
+#define BY_VALUE PARAMETER_PIPELINE_BY_VALUE
+#define PARAMETER_NAMES { "Name", "String[]", "VMName", BY_VALUE | PARAMETER_WILDCARD, NULL, NAME_HELP }
+#define PARAMETER_VM { "VM", "VirtualMachine[]", NULL, BY_VALUE, NULL, VM_HELP }
 #define PARAMETER_PASSTHRU { "Passthru", "SwitchParameter", NULL, 0, NULL, "Returns the virtual machine." }
 
 static void already(Invocation *invocation) {
@@ -96,8 +98,9 @@ static int stop_one(Invocation *invocation, const VmInfo *info, Error *err) {
         if (!invocation_should_process(invocation, name, "Stop-VM"))
                 return 0;
         invocation_progress(invocation, "Stopping", name, -1, false);
-        int r = invocation_switch(invocation, "TurnOff") ? vmhost_turn_off(host, id, &changed, err)
-                                                         : vmhost_shut_down(host, id, SHUTDOWN_US, &wait, &changed, err);
+        int r = invocation_switch(invocation, "TurnOff")
+                ? vmhost_turn_off(host, id, &changed, err)
+                : vmhost_shut_down(host, id, SHUTDOWN_US, &wait, &changed, err);
         invocation_progress(invocation, "Stopping", name, 100, true);
         if (r < 0)
                 return -1;
@@ -141,8 +144,8 @@ static int remove_one(Invocation *invocation, const VmInfo *info, Error *err) {
         if (vmhost_remove(vm_host_of(invocation), info->definition.id, &kept, why, err) < 0)
                 return -1;
         if (kept)
-                invocation_warning(invocation, "This host has forgotten \"%s\", but its configuration stays on the share: %s.", name,
-                                   why);
+                invocation_warning(invocation, "This host has forgotten \"%s\", but its configuration stays on the "
+                                   "share: %s.", name, why);
         if (!invocation_switch(invocation, "Passthru"))
                 return 0;
         vmhost_name(vm_host_of(invocation), host);
@@ -163,7 +166,8 @@ const Command command_remove_vm = {
                 { "Force", "SwitchParameter", NULL, 0, NULL, "Does not ask." },
                 { .name = NULL } },
         .sets = (const ParameterSet[]){
-                { "Name", "Name", "Name", "Force,Passthru" }, { "VMObject", "VM", "VM", "Force,Passthru" }, { .name = NULL } },
+                { "Name", "Name", "Name", "Force,Passthru" }, { "VMObject", "VM", "VM", "Force,Passthru" },
+                { .name = NULL } },
         .refused = "AsJob," ELSEWHERE,
         .run = remove_vm,
 };

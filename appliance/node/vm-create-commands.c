@@ -20,8 +20,8 @@ static int canonical(const char *path, char to[static UNC_TEXT_MAX + 1], Error *
         Unc unc;
 
         if (!vhd_is_unc(path))
-                return error_set(err, ERROR_INVALID, 0, "'%.300s' lies on this host only; put it on an SMB 3 share, for "
-                                 "example \\\\fs1\\vms\\web01", path);
+                return error_set(err, ERROR_INVALID, 0, "'%.300s' lies on this host only; put it on an SMB 3 "
+                                 "share, for example \\\\fs1\\vms\\web01", path);
         if (unc_parse(path, &unc, err) < 0)
                 return -1;
         unc_text(&unc, to);
@@ -36,12 +36,15 @@ static int pick_folder(const Invocation *invocation, VmDefinition *d, Error *err
         if (!path)
                 path = node_config(invocation_userdata(invocation))->virtual_machine_path;
         if (!*path)
-                return error_set(err, ERROR_INVALID, 0, "New-VM needs a place for \"%s\": give -Path \\\\server\\share, or set "
-                                 "VirtualMachinePath in /etc/holdfast/node.json", d->name);
+                return error_set(err, ERROR_INVALID, 0, "New-VM needs a place for \"%s\": give -Path "
+                                 "\\\\server\\share, or set VirtualMachinePath in /etc/holdfast/node.json",
+                                 d->name);
         if (canonical(path, parent, err) < 0)
                 return -1;
         int n = snprintf(d->folder, sizeof d->folder, "%s\\%s", parent, d->name);
-        return n > 0 && (size_t)n < sizeof d->folder ? 0 : error_set(err, ERROR_LIMIT, 0, "the path '%.200s' is too long", path);
+        if (n < 0 || (size_t)n >= sizeof d->folder)
+                return error_set(err, ERROR_LIMIT, 0, "the path '%.200s' is too long", path);
+        return 0;
 }
 
 static int pick_switch(const Invocation *invocation, VmDefinition *d, Error *err) {
@@ -51,8 +54,8 @@ static int pick_switch(const Invocation *invocation, VmDefinition *d, Error *err
         if (!name)
                 return 0;
         if (strlen(name) >= VM_SWITCH_SIZE || !vmhost_switch_exists(name))
-                return error_set(err, ERROR_NOT_FOUND, 0, "Hyper-V was unable to find a virtual switch with name \"%.64s\". "
-                                 "A switch is a bridge of this host (ip link show type bridge).", name);
+                return error_set(err, ERROR_NOT_FOUND, 0, "Hyper-V was unable to find a virtual switch with name "
+                                 "\"%.64s\". A switch is a bridge of this host (ip link show type bridge).", name);
         if (getrandom(r, sizeof r, 0) != (ssize_t)sizeof r)
                 return error_set(err, ERROR_INTERNAL, errno, "no random numbers");
         (void)snprintf(d->adapters[0].switch_name, VM_SWITCH_SIZE, "%s", name);
@@ -66,7 +69,8 @@ static int new_disk_path(const VmDefinition *d, const char *wanted, char to[stat
         char path[2 * DISK_UNC_MAX];
 
         if (!strpbrk(wanted, "/\\")) {
-                (void)snprintf(path, sizeof path, "%s\\Virtual Hard Disks\\%.*s", d->folder, DISK_UNC_MAX / 2, wanted);
+                (void)snprintf(path, sizeof path, "%s\\Virtual Hard Disks\\%.*s", d->folder, DISK_UNC_MAX / 2,
+                               wanted);
                 wanted = path;
         }
         return canonical(wanted, to, err);
@@ -83,16 +87,18 @@ static int describe(const Invocation *invocation, VmDefinition *d, Error *err) {
         *d = (VmDefinition){ .generation = 1, .processor_count = 1, .memory_bytes = memory };
         (void)snprintf(d->name, sizeof d->name, "%s", name);
         if (invocation_unsigned(invocation, "Generation", 1) != 1)
-                return error_set(err, ERROR_UNSUPPORTED, 0, "-Generation 2 (UEFI) is not available in this version of "
-                                 "Holdfast; make \"%s\" with -Generation 1", name);
+                return error_set(err, ERROR_UNSUPPORTED, 0, "-Generation 2 (UEFI) is not available in this version "
+                                 "of Holdfast; make \"%s\" with -Generation 1", name);
         if (pick_folder(invocation, d, err) < 0 || pick_switch(invocation, d, err) < 0)
                 return -1;
         return 0;
 }
 
 /* The disk of the machine; *ret_made is "" when it was there before. */
-static int pick_disk(const Invocation *invocation, VmDefinition *d, char ret_made[static UNC_TEXT_MAX + 1], Error *err) {
-        const char *existing = invocation_string(invocation, "VHDPath"), *new = invocation_string(invocation, "NewVHDPath");
+static int pick_disk(const Invocation *invocation, VmDefinition *d, char ret_made[static UNC_TEXT_MAX + 1],
+                     Error *err) {
+        const char *existing = invocation_string(invocation, "VHDPath");
+        const char *new = invocation_string(invocation, "NewVHDPath");
         char path[UNC_TEXT_MAX + 1];
         VhdInfo info;
 
@@ -156,21 +162,24 @@ const Command command_new_vm = {
                   "Name of the new virtual machine." },
                 { "MemoryStartupBytes", "Int64", NULL, 0, NULL, "Memory in bytes; 512MB when not given." },
                 { "Generation", "Int16", NULL, 0, NULL, "1 (BIOS)." },
-                { "Path", "String", NULL, 0, NULL, "UNC folder in which the virtual machine gets a folder of its own." },
+                { "Path", "String", NULL, 0, NULL,
+                  "UNC folder in which the virtual machine gets a folder of its own." },
                 { "SwitchName", "String", NULL, 0, NULL, "Virtual switch (a bridge of this host) to connect to." },
                 { "NoVHD", "SwitchParameter", NULL, 0, NULL, "Without a virtual hard disk." },
-                { "NewVHDPath", "String", NULL, 0, NULL, "A new virtual hard disk: a UNC path, or a file name alone." },
+                { "NewVHDPath", "String", NULL, 0, NULL,
+                  "A new virtual hard disk: a UNC path, or a file name alone." },
                 { "NewVHDSizeBytes", "UInt64", NULL, 0, NULL, "Its size in bytes." },
                 { "VHDPath", "String", NULL, 0, NULL, "UNC path of an existing virtual hard disk." },
                 { "Force", "SwitchParameter", NULL, 0, NULL, "Asks nothing; this command never asks." },
                 { .name = NULL } },
         .sets = (const ParameterSet[]){
                 { "No VHD", "", "Name,MemoryStartupBytes,Generation", "NoVHD,SwitchName,Path,Force" },
-                { "New VHD", "NewVHDPath,NewVHDSizeBytes", "Name,MemoryStartupBytes,Generation", "SwitchName,Path,Force" },
+                { "New VHD", "NewVHDPath,NewVHDSizeBytes", "Name,MemoryStartupBytes,Generation",
+                  "SwitchName,Path,Force" },
                 { "Existing VHD", "VHDPath", "Name,MemoryStartupBytes,Generation", "SwitchName,Path,Force" },
                 { .name = NULL } },
-        .refused = "BootDevice,SourceGuestStatePath,Version,Prerelease,Experimental,GuestStateIsolationType,AsJob,ComputerName,"
-                   "Credential,CimSession",
+        .refused = "BootDevice,SourceGuestStatePath,Version,Prerelease,Experimental,GuestStateIsolationType,AsJob,"
+                   "ComputerName,Credential,CimSession",
         .run = new_vm,
 };
 
@@ -200,7 +209,7 @@ const Command command_import_vm = {
                 { "Register", "SwitchParameter", NULL, 0, NULL, "In place, which is the default." },
                 { .name = NULL } },
         .sets = (const ParameterSet[]){ { "Register", "Path", "Path", "Register" }, { .name = NULL } },
-        .refused = "Copy,VhdDestinationPath,VirtualMachinePath,SnapshotFilePath,SmartPagingFilePath,VhdSourcePath,GenerateNewId,"
-                   "CompatibilityReport,AsJob,ComputerName,Credential,CimSession",
+        .refused = "Copy,VhdDestinationPath,VirtualMachinePath,SnapshotFilePath,SmartPagingFilePath,VhdSourcePath,"
+                   "GenerateNewId,CompatibilityReport,AsJob,ComputerName,Credential,CimSession",
         .run = import_vm,
 };

@@ -25,13 +25,14 @@ static int hard_drives(const VmInfo *info, const char *computer, sd_json_variant
 
         for (unsigned i = 0; r >= 0 && i < d->disk_count; i++) {
                 auto_(json_unrefp) sd_json_variant *drive = NULL;
-                r = sd_json_buildo(&drive, SD_JSON_BUILD_PAIR_STRING("$type", "Microsoft.HyperV.PowerShell.HardDiskDrive"),
-                                   SD_JSON_BUILD_PAIR_STRING("Name", "Hard Drive"),
-                                   SD_JSON_BUILD_PAIR_STRING("Path", d->disks[i]),
-                                   SD_JSON_BUILD_PAIR_UNSIGNED("ControllerNumber", 0),
-                                   SD_JSON_BUILD_PAIR_UNSIGNED("ControllerLocation", i),
-                                   SD_JSON_BUILD_PAIR_STRING("VMName", d->name), SD_JSON_BUILD_PAIR_STRING("VMId", d->id),
-                                   SD_JSON_BUILD_PAIR_STRING("ComputerName", computer));
+                r = sd_json_buildo(
+                        &drive, SD_JSON_BUILD_PAIR_STRING("$type", "Microsoft.HyperV.PowerShell.HardDiskDrive"),
+                        SD_JSON_BUILD_PAIR_STRING("Name", "Hard Drive"),
+                        SD_JSON_BUILD_PAIR_STRING("Path", d->disks[i]),
+                        SD_JSON_BUILD_PAIR_UNSIGNED("ControllerNumber", 0),
+                        SD_JSON_BUILD_PAIR_UNSIGNED("ControllerLocation", i),
+                        SD_JSON_BUILD_PAIR_STRING("VMName", d->name), SD_JSON_BUILD_PAIR_STRING("VMId", d->id),
+                        SD_JSON_BUILD_PAIR_STRING("ComputerName", computer));
                 if (r >= 0)
                         r = sd_json_variant_append_array(&list, drive);
         }
@@ -51,14 +52,15 @@ static int adapters(const VmInfo *info, const char *computer, sd_json_variant **
                 for (const char *p = d->adapters[i].mac; *p; p++)
                         if (*p != ':')
                                 mac[strlen(mac)] = (char)toupper((unsigned char)*p);
-                r = sd_json_buildo(&adapter,
-                                   SD_JSON_BUILD_PAIR_STRING("$type", "Microsoft.HyperV.PowerShell.VMNetworkAdapter"),
-                                   SD_JSON_BUILD_PAIR_STRING("Name", "Network Adapter"),
-                                   SD_JSON_BUILD_PAIR_BOOLEAN("IsManagementOs", false),
-                                   SD_JSON_BUILD_PAIR_STRING("SwitchName", d->adapters[i].switch_name),
-                                   SD_JSON_BUILD_PAIR_STRING("MacAddress", mac),
-                                   SD_JSON_BUILD_PAIR_STRING("VMName", d->name), SD_JSON_BUILD_PAIR_STRING("VMId", d->id),
-                                   SD_JSON_BUILD_PAIR_STRING("ComputerName", computer));
+                r = sd_json_buildo(
+                        &adapter,
+                        SD_JSON_BUILD_PAIR_STRING("$type", "Microsoft.HyperV.PowerShell.VMNetworkAdapter"),
+                        SD_JSON_BUILD_PAIR_STRING("Name", "Network Adapter"),
+                        SD_JSON_BUILD_PAIR_BOOLEAN("IsManagementOs", false),
+                        SD_JSON_BUILD_PAIR_STRING("SwitchName", d->adapters[i].switch_name),
+                        SD_JSON_BUILD_PAIR_STRING("MacAddress", mac), SD_JSON_BUILD_PAIR_STRING("VMName", d->name),
+                        SD_JSON_BUILD_PAIR_STRING("VMId", d->id),
+                        SD_JSON_BUILD_PAIR_STRING("ComputerName", computer));
                 if (r >= 0)
                         r = sd_json_variant_append_array(&list, adapter);
         }
@@ -102,10 +104,11 @@ int vm_object(const VmInfo *info, const char *host, sd_json_variant **ret, Error
                            SD_JSON_BUILD_PAIR_STRING("Notes", d->notes),
                            SD_JSON_BUILD_PAIR_STRING("State", vm_state_name(info->state)),
                            SD_JSON_BUILD_PAIR_STRING("Status", status_text(info)),
-                           SD_JSON_BUILD_PAIR_STRING("PrimaryOperationalStatus", critical ? "ApplicationCriticalState" : "Ok"),
+                           SD_JSON_BUILD_PAIR_STRING("PrimaryOperationalStatus",
+                                                     critical ? "ApplicationCriticalState" : "Ok"),
                            SD_JSON_BUILD_PAIR_STRING("PrimaryStatusDescription", status_text(info)),
-                           SD_JSON_BUILD_PAIR_CONDITION(!info->active || info->started_us,
-                                                        "Uptime", SD_JSON_BUILD_STRING(uptime)),
+                           SD_JSON_BUILD_PAIR_CONDITION(!info->active || info->started_us, "Uptime",
+                                                        SD_JSON_BUILD_STRING(uptime)),
                            SD_JSON_BUILD_PAIR_CONDITION(!info->active || info->has_cpu_usage, "CPUUsage",
                                                         SD_JSON_BUILD_UNSIGNED(info->cpu_usage_percent)),
                            SD_JSON_BUILD_PAIR_UNSIGNED("ProcessorCount", d->processor_count),
@@ -124,7 +127,8 @@ int vm_object(const VmInfo *info, const char *host, sd_json_variant **ret, Error
 int vhd_object(const VhdInfo *info, const char *host, sd_json_variant **ret, Error *err) {
         auto_(json_unrefp) sd_json_variant *object = NULL;
         char computer[MACHINE_NAME_MAX];
-        /* Sparse on the share; of local files only the formats that cannot be otherwise are known without reading them. */
+        /* Sparse on the share; of local files only the formats that cannot be otherwise are known without reading
+         * them. */
         bool dynamic = info->on_share || info->format == VHD_QCOW2;
 
         computer_name(host, computer, sizeof computer);

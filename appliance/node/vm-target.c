@@ -63,7 +63,8 @@ int vm_targets(Invocation *invocation, Act act, Error *err) {
         for (size_t i = 0; i < machines; i++) {
                 const char *id = object_string(invocation_item(invocation, "VM", i), "Id");
                 if (!id)
-                        return error_set(err, ERROR_INVALID, 0, "-VM wants virtual machines, as Get-VM returns them");
+                        return error_set(err, ERROR_INVALID, 0,
+                                         "-VM wants virtual machines, as Get-VM returns them");
                 if (act_on_name(invocation, act, id, err) < 0)
                         return -1;
         }

@@ -6,10 +6,11 @@
 #include "appliance/node/node.h"
 #include "migrate/host.h"
 
-/* -Name (with wildcards), -Id or -VM of @invocation; without any of them every machine of this host.  @act is called for
- * each; its failure, and a name that is none, becomes an error record and the others go on.  -1 only when the pipeline
- * itself is over. */
-int vm_targets(Invocation *invocation, int (*act)(Invocation *invocation, const VmInfo *info, Error *err), Error *err) FAILS;
+/* -Name (with wildcards), -Id or -VM of @invocation; without any of them every machine of this host.  @act is
+ * called for each; its failure, and a name that is none, becomes an error record and the others go on.  -1 only
+ * when the pipeline itself is over. */
+int vm_targets(Invocation *invocation, int (*act)(Invocation *invocation, const VmInfo *info, Error *err),
+               Error *err) FAILS;
 
 /* Looks once more and emits the machine. */
 int vm_emit(Invocation *invocation, const char *id, Error *err) FAILS;

@@ -9,7 +9,8 @@ fresh $vm
 story "a local disk comes to the share, byte for byte and sparse"
 guest_on "$first" /var/tmp/$vm.raw mode=write tick=50
 check "Convert-VHD" holdfast "$first" "Convert-VHD /var/tmp/$vm.raw '$disk'"
-same "content" "$(on "$first" sha256sum </dev/null /var/tmp/$vm.raw | cut -d' ' -f1)" "$(on "$server" sha256sum "$file" | cut -d' ' -f1)"
+sum_of() { on "$1" sha256sum "$2" </dev/null | cut -d' ' -f1; }
+same "content" "$(sum_of "$first" /var/tmp/$vm.raw)" "$(sum_of "$server" "$file")"
 size=$(on "$server" stat -c %s "$file") used=$(($(on "$server" stat -c %b "$file") * 512))
 ((used < size)) || fail "the file takes $used of $size bytes: it is not sparse"
 expect_fail "exists already" holdfast "$first" "Convert-VHD /var/tmp/$vm.raw '$disk'"
@@ -25,7 +26,8 @@ check "Start-VM" holdfast "$first" "Start-VM $vm"
 same "state" Running "$(state_of "$first" $vm)"
 same "the file's writers" "$first\$" "$(writers "$vm.raw")"
 same "the ledger" "$first.lab.test" "$(ledger_host $vm)"
-holdfast "$first" "Start-VM $vm" 2>&1 | grep -q "already in the specified state" || fail "a second Start-VM must warn"
+holdfast "$first" "Start-VM $vm" 2>&1 | grep -q "already in the specified state" ||
+        fail "a second Start-VM must warn"
 eventually 120 said "$first" $vm 'F '
 
 story "a second host may know it, but not run it"
@@ -35,7 +37,8 @@ same "on the second host" Off "$(state_of "$second" $vm)"
 check "no disk process is left there" idle "$second" "$disk"
 same "the file's writers" "$first\$" "$(writers "$vm.raw")"
 same "the ledger" "$first.lab.test" "$(ledger_host $vm)"
-holdfast "$second" "Remove-VM -Force $vm" 2>&1 | grep -q "stays on the share" || fail "Remove-VM must say that the file stays"
+holdfast "$second" "Remove-VM -Force $vm" 2>&1 | grep -q "stays on the share" ||
+        fail "Remove-VM must say that the file stays"
 check "the definition is still there" on "$server" test -s "/srv/vms/$vm/$vm.vm"
 expect_fail "is in use" holdfast "$second" "Convert-VHD '$disk' /var/tmp/stolen.raw"
 check "nothing was copied" on "$second" test ! -e /var/tmp/stolen.raw
@@ -55,7 +58,7 @@ same "state" Off "$(state_of "$first" $vm)"
 check "the guest said goodbye" said "$first" $vm BYE
 same "the file's writers" "" "$(writers "$vm.raw")"
 same "the ledger" "" "$(ledger_host $vm)"
-flushed=$(on "$first" sh -c "grep -ah '^F ' /var/log/libvirt/qemu/$vm-serial.log | tail -n 1 | cut -d' ' -f2")
+flushed=$(on "$first" sh -c "grep -ah '^F ' /var/log/libvirt/qemu/$vm-serial.log" | tail -n 1 | cut -d' ' -f2)
 on "$server" cat "$file" >"${TMPDIR:-/tmp}/$vm.raw"
 check "no record up to $flushed is missing or torn" "$guest_py" verify "${TMPDIR:-/tmp}/$vm.raw" --flushed "${flushed%$'\r'}"
 rm -f "${TMPDIR:-/tmp}/$vm.raw"

@@ -26,30 +26,31 @@ done
 check "nothing was made" on "$server" test ! -e "/srv/vms/$vm"
 
 story "missing and broken files"
+home=/srv/vms/$vm disks="/srv/vms/$vm/Virtual Hard Disks"
 expect_fail "$vm.raw" holdfast "$first" "New-VM $vm -VHDPath $share\\$vm.raw -Path $share"
 check "nothing was made" on "$server" test ! -e "/srv/vms/$vm"
 expect_fail "$vm.vm" holdfast "$first" "Import-VM $share\\$vm\\$vm.vm"
 check "New-VM" holdfast "$first" "New-VM $vm 64MB -NewVHDPath $vm.raw -NewVHDSizeBytes 16MB -Path $share"
-check "its new disk lies with it" on "$server" test -s "/srv/vms/$vm/Virtual Hard Disks/$vm.raw"
-check "the disk goes away" on "$server" mv "/srv/vms/$vm/Virtual Hard Disks/$vm.raw" /srv/vms/hidden31.raw
+check "its new disk lies with it" on "$server" test -s "$disks/$vm.raw"
+check "the disk goes away" on "$server" mv "$disks/$vm.raw" /srv/vms/hidden31.raw
 expect_fail "$vm.raw" holdfast "$first" "Start-VM $vm"
 same "state" Off "$(state_of "$first" $vm)"
 expect_fail "is missing" holdfast "$second" "Import-VM $share\\$vm\\$vm.vm"
-check "and comes back" on "$server" mv /srv/vms/hidden31.raw "/srv/vms/$vm/Virtual Hard Disks/$vm.raw"
-check "the definition is spoilt" on "$server" sh -c "cp -a /srv/vms/$vm/$vm.vm /srv/vms/good31; echo '<domain>' >/srv/vms/$vm/$vm.vm"
+check "and comes back" on "$server" mv /srv/vms/hidden31.raw "$disks/$vm.raw"
+check "the definition is spoilt" on "$server" sh -c "cp -a $home/$vm.vm /srv/vms/good31; echo '<domain>' >$home/$vm.vm"
 expect_fail "not well-formed" holdfast "$first" "Start-VM $vm"
 check "the definition brings devices of its own" on "$server" sh -c \
         "sed 's,</domain>,<q:commandline xmlns:q=\"http://libvirt.org/schemas/domain/qemu/1.0\"><q:arg value=\"-no-such\"/></q:commandline></domain>,' \
-        /srv/vms/good31 >/srv/vms/$vm/$vm.vm"
+        /srv/vms/good31 >$home/$vm.vm"
 check "they are dropped" holdfast "$first" "Start-VM $vm"
 check "and do not run" on "$first" sh -c "! tr '\\0' ' ' </proc/\$(cat /run/libvirt/qemu/$vm.pid)/cmdline | grep -q no-such"
 check "Stop-VM" holdfast "$first" "Stop-VM -TurnOff $vm"
-check "the definition is gone" on "$server" rm "/srv/vms/$vm/$vm.vm"
+check "the definition is gone" on "$server" rm "$home/$vm.vm"
 expect_fail "gone from the share" holdfast "$first" "Start-VM $vm"
 check "somebody else's lies there" on "$server" sh -c \
-        "cp -a /srv/vms/good31 /srv/vms/$vm/$vm.vm; sed 's,<uuid>........,<uuid>00000000,' /srv/vms/good31 >/srv/vms/$vm/$vm.vm"
+        "cp -a /srv/vms/good31 $home/$vm.vm; sed 's,<uuid>........,<uuid>00000000,' /srv/vms/good31 >$home/$vm.vm"
 expect_fail "now defines another virtual machine" holdfast "$first" "Start-VM $vm"
-on "$server" sh -c "mv /srv/vms/good31 /srv/vms/$vm/$vm.vm"
+on "$server" sh -c "mv /srv/vms/good31 $home/$vm.vm"
 
 story "somebody else has the disk open: a program that no ledger knows"
 disk="\\\\$server.lab.test\\vms\\$vm\\Virtual Hard Disks\\$vm.raw"
@@ -67,10 +68,10 @@ check "now it starts" holdfast "$second" "Start-VM $vm"
 check "Stop-VM" holdfast "$second" "Stop-VM -TurnOff $vm"
 
 story "the share refuses this host"
-check "only root may read it" on "$server" chmod 0700 "/srv/vms/$vm/Virtual Hard Disks/$vm.raw"
-on "$server" chown root:root "/srv/vms/$vm/Virtual Hard Disks/$vm.raw"
-on "$server" setfacl -b "/srv/vms/$vm/Virtual Hard Disks/$vm.raw" 2>/dev/null || true
-on "$server" setfattr -x security.NTACL "/srv/vms/$vm/Virtual Hard Disks/$vm.raw" 2>/dev/null || true
+check "only root may read it" on "$server" chmod 0700 "$disks/$vm.raw"
+on "$server" chown root:root "$disks/$vm.raw"
+on "$server" setfacl -b "$disks/$vm.raw" 2>/dev/null || true
+on "$server" setfattr -x security.NTACL "$disks/$vm.raw" 2>/dev/null || true
 expect_fail "denies access" holdfast "$first" "Start-VM $vm"
 same "state" Off "$(state_of "$first" $vm)"
 

@@ -5,18 +5,23 @@ folder=vhd32
 on "$server" rm -rf "/srv/vms/$folder"
 on "$first" sh -c 'rm -rf /var/tmp/vhd32; mkdir /var/tmp/vhd32; cd /var/tmp/vhd32
         truncate -s 24M a.raw; dd if=/dev/urandom of=a.raw bs=64k count=20 seek=100 conv=notrunc status=none
-        qemu-img convert -f raw -O qcow2 a.raw a.qcow2; qemu-img convert -f raw -O vpc -o force_size=on a.raw a.vhd
-        qemu-img convert -f raw -O vhdx a.raw a.vhdx; qemu-img create -q -f qcow2 -b /etc/shadow -F raw stolen.qcow2 1M'
+        qemu-img convert -f raw -O qcow2 a.raw a.qcow2
+        qemu-img convert -f raw -O vpc -o force_size=on a.raw a.vhd
+        qemu-img convert -f raw -O vhdx a.raw a.vhdx
+        qemu-img create -q -f qcow2 -b /etc/shadow -F raw stolen.qcow2 1M'
 wanted=$(on "$first" sha256sum /var/tmp/vhd32/a.raw | cut -d' ' -f1)
 
 story "there and back"
 for format in raw qcow2 vhd vhdx; do
         check "a.$format to the share" holdfast "$first" "Convert-VHD /var/tmp/vhd32/a.$format $share\\$folder\\$format.raw"
-        same "its content" "$wanted" "$(on "$server" sha256sum "/srv/vms/$folder/$format.raw" | cut -d' ' -f1)"
-        check "and back" holdfast "$first" "Convert-VHD $share\\$folder\\$format.raw /var/tmp/vhd32/b.$format"
+        same "its content" "$wanted" \
+                "$(on "$server" sha256sum "/srv/vms/$folder/$format.raw" | cut -d' ' -f1)"
+        check "and back" holdfast "$first" \
+                "Convert-VHD $share\\$folder\\$format.raw /var/tmp/vhd32/b.$format"
         check "the same content" on "$first" qemu-img compare -q "/var/tmp/vhd32/b.$format" /var/tmp/vhd32/a.raw
 done
-check "share to share" holdfast "$first" "Convert-VHD $share\\$folder\\raw.raw $share\\$folder\\copy.raw -DeleteSource"
+check "share to share" holdfast "$first" \
+        "Convert-VHD $share\\$folder\\raw.raw $share\\$folder\\copy.raw -DeleteSource"
 same "its content" "$wanted" "$(on "$server" sha256sum "/srv/vms/$folder/copy.raw" | cut -d' ' -f1)"
 check "the source is gone" on "$server" test ! -e "/srv/vms/$folder/raw.raw"
 
@@ -30,16 +35,19 @@ expect_fail "exists already" holdfast "$first" "New-VHD $share\\$folder\\new.raw
 expect_fail "1 MB to 64 TB" holdfast "$first" "New-VHD $share\\$folder\\tiny.raw -SizeBytes 1000"
 
 story "refusals leave nothing behind"
-expect_fail "refers to another file" holdfast "$first" "Convert-VHD /var/tmp/vhd32/stolen.qcow2 $share\\$folder\\stolen.raw"
+expect_fail "refers to another file" holdfast "$first" \
+        "Convert-VHD /var/tmp/vhd32/stolen.qcow2 $share\\$folder\\stolen.raw"
 on "$first" cp /var/tmp/vhd32/a.raw /var/tmp/vhd32/lies.qcow2
-expect_fail "cannot be read as a QCOW2 file" holdfast "$first" "Convert-VHD /var/tmp/vhd32/lies.qcow2 $share\\$folder\\x.raw"
+expect_fail "cannot be read as a QCOW2 file" holdfast "$first" \
+        "Convert-VHD /var/tmp/vhd32/lies.qcow2 $share\\$folder\\x.raw"
 expect_fail "exists already" holdfast "$first" "Convert-VHD $share\\$folder\\copy.raw /var/tmp/vhd32/a.raw"
 expect_fail "by its extension" holdfast "$first" "Convert-VHD /etc/hostname $share\\$folder\\x.raw"
-same "on the share" "copy.raw new.raw qcow2.raw vhd.raw vhdx.raw" "$(on "$server" ls "/srv/vms/$folder" | tr '\n' ' ' | sed 's/ $//')"
+same "on the share" "copy.raw new.raw qcow2.raw vhd.raw vhdx.raw" \
+        "$(on "$server" ls "/srv/vms/$folder" | tr '\n' ' ' | sed 's/ $//')"
 check "no disk process is left" idle "$first" "$share\\$folder\\x.raw"
 
 story "a caller that goes away takes its half copy with it"
-on "$first" sh -c 'truncate -s 2G /var/tmp/vhd32/big.raw; dd if=/dev/urandom of=/var/tmp/vhd32/big.raw bs=1M count=300 conv=notrunc status=none'
+on "$first" sh -c 'cd /var/tmp/vhd32; truncate -s 2G big.raw; dd if=/dev/urandom of=big.raw bs=1M count=300 conv=notrunc status=none'
 on "$first" timeout -s INT 1 holdfast "Convert-VHD /var/tmp/vhd32/big.raw $share\\$folder\\big.raw" || true
 eventually 20 on "$server" test ! -e "/srv/vms/$folder/big.raw"
 eventually 10 idle "$first" "$share\\$folder\\big.raw"

@@ -62,7 +62,9 @@ static void test_names(void **state) {
         for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
                 Error err = { 0 };
                 int r = definition_check_name(rows[i].name, &err);
-                if (!rows[i].says ? r != 0 : r != -1 || err.kind != ERROR_INVALID || !strstr(err.text, rows[i].says))
+                bool wanted = rows[i].says ? r == -1 && err.kind == ERROR_INVALID && strstr(err.text, rows[i].says)
+                                           : r == 0;
+                if (!wanted)
                         fail_msg("%s: %d, %s", rows[i].why, r, err.text);
         }
 }
@@ -75,7 +77,8 @@ static void test_round_trip(void **state) {
                 Error err = { 0 };
 
                 memset(&back, 0xEE, sizeof back);
-                if (definition_write(&d, emulated, &xml, &err) < 0 || definition_read(xml, strlen(xml), &back, &err) < 0)
+                if (definition_write(&d, emulated, &xml, &err) < 0 ||
+                    definition_read(xml, strlen(xml), &back, &err) < 0)
                         fail_msg("%s", err.text);
                 assert_memory_equal(&d, &back, sizeof d);
                 assert_non_null(strstr(xml, emulated ? "type=\"qemu\"" : "type=\"kvm\""));
@@ -92,7 +95,9 @@ static void spoil_processors(VmDefinition *d) { d->processor_count = 0; }
 static void spoil_generation(VmDefinition *d) { d->generation = 2; }
 static void spoil_folder(VmDefinition *d) { strcpy(d->folder, "/var/lib"); }
 static void spoil_disk(VmDefinition *d) { strcpy(d->disks[1], "C:\\disk.raw"); }
-static void spoil_twice(VmDefinition *d) { strcpy(d->disks[1], "\\\\FS1.lab.test\\VMS\\web01\\virtual hard disks\\WEB01.raw"); }
+static void spoil_twice(VmDefinition *d) {
+        strcpy(d->disks[1], "\\\\FS1.lab.test\\VMS\\web01\\virtual hard disks\\WEB01.raw");
+}
 static void spoil_switch(VmDefinition *d) { strcpy(d->adapters[0].switch_name, "../br0"); }
 static void spoil_mac(VmDefinition *d) { strcpy(d->adapters[0].mac, "53:54:00:12:34:56"); }
 static void spoil_notes(VmDefinition *d) { d->notes[2] = '\x01'; }
@@ -102,7 +107,8 @@ static void test_bounds(void **state) {
         (void)state;
         static const struct { const char *why; void (*spoil)(VmDefinition *d); const char *says; } rows[] = {
                 { "id", spoil_id, "no UUID" }, { "memory", spoil_memory, "multiple of" },
-                { "odd memory", spoil_memory_unit, "multiple of" }, { "processors", spoil_processors, "processors" },
+                { "odd memory", spoil_memory_unit, "multiple of" },
+                { "processors", spoil_processors, "processors" },
                 { "generation", spoil_generation, "generation 2" }, { "folder", spoil_folder, "folder" },
                 { "local disk", spoil_disk, "disk 1" }, { "one disk twice", spoil_twice, "twice" },
                 { "switch", spoil_switch, "virtual switch" }, { "group MAC", spoil_mac, "MAC" },
@@ -130,35 +136,42 @@ static void test_hostile(void **state) {
         static const struct { const char *why, *xml, *says; } rows[] = {
                 { "the least", HEAD META("") REST TAIL, NULL },
                 { "upper-case id, other prefix, comments",
-                  "<domain><!-- c --><name>a</name><uuid>0B0E8A34-9A53-4C1E-8A2F-0D8B4F7F7A11</uuid>" META("") REST TAIL, NULL },
+                  "<domain><!-- c --><name>a</name><uuid>0B0E8A34-9A53-4C1E-8A2F-0D8B4F7F7A11</uuid>" META("")
+                  REST TAIL, NULL },
                 { "what we do not know is dropped", HEAD META("<h:future>1</h:future>") REST
                   "<devices><hostdev mode='subsystem'/><emulator>/bin/sh</emulator></devices>"
-                  "<q:commandline xmlns:q='http://libvirt.org/schemas/domain/qemu/1.0'><q:arg value='-x'/></q:commandline>" TAIL,
+                  "<q:commandline xmlns:q='http://libvirt.org/schemas/domain/qemu/1.0'><q:arg value='-x'/>"
+                  "</q:commandline>" TAIL,
                   NULL },
                 { "empty", "", "not well-formed" },
                 { "not XML", "hello", "not well-formed" },
                 { "cut off", HEAD META("") REST, "not well-formed" },
                 { "another root", "<network><name>a</name></network>", "no domain XML" },
                 { "a domain of somebody else", HEAD REST TAIL, "metadata is missing" },
-                { "our element in no namespace", HEAD "<metadata><vm version='1.0' generation='1'/></metadata>" REST TAIL,
+                { "our element in no namespace",
+                  HEAD "<metadata><vm version='1.0' generation='1'/></metadata>" REST TAIL,
                   "metadata is missing" },
                 { "document type", "<!DOCTYPE domain [<!ENTITY a 'b'>]>" HEAD META("") REST TAIL, "document type" },
                 { "undeclared entity", "<domain><name>&a;</name>" META("") REST TAIL, "" },
                 { "processing instruction", "<?php x?>" HEAD META("") REST TAIL, "processing instruction" },
                 { "name twice", HEAD "<name>b</name>" META("") REST TAIL, "twice" },
-                { "name missing", "<domain><uuid>0b0e8a34-9a53-4c1e-8a2f-0d8b4f7f7a11</uuid>" META("") REST TAIL, "needs a name" },
+                { "name missing", "<domain><uuid>0b0e8a34-9a53-4c1e-8a2f-0d8b4f7f7a11</uuid>" META("") REST TAIL,
+                  "needs a name" },
                 { "name with a path", "<domain><name>../a</name><uuid>0b0e8a34-9a53-4c1e-8a2f-0d8b4f7f7a11</uuid>"
                   META("") REST TAIL, "folder on the share" },
-                { "newer version", HEAD "<metadata><h:vm xmlns:h='urn:holdfast:vm:1' version='2.0' generation='1'/></metadata>"
+                { "newer version",
+                  HEAD "<metadata><h:vm xmlns:h='urn:holdfast:vm:1' version='2.0' generation='1'/></metadata>"
                   REST TAIL, "update this host" },
                 { "local disk", HEAD META("<h:disk>/etc/shadow</h:disk>") REST TAIL, "disk 0" },
                 { "negative number", HEAD META("") "<memory>-1</memory><vcpu>1</vcpu>" TAIL, "number" },
-                { "overflow", HEAD META("") "<memory unit='b'>99999999999999999999999</memory><vcpu>1</vcpu>" TAIL, "too large" },
-                { "overflow by unit", HEAD META("") "<memory unit='GiB'>99999999</memory><vcpu>1</vcpu>" TAIL, "too large" },
+                { "overflow", HEAD META("") "<memory unit='b'>99999999999999999999999</memory><vcpu>1</vcpu>" TAIL,
+                  "too large" },
+                { "overflow by unit", HEAD META("") "<memory unit='GiB'>99999999</memory><vcpu>1</vcpu>" TAIL,
+                  "too large" },
                 { "unknown unit", HEAD META("") "<memory unit='parsec'>1</memory><vcpu>1</vcpu>" TAIL, "unit" },
                 { "too deep", HEAD META("") REST
-                  "<a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a>x</a></a></a></a></a></a></a></a></a></a></a></a></a></a>"
-                  "</a></a></a>" TAIL, "too deep" },
+                  "<a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a>x</a></a></a></a></a></a></a></a></a>"
+                  "</a></a></a></a></a></a></a></a>" TAIL, "too deep" },
                 { "UTF-16", "\xff\xfe<\0d\0", "UTF-8" },
         };
         for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {

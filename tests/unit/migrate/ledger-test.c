@@ -30,7 +30,8 @@ static void test_hostile(void **state) {
         (void)state;
         static const struct { const char *why, *text; bool good; } rows[] = {
                 { "the least", "{\"Host\":\"\",\"Epoch\":1}", true },
-                { "fields of a newer version", "{\"Host\":\"h\",\"Epoch\":1,\"Since\":\"yesterday\",\"X\":null}", true },
+                { "fields of a newer version",
+                  "{\"Host\":\"h\",\"Epoch\":1,\"Since\":\"yesterday\",\"X\":null}", true },
                 { "empty", "", false },
                 { "no object", "1", false },
                 { "nested", "{\"Host\":\"h\",\"Epoch\":1,\"X\":[[[[]]]]}", false },
@@ -69,7 +70,8 @@ static void test_next_epoch(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_round_trip), cmocka_unit_test(test_hostile), cmocka_unit_test(test_next_epoch),
+                cmocka_unit_test(test_round_trip), cmocka_unit_test(test_hostile),
+                cmocka_unit_test(test_next_epoch),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

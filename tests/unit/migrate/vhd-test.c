@@ -8,8 +8,10 @@
 static void test_formats(void **state) {
         (void)state;
         static const struct { const char *path; int format; } rows[] = {        /* -1: refused */
-                { "\\\\fs1\\vms\\a.raw", VHD_RAW }, { "/a.RAW", VHD_RAW }, { "/a.img", VHD_RAW }, { "/a.qcow2", VHD_QCOW2 },
-                { "/a.vhd", VHD_VPC }, { "/a.VHDX", VHD_VHDX }, { "/a.vhds", -1 }, { "/a", -1 }, { ".raw", -1 }, { "", -1 },
+                { "\\\\fs1\\vms\\a.raw", VHD_RAW }, { "/a.RAW", VHD_RAW }, { "/a.img", VHD_RAW },
+                { "/a.qcow2", VHD_QCOW2 },
+                { "/a.vhd", VHD_VPC }, { "/a.VHDX", VHD_VHDX }, { "/a.vhds", -1 }, { "/a", -1 }, { ".raw", -1 },
+                { "", -1 },
                 { "/a.raw.txt", -1 }, { "/araw", -1 },
         };
         for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -59,10 +61,13 @@ static bool at_once(void *userdata) { (void)userdata; return true; }
 static void test_program(void **state) {
         (void)state;
         static const struct { const char *why, *script, *says, *progress; } rows[] = {
-                { "progress as qemu-img writes it", "printf '    (0.00/100%%)\\r    (12.34/100%%)\\r    (100.00/100%%)\\n'", NULL,
+                { "progress as qemu-img writes it",
+                  "printf '    (0.00/100%%)\\r    (12.34/100%%)\\r    (100.00/100%%)\\n'", NULL,
                   "0 12 100 " },
                 { "other output is no progress", "echo '(x/100%)'; echo '(200.00/100%)'; echo hello", NULL, "" },
-                { "the last line of stderr", "echo first >&2; echo 'qemu-img: no such file' >&2; exit 1", "qemu-img: no such file", "" },
+                { "the last line of stderr",
+                  "echo first >&2; echo 'qemu-img: no such file' >&2; exit 1", "qemu-img: no such file",
+                  "" },
                 { "without a line end", "printf last >&2; exit 1", "last", "" },
                 { "control characters", "printf 'a\\033[2Jb' >&2; exit 1", "a?[2Jb", "" },
                 { "nothing said", "exit 1", "without a word", "" },
@@ -79,7 +84,8 @@ static void test_program(void **state) {
                         fail_msg("%s: %d, %s", rows[i].why, r, err.text);
                 assert_string_equal(seen, rows[i].progress);
         }
-        const char *const missing[] = { "/nonexistent/qemu-img", NULL }, *const slow[] = { "/bin/sleep", "60", NULL };
+        const char *const missing[] = { "/nonexistent/qemu-img", NULL };
+        const char *const slow[] = { "/bin/sleep", "60", NULL };
         Error err = { 0 };
         assert_int_equal(vhd_program_run(missing, NULL, &err), -1);
         assert_int_equal(err.kind, ERROR_NOT_FOUND);
@@ -89,7 +95,8 @@ static void test_program(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_formats), cmocka_unit_test(test_create_refusals), cmocka_unit_test(test_program),
+                cmocka_unit_test(test_formats), cmocka_unit_test(test_create_refusals),
+                cmocka_unit_test(test_program),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
