@@ -3,15 +3,16 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 source "$(dirname "${BASH_SOURCE[0]}")/move-lib.sh"
 vm=move-wire
 marker=HOLDFAST-PLANTED-MARKER-0123456789
-source "$lab_folder/common.sh"
-source "$lab_folder/enter.sh"
+source "$lab_dir/common.sh"
+source "$lab_dir/enter.sh"
 capture=/root/wire-$$.pcap
 trap '[[ ${sniffer:-} ]] && kill $sniffer 2>/dev/null; on client rm -f $capture; away $vm' EXIT
 machine $vm mode=idle marker=1
 eventually 60 said "$first" $vm MARKER
 
 story "the marker is in the guest's memory, so a capture in the clear would hold it"
-on "$first" virsh qemu-monitor-command $vm --hmp "pmemsave 0 268435456 /var/lib/libvirt/qemu/wire.mem" >/dev/null
+on "$first" virsh qemu-monitor-command $vm \
+        '{"execute": "pmemsave", "arguments": {"val": 0, "size": 268435456, "filename": "/var/lib/libvirt/qemu/wire.mem"}}'
 check "found in memory" on "$first" grep -qa "$marker" /var/lib/libvirt/qemu/wire.mem
 on "$first" rm -f /var/lib/libvirt/qemu/wire.mem
 

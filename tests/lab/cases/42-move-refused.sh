@@ -6,7 +6,6 @@ mend() {
         on "$second" sh -c '[ ! -e /etc/krb5.keytab.away ] || mv /etc/krb5.keytab.away /etc/krb5.keytab'
         on "$first" sh -c '[ ! -e /etc/krb5.keytab.away ] || { mv /etc/krb5.keytab.away /etc/krb5.keytab; systemctl restart holdfastd; }'
         on dc1 samba-tool group addmembers "Holdfast Hosts" "${second^^}\$" >/dev/null 2>&1 || true
-        on fs1 setfacl -b "/srv/vms/$vm/$vm.raw" 2>/dev/null || true
 }
 trap 'mend; away $vm' EXIT
 machine $vm mode=write
@@ -43,13 +42,16 @@ on dc1 samba-tool group addmembers "Holdfast Hosts" "${second^^}\$" >/dev/null
 unchanged
 
 story "a share that refuses one host"
-uid=$(on fs1 id -u "LAB\\${second^^}\$")
-on fs1 setfacl -m "u:$uid:---" "/srv/vms/$vm/$vm.raw"
-on fs1 sh -c "setfattr -x security.NTACL /srv/vms/$vm/$vm.raw 2>/dev/null || true"
+file=/srv/vms/$vm/$vm.raw
+on fs1 bash -ec '
+        getfacl -p "$1" >/tmp/refused.acl
+        getfattr -d -m security.NTACL -e hex --absolute-names "$1" >/tmp/refused.nt
+        setfattr -x security.NTACL "$1" 2>/dev/null || true
+        setfacl -m "u:$(id -u "LAB\\$2"):---" "$1"' _ "$file" "${second^^}\$"
 report=$(holdfast "$first" --json "Compare-VM $vm $second")
 [[ $report == *"$second.lab.test"*"$vm.raw"* && $report == *'"MessageId":5001'* ]] || fail "Compare-VM does not say it: $report"
 expect_fail "$second.lab.test" move "$second"
-on fs1 setfacl -b "/srv/vms/$vm/$vm.raw"
+on fs1 bash -ec 'setfacl --restore=/tmp/refused.acl; setfattr --restore=/tmp/refused.nt'
 unchanged
 
 story "and with everything mended it moves"

@@ -1,16 +1,9 @@
 # Port 6600: who is let in, and what a machine in the middle, a stranger and a liar get.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 source "$(dirname "${BASH_SOURCE[0]}")/move-lib.sh"
-here=$(mktemp)
-"$lab" tools cat /build/plain/tests/probe/channel-probe >"$here" </dev/null
-for node in "$first" "$second" client; do
-        "$lab" cp "$here" "$node:/root/channel-probe"
-        on "$node" chmod 755 /root/channel-probe
-done
-rm -f "$here"
+probe_on "$first" "$second" client
 probe() { on "$1" env KRB5CCNAME=FILE:/run/holdfast/krb5/machine /root/channel-probe "${@:2}"; }
 trap 'on client sh -c "rm -f /root/channel-probe; [ ! -e /etc/krb5.keytab.mine ] || mv /etc/krb5.keytab.mine /etc/krb5.keytab"
-        on "$second" systemctl start holdfastd
         on "$first" sh -c "sed -i /probe-relay/d /etc/hosts"' EXIT
 
 story "a member of the fabric is let in, proven on both sides"
@@ -27,12 +20,13 @@ on client sh -c '[ ! -e /etc/krb5.keytab ] || cp /etc/krb5.keytab /etc/krb5.keyt
 expect_fail "is not in the group" probe client call "$second"
 
 story "a machine in the middle cannot pass the hello on: it is bound to another TLS connection"
-on "$second" systemctl stop holdfastd
-probe "$second" relay "$first.lab.test" >/dev/null 2>&1 </dev/null &
-eventually 20 on "$second" sh -c 'ss -ltn | grep -q :6600'
-expect_fail "$second.lab.test" probe "$first" call "$second"
-on "$second" systemctl start holdfastd
-eventually 30 on "$second" sh -c 'ss -ltn | grep -q :6600'
+middle=$(on client hostname -I | awk '{ print $1 }')
+on client /root/channel-probe relay "$second.lab.test" >/dev/null 2>&1 </dev/null &
+eventually 20 on client sh -c 'ss -ltn | grep -q :6600'
+on "$first" sh -c "echo '$middle $second.lab.test # probe-relay' >>/etc/hosts"
+expect_fail "not at the other end of this TLS connection" probe "$first" call "$second"
+on "$first" sed -i /probe-relay/d /etc/hosts
+check "without it in the middle" probe "$first" call "$second"
 
 story "strangers who say nothing cannot fill the house"
 held=$(probe "$first" flood "$second.lab.test" 64)

@@ -10,7 +10,7 @@ after() { lives "$first" $vm; writes_on $vm; }
 
 story "QEMU on the destination is killed"
 moving $vm
-on "$second" sh -c "kill -9 \$(pgrep -f 'guest=$vm,')"
+on "$second" sh -c "kill -9 \$(pgrep -f '[g]uest=$vm,')"
 ended "goes on running on $first.lab.test"
 after
 

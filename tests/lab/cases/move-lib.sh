@@ -1,7 +1,7 @@
 # move-lib.sh — for the cases about moves: a guest that runs on hv1, and where it and its disk are afterwards
 # shellcheck shell=bash disable=SC2034
 source "$(dirname "${BASH_SOURCE[0]}")/vm-lib.sh"
-lab_folder=$(dirname "$lab")
+lab_dir=$(dirname "$lab")
 slow="-MaximumBandwidth 5"      # MiB/s: there is time to break something under way
 
 # away VM: as fresh, also when it is on its way.
@@ -80,4 +80,16 @@ ended() {
         [[ $(<"$moved") == *"$1"* ]] || fail "the move failed, but not with '$1': $(<"$moved")"
         printf '%s\n' "- the move says: $(head -n 1 "$moved")"
         rm -f "$moved"
+}
+
+# probe_on NODE…: tests/probe/channel-probe as /root/channel-probe
+probe_on() {
+        local node here
+        here=$(mktemp)
+        if [[ ${CHANNEL_PROBE:-} ]]; then cp "$CHANNEL_PROBE" "$here"; else "$lab" tools cat /build/plain/tests/probe/channel-probe >"$here" </dev/null; fi
+        for node; do
+                "$lab" cp "$here" "$node:/root/channel-probe"
+                on "$node" chmod 755 /root/channel-probe
+        done
+        rm -f "$here"
 }
