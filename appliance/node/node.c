@@ -55,8 +55,9 @@ void node_free(Node *node) {
         (void)sd_event_source_disable_unref(node->renewal);
         pool_free(node->pool);          /* commands first: they use everything else */
         pool_free(node->identity_pool);
-        live_free(node->live);
+        live_stop(node->live);
         vmhost_free(node->vms);
+        live_free(node->live);          /* its listener there was called until now */
         pool_free(node->notes);         /* listeners are gone now */
         jobs_close(node->jobs);
         for (unsigned i = 0; i < node->directory_count; i++)
