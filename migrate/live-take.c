@@ -12,6 +12,7 @@ typedef enum Word { WORD_GIVEN, WORD_REFUSED, WORD_NONE } Word;
 typedef struct Take {
         Incoming *in;
         uint64_t rang_us;
+        bool given;                     /* the source has said so */
         bool acquired[VM_DISKS_MAX];
         TakenDisk taken[VM_DISKS_MAX];
         bool unclaimed;
@@ -52,7 +53,20 @@ static Word ask_source(Incoming *in, Error *err) {
         return err->kind == ERROR_CONFLICT ? WORD_REFUSED : WORD_NONE;
 }
 
-/* The file server is the judge: its exclusive open says that nobody else can write (design §5, rule D). */
+/* Before the source can have let the machine run again: that takes a migration that failed, and this one has
+ * just come through. */
+static void mark(Incoming *in) {
+        for (unsigned i = 0; i < in->record.disk_count; i++) {
+                DiskStatus status;
+                Error why;
+                if (disk_mark(&in->disks[i], &status, &why) < 0)
+                        live_say(in->live, true, &in->record, "%s: %s", in->disks[i].unc, why.text);
+        }
+}
+
+/* The file server is the judge: its exclusive open says that nobody else can write (design §5, rule D).  Without
+ * the source's word its answer must also say that nobody else has written: the source may have let the machine
+ * run again, and died then. */
 static int acquire(Take *take, Error *err) {
         Incoming *in = take->in;
 
@@ -63,7 +77,9 @@ static int acquire(Take *take, Error *err) {
                 if (disk_status(&in->disks[i], &status, err) < 0)
                         return -1;
                 take->taken[i].bytes_written = status.bytes_written;    /* before any write of the guest's here */
-                if (status.state == DISK_READER && disk_acquire(&in->disks[i], in->record.next_epoch, &status, err) < 0)
+                if (status.state == DISK_READER &&
+                    (take->given ? disk_acquire : disk_acquire_unchanged)(&in->disks[i], in->record.next_epoch, &status,
+                                                                          err) < 0)
                         return -1;
                 take->acquired[i] = true;
                 take->taken[i].epoch_after = status.epoch;
@@ -173,13 +189,15 @@ TakeEnd live_take(Incoming *in) {
         Error why = { 0 };
         char told[ERROR_TEXT_MAX] = "";
 
+        mark(in);
         for (;;) {
-                if (ask_source(in, &why) == WORD_REFUSED) {
+                Word word = ask_source(in, &why);
+                take.given |= word == WORD_GIVEN;
+                if (word == WORD_REFUSED) {
                         live_say(in->live, true, &in->record, "\"%s\" does not run here: %s", in->record.vm_name,
                                  why.text);
                         return TAKE_REFUSED;    /* no write was un-parked */
                 }
-                /* without a word from the source, too: nobody but the file server can know */
                 if (acquire(&take, &why) == 0)
                         break;
                 if (is_off(in))

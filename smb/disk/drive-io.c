@@ -233,6 +233,7 @@ static void park(Drive *d, Request *r) {
         d->writes_parked++;
         if (!d->wanted) {
                 d->wanted = true;
+                drive_mark(d);
                 drive_changed(d);
         }
 }

@@ -300,8 +300,7 @@ static void on_marked(void *userdata, const void *out, uint32_t size, const Erro
 void drive_mark(Drive *d) {
         Error ignored;
 
-        d->marked = false;
-        if (d->link == LINK_UP && d->reader.file && !d->stopping &&
+        if (!d->marked && d->link == LINK_UP && d->reader.file && !d->stopping &&
             smb_query_info(d->reader.file, SMB_INFO_FILE, NETWORK_OPEN_INFORMATION, 0, NETWORK_OPEN_SIZE, on_marked, d,
                            &ignored) == 0)
                 d->reader.busy++;

@@ -68,6 +68,7 @@ void drive_taken(Drive *d) {
                 return;
         d->acked_writes = d->flushed_writes = 0;
         d->own.dirty = false;
+        d->marked = false;
         d->reason = (Error){ 0 };
         io_unpark(d);
         io_retire_reader(d);

@@ -47,7 +47,8 @@ void drive_facts(const Drive *drive, DriveFacts *ret);
 void drive_on_change(Drive *drive, void (*changed)(void *userdata), void *userdata);
 
 /* READER: note how the file stands now (its LastWriteTime, asked from the server).  Returns at once; a drive that
- * cannot ask stays unmarked. */
+ * cannot ask stays unmarked.  The first mark stays.  A write that is parked marks, too: from then on a machine waits
+ * here whose memory knows the disk as it is now. */
 void drive_mark(Drive *drive);
 
 /* Each fails at once when ownership_on() refuses; else @done tells the outcome.  @unchanged: only if nobody has
