@@ -244,6 +244,7 @@ static int compare(Live *live, Channel *channel, const CompareRequest *request, 
         fill_record(request, &in->record);
         if (move_record_disks(&in->record, in->disks, err) < 0)
                 return -1;
+        live_tail_wait(live, in->record.vm_id); /* it may have left this host a moment ago */
         if (vmhost_claim(live->host, VM_CLAIM_MOVE_IN, in->record.vm_id, in->record.vm_name, in->disks,
                          in->record.disk_count, err) < 0)
                 return -1;

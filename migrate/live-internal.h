@@ -4,6 +4,7 @@
  *      live-out.c      one Outgoing per live_move()      live-in.c    one Incoming (and its thread) per move
  *      live-transfer.c libvirt's migration, watched      live-take.c  taking ownership
  *      live-give.c     giving disks away, or not
+ *      live-tail.c     clearing away afterwards
  *      live-settle.c   what a former process left        live.c       the object, port 6600, dispatch
  *
  * Calls between the two (JSON; every answer may be an error):
@@ -57,10 +58,17 @@ typedef struct Outgoing {
         Channel *channel;
         uint64_t started_us;
         unsigned armed;                 /* of disks */
+        virDomainPtr domain;            /* of the transfer */
+        pthread_t transfer;
+        bool transferring;              /* its thread is to be joined */
+        Error transfer_error;           /* what libvirt said, when transfer_result is -1 */
 
         /* under Live.lock */
         LifeState state;
         bool giving, lost, owned;
+        bool transfer_ended;
+        int transfer_result;
+        bool tail;                      /* the move is over; what is left here is being cleared away */
         Error why_lost;                 /* the channel's own words */
         unsigned given;                 /* of disks */
         uint64_t stopped_us;            /* the guest stood still here */
@@ -127,8 +135,20 @@ static inline void live_connection_freep(virConnectPtr *connection) {
                 (void)virConnectClose(*connection);
 }
 
-/* live-transfer.c: blocks until libvirt's migration ended one way or the other */
+/* live-transfer.c: blocks until the destination owns the disks (libvirt then still ends our QEMU) or libvirt's
+ * migration ended one way or the other */
 int live_transfer(Outgoing *out, Error *err) FAILS;
+/* Waits for libvirt; 0 when it was never asked. */
+int live_transfer_join(Outgoing *out, Error *err);
+
+/* live-tail.c: what Move-VM need not wait for; takes @out over */
+void live_tail(Outgoing *out);
+/* Until nothing of an earlier move of this machine is left here. */
+void live_tail_wait(Live *live, const char *vm_id);
+void live_outgoing_leave(Outgoing *out);
+/* Accepts NULL. */
+void live_outgoing_free(Outgoing *out);
+DEFINE_FREEP(Outgoing, live_outgoing_free);
 
 /* live-give.c */
 /* Serves "give": gives every disk of the move away, if QEMU has nothing to write any more. */

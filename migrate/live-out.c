@@ -46,7 +46,7 @@ static int enter(Outgoing *out, Error *err) {
 
         (void)pthread_mutex_lock(&live->lock);
         for (size_t i = 0; i < LIVE_OUTGOING_MAX; i++) {
-                running += live->outgoing[i] != NULL;
+                running += live->outgoing[i] && !live->outgoing[i]->tail;
                 if (!live->outgoing[i])
                         slot = i;
         }
@@ -58,17 +58,6 @@ static int enter(Outgoing *out, Error *err) {
                                 "this host moves %u virtual machines already, which is its limit; wait, or raise it with "
                                 "Set-VMHost -MaximumVirtualMachineMigrations", running)
                     : 0;
-}
-
-static void leave(Outgoing *out) {
-        Live *live = out->live;
-        (void)pthread_mutex_lock(&live->lock);
-        while (out->giving)
-                (void)pthread_cond_wait(&live->changed, &live->lock);
-        for (size_t i = 0; i < LIVE_OUTGOING_MAX; i++)
-                if (live->outgoing[i] == out)
-                        live->outgoing[i] = NULL;
-        (void)pthread_mutex_unlock(&live->lock);
 }
 
 /* ---- Compare ----------------------------------------------------------------------------------- */
@@ -175,6 +164,11 @@ static int hand_over(Outgoing *out, Error *err) {
         uint64_t until_us;
         bool owned, lost;
 
+        (void)pthread_mutex_lock(&live->lock);
+        owned = out->owned;
+        (void)pthread_mutex_unlock(&live->lock);
+        if (owned)
+                return 0;
         if (live_give_rest(out, err) < 0)
                 return error_wrap(err, "\"%s\" runs on %s and waits for its disks, which this host could not give yet",
                                   out->record.vm_name, out->record.peer);
@@ -226,10 +220,6 @@ static void fill_receipt(Outgoing *out) {
 static int confirm(Outgoing *out, sd_json_variant **ret_receipt, Error *err) {
         Error why = { 0 };
 
-        for (unsigned i = 0; i < out->record.disk_count; i++)
-                if (disk_stop(&out->disks[i], &why) < 0)
-                        live_say(out->live, true, &out->record, "the disk process of %s was not stopped: %s",
-                                 out->disks[i].unc, why.text);
         phase(out, 5, NULL, 100);
         fill_receipt(out);
         if (receipt_json(&out->receipt, ret_receipt, err) < 0)
@@ -237,6 +227,18 @@ static int confirm(Outgoing *out, sd_json_variant **ret_receipt, Error *err) {
         if (receipt_store(&out->receipt, out->vm.definition.folder, *ret_receipt, &why) < 0)
                 live_say(out->live, true, &out->record, "the receipt was not written to the share: %s", why.text);
         return step(out, LIFE_ON_RELEASED, err);
+}
+
+/* The guest stood still before libvirt told us: the phase began then. */
+static void switch_phase(Outgoing *out) {
+        phase(out, 3, "Switch", 90);
+        (void)pthread_mutex_lock(&out->live->lock);
+        if (out->stopped_us > out->started_us) {
+                ReceiptPhase *transfer = &out->receipt.phases[2], *now = &out->receipt.phases[3];
+                now->started_us = out->stopped_us - out->started_us;
+                transfer->duration_us = now->started_us - transfer->started_us;
+        }
+        (void)pthread_mutex_unlock(&out->live->lock);
 }
 
 /* From PREPARE on: everything that happens is undone here when it fails. */
@@ -254,7 +256,7 @@ static int carry_out(Outgoing *out, sd_json_variant **ret_receipt, Error *err) {
         if (r < 0)
                 live_undo(out, err);
         else {
-                phase(out, 3, "Switch", 90);
+                switch_phase(out);
                 r = hand_over(out, err);
                 (void)!step(out, r < 0 ? LIFE_ON_ERROR : LIFE_ON_OWNED, &ignored);
                 if (r < 0)
@@ -262,9 +264,7 @@ static int carry_out(Outgoing *out, sd_json_variant **ret_receipt, Error *err) {
         }
         if (out->state == LIFE_CONFIRM) {
                 phase(out, 4, "Confirm", 95);
-                if (r < 0 && live_remove_domain(out->live, out->record.vm_id, err) < 0)
-                        return -1;      /* it runs there; ours is paused, without disks, and the settler removes it */
-                r = confirm(out, ret_receipt, err);
+                return confirm(out, ret_receipt, err);
         }
         if (out->state != LIFE_DOUBT)
                 move_record_remove(out->record.token);
@@ -363,34 +363,37 @@ static Outgoing *outgoing_new(Live *live, const LiveMove *move) {
 }
 
 int live_move(Live *live, const LiveMove *move, sd_json_variant **ret_receipt, Findings *ret_findings, Error *err) {
-        auto_free Outgoing *out = outgoing_new(live, move);
+        auto_(live_outgoing_freep) Outgoing *out = outgoing_new(live, move);
         auto_free Findings *findings = calloc(1, sizeof *findings);
 
         if (!out || !findings)
                 return error_oom(err);
         if (move_token_check(move->token, err) < 0 || identify(out, err) < 0)
                 return -1;
+        live_tail_wait(live, out->record.vm_id);
         if (vmhost_claim(live->host, VM_CLAIM_MOVE_OUT, out->record.vm_id, out->record.vm_name, out->disks,
                          out->record.disk_count, err) < 0)
                 return -1;
         int r = enter(out, err);
-        if (r == 0) {
+        if (r == 0)
                 r = move_claimed(out, ret_receipt, findings, err);
-                leave(out);
+        if (ret_findings)
+                *ret_findings = *findings;
+        if (out->state == LIFE_DONE && out->vm.active) {
+                live_tail(take_ptr(out));
+                return r;
         }
         bool doubt = out->state == LIFE_DOUBT;
-        channel_free(out->channel);
+        live_outgoing_leave(out);
         vmhost_unclaim(live->host, out->record.vm_id);
         if (doubt)
                 live_settle_soon(live);
-        if (ret_findings)
-                *ret_findings = *findings;
         return r;
 }
 
 int live_compare(Live *live, const char *vm, const char *destination, Findings *ret, Error *err) {
         LiveMove move = { .vm = vm, .destination = destination };
-        auto_free Outgoing *out = outgoing_new(live, &move);
+        auto_(live_outgoing_freep) Outgoing *out = outgoing_new(live, &move);
         char token[UUID_TEXT_SIZE];
 
         if (!out)
@@ -401,7 +404,5 @@ int live_compare(Live *live, const char *vm, const char *destination, Findings *
         if (identify(out, err) < 0)
                 return -1;
         *ret = (Findings){ .count = 0 };
-        int r = compare(out, false, ret, err);
-        channel_free(out->channel);
-        return r;
+        return compare(out, false, ret, err);
 }

@@ -5,7 +5,7 @@
 #include "migrate/ledger.h"
 #include "migrate/live-internal.h"
 
-enum { RETRY_US = 2 * 1000000, UNCLAIM_AFTER_US = 60 * 1000000 };
+enum { RETRY_US = 2 * 1000000, UNCLAIM_AFTER_US = 60 * 1000000, FIGURES_TRIES = 100, FIGURES_PAUSE_US = 5000 };
 
 typedef enum Word { WORD_GIVEN, WORD_REFUSED, WORD_NONE } Word;
 
@@ -97,22 +97,31 @@ static bool is_off(Incoming *in) {
         return virDomainIsActive(domain) == 0;
 }
 
+/* libvirt has them a moment after it let the guest run. */
 static LiveFigures figures(Incoming *in) {
         auto_(live_domain_freep) virDomainPtr domain = NULL;
         virTypedParameterPtr params = NULL;
         unsigned long long value[4] = { 0 };
-        int count = 0, type = 0;
+        int count = 0, type = VIR_DOMAIN_JOB_NONE;
         Error ignored;
 
-        if (vmhost_domain(in->live->host, in->record.vm_id, &domain, &ignored) == 0 &&
-            virDomainGetJobStats(domain, &type, &params, &count,
-                                 VIR_DOMAIN_JOB_STATS_COMPLETED | VIR_DOMAIN_JOB_STATS_KEEP_COMPLETED) == 0) {
-                (void)virTypedParamsGetULLong(params, count, VIR_DOMAIN_JOB_MEMORY_TOTAL, &value[0]);
-                (void)virTypedParamsGetULLong(params, count, VIR_DOMAIN_JOB_MEMORY_PROCESSED, &value[1]);
-                (void)virTypedParamsGetULLong(params, count, VIR_DOMAIN_JOB_MEMORY_ITERATION, &value[2]);
-                (void)virTypedParamsGetULLong(params, count, VIR_DOMAIN_JOB_DISK_PROCESSED, &value[3]);
+        if (vmhost_domain(in->live->host, in->record.vm_id, &domain, &ignored) < 0)
+                return (LiveFigures){ 0 };
+        for (unsigned i = 0; i < FIGURES_TRIES && type == VIR_DOMAIN_JOB_NONE; i++) {
+                if (i > 0)
+                        (void)usleep(FIGURES_PAUSE_US);
                 virTypedParamsFree(params, count);
+                params = NULL;
+                count = 0;
+                if (virDomainGetJobStats(domain, &type, &params, &count,
+                                         VIR_DOMAIN_JOB_STATS_COMPLETED | VIR_DOMAIN_JOB_STATS_KEEP_COMPLETED) < 0)
+                        break;
         }
+        (void)virTypedParamsGetULLong(params, count, VIR_DOMAIN_JOB_MEMORY_TOTAL, &value[0]);
+        (void)virTypedParamsGetULLong(params, count, VIR_DOMAIN_JOB_MEMORY_PROCESSED, &value[1]);
+        (void)virTypedParamsGetULLong(params, count, VIR_DOMAIN_JOB_MEMORY_ITERATION, &value[2]);
+        (void)virTypedParamsGetULLong(params, count, VIR_DOMAIN_JOB_DISK_PROCESSED, &value[3]);
+        virTypedParamsFree(params, count);
         return (LiveFigures){ value[0], value[1], value[2], value[3] };
 }
 

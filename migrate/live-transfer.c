@@ -13,11 +13,7 @@ enum {
 
 typedef struct Watch {
         Outgoing *out;
-        virDomainPtr domain;
-        pthread_t thread;
-        bool stop;                      /* under Live.lock */
         bool cancelled;
-        /* the watch's thread only */
         uint64_t downtime_ms, iteration, remaining;
 } Watch;
 
@@ -46,7 +42,7 @@ static void ramp(Watch *watch, const Job *job) {
         if (watch->iteration > 1 && remaining >= watch->remaining && watch->downtime_ms < DOWNTIME_MAX_MS) {
                 uint64_t more = watch->downtime_ms * 3 / 2;
                 watch->downtime_ms = more < DOWNTIME_MAX_MS ? more : DOWNTIME_MAX_MS;
-                (void)virDomainMigrateSetMaxDowntime(watch->domain, watch->downtime_ms, 0);
+                (void)virDomainMigrateSetMaxDowntime(watch->out->domain, watch->downtime_ms, 0);
         }
         watch->iteration = iteration;
         watch->remaining = remaining;
@@ -56,7 +52,7 @@ static void look(Watch *watch) {
         const LiveMove *move = watch->out->move;
         auto_(job_freep) Job job = { 0 };
 
-        if (virDomainGetJobStats(watch->domain, &job.type, &job.params, &job.count, 0) == 0) {
+        if (virDomainGetJobStats(watch->out->domain, &job.type, &job.params, &job.count, 0) == 0) {
                 uint64_t total = job_number(&job, VIR_DOMAIN_JOB_MEMORY_TOTAL);
                 uint64_t remaining = job_number(&job, VIR_DOMAIN_JOB_MEMORY_REMAINING);
                 int percent = total && remaining <= total ? 10 + (int)(80 * (total - remaining) / total) : 10;
@@ -66,30 +62,11 @@ static void look(Watch *watch) {
         }
         if (!watch->cancelled && move->cancelled && move->cancelled(move->userdata)) {
                 /* too late is fine: libvirt refuses, and the move goes on to its end */
-                watch->cancelled = virDomainAbortJob(watch->domain) == 0;
+                watch->cancelled = virDomainAbortJob(watch->out->domain) == 0;
         }
 }
 
-static void *watch_run(void *userdata) {
-        Watch *watch = userdata;
-        Live *live = watch->out->live;
-
-        (void)pthread_mutex_lock(&live->lock);
-        while (!watch->stop) {
-                uint64_t until_us = live_now_us() + WATCH_US;
-                while (!watch->stop && live_wait(live, until_us))
-                        ;
-                if (watch->stop || watch->out->state != LIFE_TRANSFER)
-                        continue;
-                (void)pthread_mutex_unlock(&live->lock);
-                look(watch);
-                (void)pthread_mutex_lock(&live->lock);
-        }
-        (void)pthread_mutex_unlock(&live->lock);
-        return NULL;
-}
-
-static int migrate(Outgoing *out, virDomainPtr domain, Error *err) {
+static int migrate(Outgoing *out, Error *err) {
         char socket[MOVE_PATH_MAX], memory[MOVE_PATH_MAX];
         virTypedParameterPtr params = NULL;
         int count = 0, room = 0, r;
@@ -107,7 +84,7 @@ static int migrate(Outgoing *out, virDomainPtr domain, Error *err) {
                 virTypedParamsFree(params, count);
                 return error_oom(err);
         }
-        r = virDomainMigrateToURI3(domain, uri, params, (unsigned)count,
+        r = virDomainMigrateToURI3(out->domain, uri, params, (unsigned)count,
                                    VIR_MIGRATE_PEER2PEER | VIR_MIGRATE_LIVE | VIR_MIGRATE_PERSIST_DEST |
                                    VIR_MIGRATE_UNDEFINE_SOURCE | VIR_MIGRATE_ABORT_ON_ERROR);
         virTypedParamsFree(params, count);
@@ -116,8 +93,48 @@ static int migrate(Outgoing *out, virDomainPtr domain, Error *err) {
         return 0;
 }
 
-/* When the channel is gone libvirt only knows that a socket was closed. */
-static void prefer_cause(Outgoing *out, Error *err) {
+static void *transfer_run(void *userdata) {
+        Outgoing *out = userdata;
+        Error err = { 0 };
+        int r = migrate(out, &err);
+
+        (void)pthread_mutex_lock(&out->live->lock);
+        out->transfer_error = err;
+        out->transfer_result = r;
+        out->transfer_ended = true;
+        (void)pthread_cond_broadcast(&out->live->changed);
+        (void)pthread_mutex_unlock(&out->live->lock);
+        return NULL;
+}
+
+/* Looks at the job until there is nothing to wait for any more. */
+static void watch_it(Watch *watch) {
+        Outgoing *out = watch->out;
+        Live *live = out->live;
+
+        (void)pthread_mutex_lock(&live->lock);
+        while (!out->transfer_ended && !out->owned) {
+                uint64_t until_us = live_now_us() + WATCH_US;
+                while (!out->transfer_ended && !out->owned && live_wait(live, until_us))
+                        ;
+                if (out->transfer_ended || out->owned || out->state != LIFE_TRANSFER)
+                        continue;
+                (void)pthread_mutex_unlock(&live->lock);
+                look(watch);
+                (void)pthread_mutex_lock(&live->lock);
+        }
+        (void)pthread_mutex_unlock(&live->lock);
+}
+
+int live_transfer_join(Outgoing *out, Error *err) {
+        if (!out->transferring)
+                return 0;
+        (void)pthread_join(out->transfer, NULL);
+        out->transferring = false;
+        if (out->transfer_result == 0)
+                return 0;
+        *err = out->transfer_error;
+        /* when the channel is gone libvirt only knows that a socket was closed */
         (void)pthread_mutex_lock(&out->live->lock);
         Error why = out->why_lost;
         bool lost = out->lost;
@@ -125,28 +142,27 @@ static void prefer_cause(Outgoing *out, Error *err) {
         if (lost)
                 (void)error_set(err, why.kind, why.cause, "Live migration of 'Virtual Machine %s' failed: %s",
                                 out->record.vm_name, why.text);
+        return -1;
 }
 
 int live_transfer(Outgoing *out, Error *err) {
-        auto_(live_domain_freep) virDomainPtr domain = NULL;
         Watch watch = { .out = out, .downtime_ms = DOWNTIME_FIRST_MS };
 
-        if (vmhost_domain(out->live->host, out->record.vm_id, &domain, err) < 0)
+        if (vmhost_domain(out->live->host, out->record.vm_id, &out->domain, err) < 0)
                 return -1;
-        watch.domain = domain;
-        if (virDomainMigrateSetMaxDowntime(domain, DOWNTIME_FIRST_MS, 0) < 0)
+        if (virDomainMigrateSetMaxDowntime(out->domain, DOWNTIME_FIRST_MS, 0) < 0)
                 return libvirt_error(err, "the downtime of \"%s\" cannot be limited", out->record.vm_name);
-        if (pthread_create(&watch.thread, NULL, watch_run, &watch) != 0)
+        if (pthread_create(&out->transfer, NULL, transfer_run, out) != 0)
                 return error_set(err, ERROR_LIMIT, 0, "there are no threads left for a move");
-        int r = migrate(out, domain, err);
+        out->transferring = true;
+        watch_it(&watch);
         (void)pthread_mutex_lock(&out->live->lock);
-        watch.stop = true;
-        (void)pthread_cond_broadcast(&out->live->changed);
+        bool owned = out->owned;
         (void)pthread_mutex_unlock(&out->live->lock);
-        (void)pthread_join(watch.thread, NULL);
+        if (owned)
+                return 0;
+        int r = live_transfer_join(out, err);
         if (r < 0 && watch.cancelled)
                 return error_set(err, ERROR_CANCELLED, 0, "the move of \"%s\" was cancelled", out->record.vm_name);
-        if (r < 0)
-                prefer_cause(out, err);
         return r;
 }

@@ -240,6 +240,7 @@ void live_stop(Live *live) {
         (void)pthread_cond_broadcast(&live->changed);
         (void)pthread_mutex_unlock(&live->lock);
         live_settle_stop(live);
+        live_tail_wait(live, NULL);
         channel_server_free(live->server);
         live->server = NULL;
         live_incoming_join(live, true);

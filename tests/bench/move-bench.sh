@@ -64,7 +64,7 @@ make_plain() {
         on hv1 virsh start "$plain_vm"
 }
 
-stats() { on "$1" virsh domjobinfo --completed --rawstats "$2" | awk -v key="$3:" '$1 == key { print $2 }'; }
+stats() { on "$1" virsh domjobinfo --completed --keep-completed --rawstats "$2" | awk -v key="$3:" '$1 == key { print $2 }'; }
 
 # timed FILE CMD…: its milliseconds go to FILE.
 timed() {
