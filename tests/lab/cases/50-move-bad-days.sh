@@ -3,7 +3,13 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 source "$(dirname "${BASH_SOURCE[0]}")/move-lib.sh"
 vm=bad-days
 route="10.77.0.0"
-trap 'on "$first" ip route del blackhole "$route/32" 2>/dev/null; on "$second" systemctl start holdfastd; on "$first" systemctl start holdfastd; away $vm' EXIT
+mend() {
+        on "$first" ip route del blackhole "$route/32" 2>/dev/null || true      # there only when the case failed
+        on "$second" systemctl start holdfastd
+        on "$first" systemctl start holdfastd
+        away $vm
+}
+trap mend EXIT
 machine $vm mode=write
 route=$(on "$first" getent ahostsv4 "$second.lab.test" | awk 'NR == 1 { print $1 }')
 after() { lives "$first" $vm; writes_on $vm; }
