@@ -71,7 +71,8 @@ void window_sent(Window *window, size_t size) {
 
 int window_granted(Window *window, uint32_t size, Error *err) {
         if (size > WINDOW_SIZE - window->may_send)
-                return error_set(err, ERROR_PROTOCOL, 0, "a stream was granted %u bytes more than its window", size);
+                return error_set(err, ERROR_PROTOCOL, 0, "a stream was granted %u bytes more than its window",
+                                 size);
         window->may_send += size;
         return 0;
 }

@@ -152,7 +152,8 @@ short stream_events(const Channel *channel, const Stream *stream) {
         short events = 0;
         if (!stream->id || stream->fd < 0)
                 return 0;
-        if (!stream->opening && !stream->local_ended && stream->window.may_send && tls_waiting(channel->tls) < WAITING_MAX)
+        if (!stream->opening && !stream->local_ended && stream->window.may_send &&
+            tls_waiting(channel->tls) < WAITING_MAX)
                 events |= POLLIN;
         if (stream->pending_at < stream->pending_size)
                 events |= POLLOUT;

@@ -82,7 +82,8 @@ int findings_append_json(Findings *findings, sd_json_variant *list, Error *err) 
         for (size_t i = 0; i < sd_json_variant_elements(list) && findings->count < FINDINGS_MAX; i++) {
                 Fields f = { 0 };
                 if (sd_json_dispatch(sd_json_variant_by_index(list, i), fields, SD_JSON_ALLOW_EXTENSIONS, &f) < 0)
-                        return error_set(err, ERROR_PROTOCOL, 0, "the other host sent a finding we do not understand");
+                        return error_set(err, ERROR_PROTOCOL, 0,
+                                         "the other host sent a finding we do not understand");
                 Finding *finding = &findings->list[findings->count++];
                 *finding = (Finding){ .id = (unsigned)f.id, .kind = error_kind_from_name(f.kind) };
                 if (finding->kind == ERROR_NONE)

@@ -78,10 +78,11 @@ static void check_source_disk(const VmInfo *vm, const DiskName *disk, const Disk
         Finding *f;
 
         if (status->state != DISK_OWNER) {
-                f = finding_add(findings, FINDING_OWNER, ERROR_CONFLICT,
-                                "this host does not hold %s for writing (%s); \"%s\" cannot be moved until it does: "
-                                "turn it off and start it again", disk->unc, disk_state_name(status->state),
-                                vm->definition.name);
+                f = finding_add(
+                        findings, FINDING_OWNER, ERROR_CONFLICT,
+                        "this host does not hold %s for writing (%s); \"%s\" cannot be moved until it does: "
+                        "turn it off and start it again",
+                        disk->unc, disk_state_name(status->state), vm->definition.name);
                 finding_because(f, NULL, "%s", status->reason);
         }
         if (status->dialect && status->dialect < SMB_3_0) {
@@ -134,7 +135,8 @@ static void check_clock(const CompareRequest *request, Findings *findings) {
                                  "the clocks of %s and %s are %llu seconds apart and Kerberos allows 300; set both "
                                  "from the domain's time source", request->source, findings->host,
                                  (unsigned long long)(apart / 1000000));
-        finding_because(f, "timedatectl set-ntp true", "%s is %s", findings->host, here > there ? "ahead" : "behind");
+        finding_because(f, "timedatectl set-ntp true", "%s is %s", findings->host,
+                        here > there ? "ahead" : "behind");
 }
 
 static void check_emulator(const CompareRequest *request, const VmCapabilities *caps, Findings *findings) {
@@ -142,17 +144,20 @@ static void check_emulator(const CompareRequest *request, const VmCapabilities *
         Finding *f;
 
         if (request->running && !request->emulated && !caps->hardware_virtualization) {
-                f = finding_add(findings, FINDING_VIRTUALIZATION, ERROR_UNSUPPORTED,
-                                "The virtual machine cannot be moved to the destination computer. The hardware on the "
-                                "destination computer is not compatible with the hardware requirements of this virtual "
-                                "machine. %s offers no hardware virtualization; switch it on in the firmware",
-                                findings->host);
+                f = finding_add(
+                        findings, FINDING_VIRTUALIZATION, ERROR_UNSUPPORTED,
+                        "The virtual machine cannot be moved to the destination computer. The hardware on the "
+                        "destination computer is not compatible with the hardware requirements of this virtual "
+                        "machine. %s offers no hardware virtualization; switch it on in the firmware",
+                        findings->host);
                 finding_because(f, NULL, "/dev/kvm cannot be used on %s", findings->host);
         }
         if ((request->emulated || !caps->hardware_virtualization) && !caps->emulation_allowed) {
-                f = finding_add(findings, FINDING_VIRTUALIZATION, ERROR_UNSUPPORTED,
-                                "\"%s\" runs emulated, and the configuration of %s forbids that; set AllowEmulation "
-                                "in /etc/holdfast/node.json there", vm, findings->host);
+                f = finding_add(
+                        findings, FINDING_VIRTUALIZATION, ERROR_UNSUPPORTED,
+                        "\"%s\" runs emulated, and the configuration of %s forbids that; set AllowEmulation "
+                        "in /etc/holdfast/node.json there",
+                        vm, findings->host);
                 finding_because(f, NULL, "AllowEmulation is false");
         }
         if (!caps->machine_type) {
@@ -163,11 +168,12 @@ static void check_emulator(const CompareRequest *request, const VmCapabilities *
                                 caps->qemu_version / 1000 % 1000, caps->qemu_version % 1000);
         }
         if (!caps->cpu_model) {
-                f = finding_add(findings, FINDING_PROCESSOR, ERROR_UNSUPPORTED,
-                                "The virtual machine cannot be moved to the destination computer. The hardware on the "
-                                "destination computer is not compatible with the hardware requirements of this virtual "
-                                "machine. The processor of %s cannot give \"%s\" the model %s", findings->host, vm,
-                                definition_cpu(request->emulated));
+                f = finding_add(
+                        findings, FINDING_PROCESSOR, ERROR_UNSUPPORTED,
+                        "The virtual machine cannot be moved to the destination computer. The hardware on the "
+                        "destination computer is not compatible with the hardware requirements of this virtual "
+                        "machine. The processor of %s cannot give \"%s\" the model %s",
+                        findings->host, vm, definition_cpu(request->emulated));
                 finding_because(f, NULL, "%s %s", caps->cpu_vendor, caps->cpu_model_name);
         }
 }
@@ -177,11 +183,12 @@ static void check_memory(const CompareRequest *request, const VmCapabilities *ca
 
         if (!request->running || caps->memory_free_bytes >= needed)
                 return;
-        Finding *f = finding_add(findings, FINDING_MEMORY, ERROR_LIMIT,
-                                 "%s has %llu MB of memory free and \"%s\" needs %llu MB; free memory there, or choose "
-                                 "another host", findings->host,
-                                 (unsigned long long)(caps->memory_free_bytes >> 20), request->definition.name,
-                                 (unsigned long long)(needed >> 20));
+        Finding *f =
+                finding_add(findings, FINDING_MEMORY, ERROR_LIMIT,
+                            "%s has %llu MB of memory free and \"%s\" needs %llu MB; free memory there, or choose "
+                            "another host",
+                            findings->host, (unsigned long long)(caps->memory_free_bytes >> 20),
+                            request->definition.name, (unsigned long long)(needed >> 20));
         finding_because(f, NULL, "%llu of %llu bytes free", (unsigned long long)caps->memory_free_bytes,
                         (unsigned long long)caps->memory_total_bytes);
 }
@@ -204,13 +211,16 @@ static int check_names(VmHost *host, const CompareRequest *request, Findings *fi
                         continue;
                 Finding *f;
                 if (there->active && strcmp(there->definition.id, d->id) == 0)
-                        f = finding_add(findings, FINDING_RUNNING_THERE, ERROR_CONFLICT,
-                                        "%s already runs a virtual machine with the id of \"%s\"; turn one of them off",
-                                        findings->host, d->name);
+                        f = finding_add(
+                                findings, FINDING_RUNNING_THERE, ERROR_CONFLICT,
+                                "%s already runs a virtual machine with the id of \"%s\"; turn one of them off",
+                                findings->host, d->name);
                 else
-                        f = finding_add(findings, FINDING_NAME_TAKEN, ERROR_CONFLICT,
-                                        "%s already has another virtual machine named \"%s\"; rename or remove one of "
-                                        "them", findings->host, d->name);
+                        f = finding_add(
+                                findings, FINDING_NAME_TAKEN, ERROR_CONFLICT,
+                                "%s already has another virtual machine named \"%s\"; rename or remove one of "
+                                "them",
+                                findings->host, d->name);
                 finding_because(f, NULL, "id %s is %s", there->definition.id, vm_state_name(there->state));
                 break;
         }
@@ -229,9 +239,11 @@ int compare_destination(VmHost *host, const CompareRequest *request, Findings *f
                 const char *name = request->definition.adapters[i].switch_name;
                 if (vmhost_switch_exists(name))
                         continue;
-                Finding *f = finding_add(findings, FINDING_SWITCH, ERROR_NOT_FOUND,
-                                         "Could not find Ethernet switch '%s'. \"%s\" needs it on %s; make a bridge of "
-                                         "that name there", name, request->definition.name, findings->host);
+                Finding *f =
+                        finding_add(findings, FINDING_SWITCH, ERROR_NOT_FOUND,
+                                    "Could not find Ethernet switch '%s'. \"%s\" needs it on %s; make a bridge of "
+                                    "that name there",
+                                    name, request->definition.name, findings->host);
                 finding_because(f, NULL, "no bridge %s on %s", name, findings->host);
         }
         return 0;
@@ -243,25 +255,29 @@ static void check_disk(const CompareRequest *request, unsigned i, const DiskName
         Finding *f;
 
         if (status->dialect < SMB_3_0) {
-                f = finding_add(findings, FINDING_DIALECT, ERROR_UNSUPPORTED,
-                                "the file server of %s speaks SMB %x.%02x with %s; live migration needs SMB 3.0 or later",
-                                disk->unc, status->dialect >> 8, status->dialect & 0xFF, findings->host);
+                f = finding_add(
+                        findings, FINDING_DIALECT, ERROR_UNSUPPORTED,
+                        "the file server of %s speaks SMB %x.%02x with %s; live migration needs SMB 3.0 or later",
+                        disk->unc, status->dialect >> 8, status->dialect & 0xFF, findings->host);
                 finding_because(f, NULL, "dialect 0x%04x", status->dialect);
         }
         if ((status->maximal_access & needed) != needed) {
-                f = finding_add(findings, FINDING_SHARE_ACCESS, ERROR_DENIED,
-                                "%s may not write %s; give the group \"Holdfast Hosts\" the right to change it, on the "
-                                "file and on the share", findings->host, disk->unc);
+                f = finding_add(
+                        findings, FINDING_SHARE_ACCESS, ERROR_DENIED,
+                        "%s may not write %s; give the group \"Holdfast Hosts\" the right to change it, on the "
+                        "file and on the share",
+                        findings->host, disk->unc);
                 finding_because(f, "Grant-SmbShareAccess, icacls", "MaximalAccess 0x%08x", status->maximal_access);
         }
         if (request->running &&
             (memcmp(status->file_id, request->disks[i].file_id, sizeof status->file_id) != 0 ||
              memcmp(status->volume_id, request->disks[i].volume_id, sizeof status->volume_id) != 0 ||
              status->size_bytes != request->disks[i].size_bytes)) {
-                f = finding_add(findings, FINDING_OTHER_FILE, ERROR_CONFLICT,
-                                "%s is another file for %s than for %s (their FileId, VolumeId or size differ); check "
-                                "that both resolve the file server's name to the same machine", disk->unc,
-                                findings->host, request->source);
+                f = finding_add(
+                        findings, FINDING_OTHER_FILE, ERROR_CONFLICT,
+                        "%s is another file for %s than for %s (their FileId, VolumeId or size differ); check "
+                        "that both resolve the file server's name to the same machine",
+                        disk->unc, findings->host, request->source);
                 finding_because(f, NULL, "size %llu here, %llu there", (unsigned long long)status->size_bytes,
                                 (unsigned long long)request->disks[i].size_bytes);
         }

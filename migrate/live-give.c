@@ -23,8 +23,8 @@ int live_may_give(Live *live, const MoveRecord *record, Error *err) {
                         return 0;
                 int state = 0, reason = 0;
                 (void)virDomainGetState(domain, &state, &reason, 0);
-                if (active == 1 && state == VIR_DOMAIN_PAUSED && vmhost_migration_complete(domain, &complete, err) == 0 &&
-                    complete)
+                if (active == 1 && state == VIR_DOMAIN_PAUSED &&
+                    vmhost_migration_complete(domain, &complete, err) == 0 && complete)
                         return 0;
                 if (live_now_us() >= until_us)
                         return error_set(err, ERROR_CONFLICT, 0,
@@ -95,7 +95,8 @@ static int begin_giving(Outgoing *out, Error *err) {
         if (out->giving)
                 return error_set(err, ERROR_CONFLICT, 0, "the disks of \"%s\" are being given already",
                                  out->record.vm_name);
-        if (out->state != LIFE_SWITCH && out->state != LIFE_CONFIRM && life_step(&out->state, LIFE_ON_ASKED, err) < 0)
+        if (out->state != LIFE_SWITCH && out->state != LIFE_CONFIRM &&
+            life_step(&out->state, LIFE_ON_ASKED, err) < 0)
                 return -1;
         out->giving = true;
         return 0;
@@ -114,8 +115,9 @@ int live_give(Live *live, const char *token, Error *err) {
                 if (!out->giving && (out->state == LIFE_TRANSFER || out->state == LIFE_SWITCH))
                         out->giving = true;
                 else
-                        r = error_set(err, ERROR_CONFLICT, 0, "\"%s\" stays on its host: its move is in the phase %s",
-                                      out->record.vm_name, life_name(out->state));
+                        r = error_set(err, ERROR_CONFLICT, 0,
+                                      "\"%s\" stays on its host: its move is in the phase %s", out->record.vm_name,
+                                      life_name(out->state));
         }
         (void)pthread_mutex_unlock(&live->lock);
         if (!out)

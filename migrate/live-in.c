@@ -169,8 +169,10 @@ static int enter(Live *live, Incoming *in, Error *err) {
         }
         (void)pthread_mutex_unlock(&live->lock);
         if (full)
-                return error_set(err, ERROR_LIMIT, 0, "the host receives %u virtual machines already, which is its limit; "
-                                 "try again later", running);
+                return error_set(err, ERROR_LIMIT, 0,
+                                 "the host receives %u virtual machines already, which is its limit; "
+                                 "try again later",
+                                 running);
         return in->threaded ? 0 : error_set(err, ERROR_LIMIT, 0, "the host has no threads left for a move");
 }
 
@@ -183,8 +185,8 @@ int live_incoming_adopt(Live *live, const MoveRecord *record, Error *err) {
         in->record = *record;
         in->started = record->disk_count;
         if (move_record_disks(record, in->disks, err) < 0 ||
-            vmhost_claim(live->host, VM_CLAIM_MOVE_IN, record->vm_id, record->vm_name, in->disks, record->disk_count,
-                         err) < 0)
+            vmhost_claim(live->host, VM_CLAIM_MOVE_IN, record->vm_id, record->vm_name, in->disks,
+                         record->disk_count, err) < 0)
                 return -1;
         if (enter(live, in, err) < 0) {
                 vmhost_unclaim(live->host, record->vm_id);
@@ -212,7 +214,8 @@ static int make_room(Live *live, const char *vm_id, Error *err) {
 }
 
 /* Everything that changes something here, in the order in which tear_down() undoes it. */
-static int compare_claimed(Live *live, Incoming *in, const CompareRequest *request, Findings *findings, Error *err) {
+static int compare_claimed(Live *live, Incoming *in, const CompareRequest *request, Findings *findings,
+                           Error *err) {
         if (compare_destination(live->host, request, findings, err) < 0)
                 return -1;
         if (findings->count > 0 || !request->running)

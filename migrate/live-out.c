@@ -55,8 +55,10 @@ static int enter(Outgoing *out, Error *err) {
                 live->outgoing[slot] = out;
         (void)pthread_mutex_unlock(&live->lock);
         return full ? error_set(err, ERROR_LIMIT, 0,
-                                "this host moves %u virtual machines already, which is its limit; wait, or raise it with "
-                                "Set-VMHost -MaximumVirtualMachineMigrations", running)
+                                "this host moves %u virtual machines already, which is its limit; wait, or raise "
+                                "it with "
+                                "Set-VMHost -MaximumVirtualMachineMigrations",
+                                running)
                     : 0;
 }
 
@@ -106,8 +108,8 @@ static int compare(Outgoing *out, bool keep, Findings *findings, Error *err) {
                 return -1;
         if (names_us(&machine, out->move->destination))
                 return error_set(err, ERROR_INVALID, FINDING_SAME_HOST,
-                                 "\"%s\" is on %s already; name another host as the destination", out->record.vm_name,
-                                 machine.host);
+                                 "\"%s\" is on %s already; name another host as the destination",
+                                 out->record.vm_name, machine.host);
         (void)snprintf(findings->host, sizeof findings->host, "%s", machine.host);
         (void)snprintf(out->request.source, sizeof out->request.source, "%s", machine.host);
         (void)snprintf(out->request.token, sizeof out->request.token, "%s", out->record.token);
@@ -170,7 +172,8 @@ static int hand_over(Outgoing *out, Error *err) {
         if (owned)
                 return 0;
         if (live_give_rest(out, err) < 0)
-                return error_wrap(err, "\"%s\" runs on %s and waits for its disks, which this host could not give yet",
+                return error_wrap(err,
+                                  "\"%s\" runs on %s and waits for its disks, which this host could not give yet",
                                   out->record.vm_name, out->record.peer);
         (void)pthread_mutex_lock(&live->lock);
         until_us = live_now_us() + OWNED_WAIT_US;
@@ -341,7 +344,8 @@ static int move_claimed(Outgoing *out, sd_json_variant **ret_receipt, Findings *
                 r = step(out, LIFE_ON_COMPATIBLE, err);
         if (r < 0) {
                 (void)!step(out, LIFE_ON_ERROR, &ignored);
-                return error_wrap(err, "Virtual machine migration operation for '%s' failed at migration source '%s'",
+                return error_wrap(err,
+                                  "Virtual machine migration operation for '%s' failed at migration source '%s'",
                                   out->record.vm_name, out->receipt.source);
         }
         for (unsigned i = 0; i < out->record.disk_count; i++)

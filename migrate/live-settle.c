@@ -58,7 +58,8 @@ static int resume(Live *live, const MoveRecord *record, Error *err) {
                 return -1;
         if (virDomainGetState(domain, &state, &reason, 0) == 0 && state == VIR_DOMAIN_PAUSED &&
             virDomainResume(domain) < 0)
-                return error_set(err, ERROR_INTERNAL, 0, "\"%s\" is paused here and cannot be resumed", record->vm_name);
+                return error_set(err, ERROR_INTERNAL, 0, "\"%s\" is paused here and cannot be resumed",
+                                 record->vm_name);
         return 0;
 }
 

@@ -31,8 +31,9 @@ static void clear(Outgoing *out) {
         Error why = { 0 };
 
         if (live_transfer_join(out, &why) < 0 && live_remove_domain(out->live, out->record.vm_id, &why) < 0)
-                live_say(out->live, true, &out->record, "\"%s\" runs on %s, but its paused remains are still here: %s",
-                         out->record.vm_name, out->record.peer, why.text);
+                live_say(out->live, true, &out->record,
+                         "\"%s\" runs on %s, but its paused remains are still here: %s", out->record.vm_name,
+                         out->record.peer, why.text);
         for (unsigned i = 0; i < out->record.disk_count; i++)
                 if (disk_stop(&out->disks[i], &why) < 0)
                         live_say(out->live, true, &out->record, "the disk process of %s was not stopped: %s",

@@ -77,9 +77,8 @@ static int acquire(Take *take, Error *err) {
                 if (disk_status(&in->disks[i], &status, err) < 0)
                         return -1;
                 take->taken[i].bytes_written = status.bytes_written;    /* before any write of the guest's here */
-                if (status.state == DISK_READER &&
-                    (take->given ? disk_acquire : disk_acquire_unchanged)(&in->disks[i], in->record.next_epoch, &status,
-                                                                          err) < 0)
+                if (status.state == DISK_READER && (take->given ? disk_acquire : disk_acquire_unchanged)(
+                                                           &in->disks[i], in->record.next_epoch, &status, err) < 0)
                         return -1;
                 take->acquired[i] = true;
                 take->taken[i].epoch_after = status.epoch;
@@ -179,8 +178,9 @@ static void keep_waiting(Take *take, const Error *why, char told[static ERROR_TE
         Live *live = in->live;
 
         if (strcmp(told, why->text) != 0)
-                live_say(live, true, &in->record, "\"%s\" runs here and waits for its disks, nothing is written: %s",
-                         in->record.vm_name, why->text);
+                live_say(live, true, &in->record,
+                         "\"%s\" runs here and waits for its disks, nothing is written: %s", in->record.vm_name,
+                         why->text);
         (void)snprintf(told, ERROR_TEXT_MAX, "%s", why->text);
         if (!take->unclaimed && live_now_us() - take->rang_us > UNCLAIM_AFTER_US) {
                 vmhost_unclaim(live->host, in->record.vm_id);

@@ -59,7 +59,7 @@ static void undo_armed(Outgoing *out, Error *err) {
         if (out->armed && run_here(out, &why) < 0)
                 (void)error_wrap(err, "%s", why.text);
         if (!out->lost)
-                (void)!ask(out, &owned, &ignored);      /* so that nothing is left there; it sees the channel end, too */
+                (void)!ask(out, &owned, &ignored); /* so that nothing is left there; it sees the channel end, too */
         step(out, LIFE_ON_UNDONE);
 }
 
@@ -87,16 +87,19 @@ static void undo_given(Outgoing *out, Error *err) {
                 (void)virDomainSuspend(domain); /* libvirt may have let it run; its writes would only fail */
         if (ask(out, &owned, &why) < 0) {
                 step(out, LIFE_ON_SILENCE);
-                (void)error_set(err, ERROR_UNREACHABLE, 0,
-                                "\"%s\" is paused on this host: its disks were handed to %s, which does not answer (%s); "
-                                "it goes on by itself as soon as %s answers", out->record.vm_name, out->record.peer,
-                                why.text, out->record.peer);
+                (void)error_set(
+                        err, ERROR_UNREACHABLE, 0,
+                        "\"%s\" is paused on this host: its disks were handed to %s, which does not answer (%s); "
+                        "it goes on by itself as soon as %s answers",
+                        out->record.vm_name, out->record.peer, why.text, out->record.peer);
         } else if (owned) {
                 step(out, LIFE_ON_OWNED);
         } else if (take_back(out, &why) < 0) {
                 step(out, LIFE_ON_UNDONE);
-                (void)error_set(err, why.kind, why.cause, "\"%s\" is paused on this host, its disks were not taken back: "
-                                "%s", out->record.vm_name, why.text);
+                (void)error_set(err, why.kind, why.cause,
+                                "\"%s\" is paused on this host, its disks were not taken back: "
+                                "%s",
+                                out->record.vm_name, why.text);
         } else
                 step(out, LIFE_ON_UNDONE);
 }

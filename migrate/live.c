@@ -107,8 +107,8 @@ static int on_call(void *userdata, Channel *channel, const char *method, sd_json
                 return live_give(live, token, err);
         if (strcmp(method, "owned") == 0)
                 return live_owned(live, parameters, err);
-        return error_set(err, ERROR_UNSUPPORTED, 0, "this host's version of Holdfast does not know the request \"%s\"",
-                         method);
+        return error_set(err, ERROR_UNSUPPORTED, 0,
+                         "this host's version of Holdfast does not know the request \"%s\"", method);
 }
 
 static int connect_unix(const char *path, int *ret_fd, Error *err) {
@@ -119,7 +119,8 @@ static int connect_unix(const char *path, int *ret_fd, Error *err) {
                               sizeof address.sun_path)
                 return error_set(err, ERROR_INTERNAL, errno, "cannot make a socket");
         if (connect(fd, (struct sockaddr *)&address, sizeof address) < 0)
-                return error_set(err, ERROR_UNREACHABLE, errno, "nothing answers at %s (%s)", path, strerror(errno));
+                return error_set(err, ERROR_UNREACHABLE, errno, "nothing answers at %s (%s)", path,
+                                 strerror(errno));
         *ret_fd = take_fd(fd);
         return 0;
 }
@@ -184,7 +185,8 @@ static void on_event(void *userdata, const VmEvent *event) {
         (void)pthread_mutex_lock(&live->lock);
         for (size_t i = 0; i < LIVE_OUTGOING_MAX; i++) {
                 Outgoing *out = live->outgoing[i];
-                if (out && event->kind == VM_EVENT_SUSPENDED && event->detail == VIR_DOMAIN_EVENT_SUSPENDED_MIGRATED &&
+                if (out && event->kind == VM_EVENT_SUSPENDED &&
+                    event->detail == VIR_DOMAIN_EVENT_SUSPENDED_MIGRATED &&
                     strcmp(out->record.vm_id, event->id) == 0)
                         out->stopped_us = now;
         }

@@ -49,7 +49,8 @@ static int get_vmmigration(Invocation *invocation, Error *err) {
                 if (!wanted(invocation, &jobs.list[i]) ||
                     (invocation_switch(invocation, "Running") && jobs.list[i].state != JOB_RUNNING))
                         continue;
-                if (move_job_object(&jobs.list[i], &object, err) < 0 || invocation_emit(invocation, object, err) < 0)
+                if (move_job_object(&jobs.list[i], &object, err) < 0 ||
+                    invocation_emit(invocation, object, err) < 0)
                         return -1;
         }
         return 0;
@@ -121,12 +122,19 @@ static int stop_vmmigration(Invocation *invocation, Error *err) {
 }
 
 const Command command_stop_vmmigration = {
-        .name = "Stop-VMMigration", .module = "Hyper-V",
-        .synopsis = "Cancels a move; before the switch the virtual machine stays where it is, after it this comes too late.",
-        .role = ROLE_OPERATOR, .confirm = true,
-        .parameters = (const Parameter[]){
-                PARAMETER_NAMES("Names of virtual machines that are being moved; wildcards are allowed."), PARAMETER_VM,
-                { .name = NULL } },
-        .sets = (const ParameterSet[]){ { "Name", "Name", "Name", "" }, { "VMObject", "VM", "VM", "" }, { .name = NULL } },
+        .name = "Stop-VMMigration",
+        .module = "Hyper-V",
+        .synopsis = "Cancels a move; before the switch the virtual machine stays where it is, after it this comes "
+                    "too late.",
+        .role = ROLE_OPERATOR,
+        .confirm = true,
+        .parameters =
+                (const Parameter[]){
+                        PARAMETER_NAMES("Names of virtual machines that are being moved; wildcards are allowed."),
+                        PARAMETER_VM,
+                        { .name = NULL } },
+        .sets = (const ParameterSet[]){ { "Name", "Name", "Name", "" },
+                                        { "VMObject", "VM", "VM", "" },
+                                        { .name = NULL } },
         .run = stop_vmmigration,
 };

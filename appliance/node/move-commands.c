@@ -62,8 +62,11 @@ static int begin(Invocation *invocation, const VmInfo *info, const char *destina
 }
 
 static void end(Jobs *jobs, const Job *job, int result, sd_json_variant *receipt, const Error *why) {
-        const LogField fields[] = { { "JOB", job->id }, { "VM", job->vm_name }, { "PEER", job->destination },
-                                    { "ERROR_KIND", result < 0 ? error_kind_name(why->kind) : NULL }, { NULL, NULL } };
+        const LogField fields[] = { { "JOB", job->id },
+                                    { "VM", job->vm_name },
+                                    { "PEER", job->destination },
+                                    { "ERROR_KIND", result < 0 ? error_kind_name(why->kind) : NULL },
+                                    { NULL, NULL } };
         JobState state = result == 0 ? JOB_COMPLETED : why->kind == ERROR_CANCELLED ? JOB_CANCELLED : JOB_FAILED;
         auto_free char *text = NULL;
         Error err = { 0 };
@@ -96,8 +99,8 @@ static int emit_report(Invocation *invocation, const VmInfo *info, const Finding
         sd_json_variant *object = NULL;
 
         vmhost_name(vm_host_of(invocation), host);
-        if (move_compatibility_object(info, host, invocation_string(invocation, "DestinationHost"), findings, &object,
-                                      err) < 0)
+        if (move_compatibility_object(info, host, invocation_string(invocation, "DestinationHost"), findings,
+                                      &object, err) < 0)
                 return -1;
         return invocation_emit(invocation, object, err);
 }
@@ -116,8 +119,8 @@ static int move_one(Invocation *invocation, const VmInfo *info, Error *err) {
         if (begin(invocation, info, destination, &job, err) < 0)
                 return -1;
         Move move = { .invocation = invocation, .jobs = node_jobs(node), .id = job.id, .shown = -PROGRESS_STEP };
-        (void)snprintf(move.activity, sizeof move.activity, "Moving virtual machine %s to %s", info->definition.name,
-                       destination);
+        (void)snprintf(move.activity, sizeof move.activity, "Moving virtual machine %s to %s",
+                       info->definition.name, destination);
         LiveMove request = { .token = job.id, .vm = info->definition.id, .destination = destination,
                              .bandwidth_mib_s = invocation_unsigned(invocation, "MaximumBandwidth", 0),
                              .progress = on_progress, .cancelled = on_cancelled, .userdata = &move };
@@ -136,24 +139,29 @@ static int move_one(Invocation *invocation, const VmInfo *info, Error *err) {
 static int move_vm(Invocation *invocation, Error *err) { return vm_targets(invocation, move_one, err); }
 
 const Command command_move_vm = {
-        .name = "Move-VM", .module = "Hyper-V",
+        .name = "Move-VM",
+        .module = "Hyper-V",
         .synopsis = "Moves a running virtual machine to another host; its files stay on their SMB share.",
-        .role = ROLE_OPERATOR, .confirm = true,
+        .role = ROLE_OPERATOR,
+        .confirm = true,
         .output = "Microsoft.HyperV.PowerShell.VirtualMachine",
-        .parameters = (const Parameter[]){
-                { "Name", "String[]", "VMName", PARAMETER_PIPELINE_BY_VALUE | PARAMETER_WILDCARD, NULL, NAME_HELP },
-                { "VM", "VirtualMachine[]", NULL, PARAMETER_PIPELINE_BY_VALUE, NULL,
-                  "Virtual machines, as Get-VM returns them." },
-                { "DestinationHost", "String", NULL, 0, NULL, HOST_HELP },
-                { "Passthru", "SwitchParameter", NULL, 0, NULL,
-                  "Returns the virtual machine with its MigrationReport, or what keeps it from moving." },
-                { "MaximumBandwidth", "UInt64", NULL, 0, NULL,
-                  "MiB/s the memory may use; not a parameter of Hyper-V.  Without it there is no limit." },
-                { .name = NULL } },
-        .sets = (const ParameterSet[]){
-                { "NameSingleDestination", "Name,DestinationHost", "Name,DestinationHost", "Passthru,MaximumBandwidth" },
-                { "VMSingleDestination", "VM,DestinationHost", "VM,DestinationHost", "Passthru,MaximumBandwidth" },
-                { .name = NULL } },
+        .parameters =
+                (const Parameter[]){
+                        { "Name", "String[]", "VMName", PARAMETER_PIPELINE_BY_VALUE | PARAMETER_WILDCARD, NULL,
+                          NAME_HELP },
+                        { "VM", "VirtualMachine[]", NULL, PARAMETER_PIPELINE_BY_VALUE, NULL,
+                          "Virtual machines, as Get-VM returns them." },
+                        { "DestinationHost", "String", NULL, 0, NULL, HOST_HELP },
+                        { "Passthru", "SwitchParameter", NULL, 0, NULL,
+                          "Returns the virtual machine with its MigrationReport, or what keeps it from moving." },
+                        { "MaximumBandwidth", "UInt64", NULL, 0, NULL,
+                          "MiB/s the memory may use; not a parameter of Hyper-V.  Without it there is no limit." },
+                        { .name = NULL } },
+        .sets = (const ParameterSet[]){ { "NameSingleDestination", "Name,DestinationHost", "Name,DestinationHost",
+                                          "Passthru,MaximumBandwidth" },
+                                        { "VMSingleDestination", "VM,DestinationHost", "VM,DestinationHost",
+                                          "Passthru,MaximumBandwidth" },
+                                        { .name = NULL } },
         .refused = STORAGE ",RemoveSourceUnmanagedVhds," ELSEWHERE,
         .run = move_vm,
 };
@@ -168,8 +176,8 @@ static int compare_one(Invocation *invocation, const VmInfo *info, Error *err) {
                 return error_oom(err);
         if (!invocation_should_process(invocation, info->definition.name, "Compare-VM"))
                 return 0;
-        if (live_compare(node_live(node), info->definition.id, invocation_string(invocation, "DestinationHost"), findings,
-                         err) < 0)
+        if (live_compare(node_live(node), info->definition.id, invocation_string(invocation, "DestinationHost"),
+                         findings, err) < 0)
                 return -1;
         return emit_report(invocation, info, findings, err);
 }

@@ -63,23 +63,23 @@ int move_job_object(const Job *job, sd_json_variant **ret, Error *err) {
             move_report_object(receipt, &report, err) < 0)
                 return -1;
         sd_json_variant *downtime = report ? sd_json_variant_by_key(report, "DowntimeMs") : NULL;
-        if (sd_json_buildo(ret, SD_JSON_BUILD_PAIR_STRING("$type", HYPERV "VMMigrationJob"),
-                           SD_JSON_BUILD_PAIR_STRING("Id", job->id), SD_JSON_BUILD_PAIR_STRING("VMName", job->vm_name),
-                           SD_JSON_BUILD_PAIR_STRING("VMId", job->vm_id),
-                           SD_JSON_BUILD_PAIR_STRING("MigrationType", job->kind),
-                           SD_JSON_BUILD_PAIR_STRING("SourceHost", job->source),
-                           SD_JSON_BUILD_PAIR_STRING("DestinationHost", job->destination),
-                           SD_JSON_BUILD_PAIR_STRING("Phase", job->phase),
-                           SD_JSON_BUILD_PAIR_INTEGER("PercentComplete", job->percent),
-                           SD_JSON_BUILD_PAIR_STRING("State", state_text(job->state)),
-                           SD_JSON_BUILD_PAIR_STRING("Started", started),
-                           SD_JSON_BUILD_PAIR_CONDITION(job->ended_us > 0, "Ended", SD_JSON_BUILD_STRING(ended)),
-                           SD_JSON_BUILD_PAIR_STRING("Duration", duration),
-                           SD_JSON_BUILD_PAIR_CONDITION(!!downtime, "DowntimeMs", SD_JSON_BUILD_VARIANT(downtime)),
-                           SD_JSON_BUILD_PAIR_STRING("UserName", job->caller),
-                           SD_JSON_BUILD_PAIR_STRING("Reason", job->reason),
-                           SD_JSON_BUILD_PAIR_CONDITION(!!report, "MigrationReport",
-                                                        SD_JSON_BUILD_VARIANT(report))) < 0)
+        if (sd_json_buildo(
+                    ret, SD_JSON_BUILD_PAIR_STRING("$type", HYPERV "VMMigrationJob"),
+                    SD_JSON_BUILD_PAIR_STRING("Id", job->id), SD_JSON_BUILD_PAIR_STRING("VMName", job->vm_name),
+                    SD_JSON_BUILD_PAIR_STRING("VMId", job->vm_id),
+                    SD_JSON_BUILD_PAIR_STRING("MigrationType", job->kind),
+                    SD_JSON_BUILD_PAIR_STRING("SourceHost", job->source),
+                    SD_JSON_BUILD_PAIR_STRING("DestinationHost", job->destination),
+                    SD_JSON_BUILD_PAIR_STRING("Phase", job->phase),
+                    SD_JSON_BUILD_PAIR_INTEGER("PercentComplete", job->percent),
+                    SD_JSON_BUILD_PAIR_STRING("State", state_text(job->state)),
+                    SD_JSON_BUILD_PAIR_STRING("Started", started),
+                    SD_JSON_BUILD_PAIR_CONDITION(job->ended_us > 0, "Ended", SD_JSON_BUILD_STRING(ended)),
+                    SD_JSON_BUILD_PAIR_STRING("Duration", duration),
+                    SD_JSON_BUILD_PAIR_CONDITION(!!downtime, "DowntimeMs", SD_JSON_BUILD_VARIANT(downtime)),
+                    SD_JSON_BUILD_PAIR_STRING("UserName", job->caller),
+                    SD_JSON_BUILD_PAIR_STRING("Reason", job->reason),
+                    SD_JSON_BUILD_PAIR_CONDITION(!!report, "MigrationReport", SD_JSON_BUILD_VARIANT(report))) < 0)
                 return error_oom(err);
         return 0;
 }
