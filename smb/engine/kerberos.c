@@ -14,11 +14,9 @@ typedef struct Conversation {
         gss_name_t target;
 } Conversation;
 
-/* GSSAPI's prototypes take no const. */
-static char spnego_bytes[] = "\x2b\x06\x01\x05\x05\x02";
-static char krb5_bytes[] = "\x2a\x86\x48\x86\xf7\x12\x01\x02\x02";
-#define SPNEGO ((gss_OID_desc){ 6, spnego_bytes })
-#define KRB5 ((gss_OID_desc){ 9, krb5_bytes })
+/* GSSAPI's prototypes take no const: each use has its own bytes, as long as its block lasts. */
+#define SPNEGO ((gss_OID_desc){ 6, (uint8_t[]){ 0x2B, 6, 1, 5, 5, 2 } })
+#define KRB5 ((gss_OID_desc){ 9, (uint8_t[]){ 0x2A, 0x86, 0x48, 0x86, 0xF7, 0x12, 1, 2, 2 } })
 
 static void conversation_free(void *state) {
         Conversation *c = state;
