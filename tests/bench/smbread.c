@@ -43,7 +43,19 @@ static double now(void) {
 static uint64_t parse_size(const char *text) {
         char *end;
         uint64_t n = strtoull(text, &end, 10);
-        return n << (*end == 'K' ? 10 : *end == 'M' ? 20 : *end == 'G' ? 30 : 0);
+        switch (*end) {
+        case 'k':
+        case 'K':
+                return n << 10;
+        case 'm':
+        case 'M':
+                return n << 20;
+        case 'g':
+        case 'G':
+                return n << 30;
+        default:
+                return *end ? 0 : n; /* 0: refused */
+        }
 }
 
 static void report(Bench *b, const Error *err) {
