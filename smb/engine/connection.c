@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "appliance/base/cleanup.h"
+#include "smb/engine/chain.h"
 #include "smb/engine/request.h"
 #include "smb/engine/status.h"
 
@@ -41,6 +42,7 @@ static void forget(Connection *c, Request *r) {
         *at = r->bucket_next;
         TAILQ_REMOVE(&c->active, r, link);
         c->credits_out -= r->charge;
+        c->chains.in_flight -= r->chainable && !r->pending;
         r->state = REQUEST_IDLE;
 }
 
@@ -127,30 +129,51 @@ static uint16_t ask(const Connection *c, const Request *r) {
         return (uint16_t)(r->charge + more);
 }
 
-static int send_one(Connection *c, Request *r, Error *err) {
-        r->message_id = c->next_id;
-        WireHeader h = {
-                .charge = c->large_mtu ? r->charge : 0,
-                .command = r->command,
-                .credits = ask(c, r),
-                .message_id = r->message_id,
-                .tree_id = c->tree_id,
-                .session_id = c->session_id,
-        };
-        if (request_protect(c, r, &h, err) < 0)
-                return -1;
-        if (r->hash && seal_hash(r->hash, r->plain + WIRE_LENGTH_SIZE, r->plain_size, err) < 0)
-                return -1;
+/* From here on @r waits for its answer. */
+static void expect(Connection *c, Request *r, uint64_t now) {
         c->next_id += r->charge;
         c->credits -= r->charge;
         c->credits_out += r->charge;
-        r->deadline_us = now_us() + c->timeout_us + r->extra_us;
+        c->chains.in_flight += r->chainable;
+        r->sent_us = now;
+        r->deadline_us = now + c->timeout_us + r->extra_us;
         r->state = REQUEST_QUEUED;
         r->pending = false;
         r->bucket_next = *bucket_of(c, r->message_id);
         *bucket_of(c, r->message_id) = r;
         TAILQ_INSERT_TAIL(&c->active, r, link);
-        transport_queue(&c->transport, &r->out);
+}
+
+/* As one message. */
+static int send_together(Connection *c, Request *const *together, size_t count, Error *err) {
+        WireHeader headers[CHAIN_MAX];
+        uint64_t id = c->next_id, now = now_us();
+        assert(count > 0 && count <= CHAIN_MAX);
+        for (size_t i = 0; i < count; i++) {
+                Request *r = together[i];
+                r->message_id = id;
+                r->chain_size = (uint8_t)count;
+                r->chain_next = i + 1 < count ? together[i + 1] : NULL;
+                headers[i] = (WireHeader){
+                        .charge = c->large_mtu ? r->charge : 0,
+                        .command = r->command,
+                        .credits = ask(c, r),
+                        .message_id = id,
+                        .tree_id = c->tree_id,
+                        .session_id = c->session_id,
+                };
+                id += r->charge;
+        }
+        Request *first = together[0];
+        int r = count > 1 ? chain_protect(c, together, count, headers, err)
+                          : request_protect(c, first, headers, err);
+        if (r == 0 && first->hash)
+                r = seal_hash(first->hash, first->plain + WIRE_LENGTH_SIZE, first->plain_size, err);
+        if (r < 0)
+                return -1;
+        for (size_t i = 0; i < count; i++)
+                expect(c, together[i], now);
+        transport_queue(&c->transport, &first->out);
         return 0;
 }
 
@@ -174,7 +197,7 @@ static int starve(Connection *c, Request *first, Error *err) {
                 echo->charge = 1;
                 echo->done = begged;
                 c->begs++;
-                return send_one(c, echo, err);
+                return send_together(c, &echo, 1, err);
         }
         Error poor = { 0 };
         (void)error_set(&poor, ERROR_UNSUPPORTED, 0,
@@ -202,9 +225,15 @@ static int send_waiting(Connection *c, Error *err) {
                         continue;
                 }
                 c->begs = 0;
-                TAILQ_REMOVE(list, r, link);
-                if (send_one(c, r, err) < 0) {
-                        TAILQ_INSERT_HEAD(list, r, link); /* answered with the rest */
+                Request *together[CHAIN_MAX];
+                size_t count = chain_choose(c, r, now_us(), together);
+                if (count == 0)
+                        break;
+                for (size_t i = 0; i < count; i++)
+                        TAILQ_REMOVE(list, together[i], link);
+                if (send_together(c, together, count, err) < 0) {
+                        for (size_t i = count; i-- > 0;)
+                                TAILQ_INSERT_HEAD(list, together[i], link); /* answered with the rest */
                         return -1;
                 }
                 if (c->transport.out_size >= FLUSH_BYTES)
@@ -274,7 +303,7 @@ static uint8_t *on_place(void *userdata, const uint8_t head[static TRANSPORT_HEA
                 return NULL;
         Request *r = find(c, h.message_id);
         if (!r || r->state != REQUEST_SENT || h.command != SMB2_READ || r->command != SMB2_READ ||
-            h.status != STATUS_SUCCESS || r->was_sealed)
+            h.status != STATUS_SUCCESS || h.next != 0 || r->was_sealed)
                 return NULL;
         static_assert((int)TRANSPORT_HEAD == (int)WIRE_READ_REPLY_SIZE, "the head is all but the data");
         /* The size of the message counts here, not what has arrived of it. */
@@ -302,6 +331,11 @@ static int check_protection(Connection *c, const Request *r, uint8_t *data, size
         return request_verify(c, data, size, placed, h, err);
 }
 
+static void send_again(Connection *c, Request *r) {
+        r->state = REQUEST_WAITING;
+        TAILQ_INSERT_HEAD(&c->waiting, r, link);
+}
+
 static int take_reply(Connection *c, Request *r, const Reply *reply, Error *err) {
         const WireHeader *h = &reply->header;
         c->credits += h->credits;
@@ -310,15 +344,20 @@ static int take_reply(Connection *c, Request *r, const Reply *reply, Error *err)
         if (h->status == STATUS_PENDING) {
                 if (!(h->flags & WIRE_ASYNC))
                         return error_set(err, ERROR_PROTOCOL, 0, "it sent an interim reply that is none");
-                if (!r->pending) /* once: an endless row of interim replies is no answer */
+                if (!r->pending) { /* once: an endless row of interim replies is no answer */
                         r->deadline_us = now_us() + c->timeout_us + PENDING_EXTRA_US;
+                        c->chains.in_flight -= r->chainable; /* nobody waits for company meanwhile */
+                }
                 r->pending = true;
                 return 0;
         }
         forget(c, r);
+        if (chain_was_refused(c, r, h->status)) {
+                send_again(c, r);
+                return 0;
+        }
         if (h->status == STATUS_NETWORK_SESSION_EXPIRED && !r->urgent && ++r->attempts < ATTEMPTS_MAX) {
-                r->state = REQUEST_WAITING;
-                TAILQ_INSERT_HEAD(&c->waiting, r, link);
+                send_again(c, r);
                 if (!c->held) {
                         c->held = true;
                         c->ops->expired(c->userdata);
@@ -330,33 +369,16 @@ static int take_reply(Connection *c, Request *r, const Reply *reply, Error *err)
         return 0;
 }
 
-static int take_message(Connection *c, uint8_t *data, size_t size, uint8_t *placed, Error *err) {
-        bool sealed = !placed && wire_is_sealed(data, size);
-        if (sealed) {
-                if (!c->seal || !seal_can_encrypt(c->seal))
-                        return error_set(err, ERROR_PROTOCOL, 0,
-                                         "it sent an encrypted message before there were keys");
-                if (seal_decrypt(c->seal, c->session_id, data, size, err) < 0)
-                        return -1;
-                data += WIRE_TRANSFORM_SIZE;
-                size -= WIRE_TRANSFORM_SIZE;
-        }
-        Reply reply = { .message = { data, placed ? (size_t)TRANSPORT_HEAD : size },
-                        .placed = placed != NULL,
-                        .placed_size = placed ? size - TRANSPORT_HEAD : 0 };
-        if (!wire_is_clear(data, reply.message.size))
-                return error_set(err, ERROR_UNSUPPORTED, 0,
-                                 "it does not speak SMB 3; enable SMB 3 on the file server");
-        if (wire_header_decode(data, reply.message.size, &reply.header, err) < 0)
-                return -1;
-        const WireHeader *h = &reply.header;
-        if (!(h->flags & WIRE_RESPONSE) || h->next != 0)
-                return error_set(err, ERROR_PROTOCOL, 0, "it sent something that is no single reply");
+/* One reply; @reply has its header and bytes already. */
+static int take_one(Connection *c, const Reply *reply, uint8_t *data, uint8_t *placed, bool sealed, Error *err) {
+        const WireHeader *h = &reply->header;
+        if (!(h->flags & WIRE_RESPONSE))
+                return error_set(err, ERROR_PROTOCOL, 0, "it sent something that is no reply");
         if (h->message_id == UINT64_MAX && h->command == SMB2_OPLOCK_BREAK) {
                 /* It belongs to a client, not to a session, so Samba sends it in clear and unsigned also on
                  * encrypted sessions ([MS-SMB2] 3.3.4.7): take it for a hint that anybody could have forged. */
                 WireLeaseBreak lease_break;
-                if (wire_lease_break_decode(reply.message, &lease_break, err) < 0)
+                if (wire_lease_break_decode(reply->message, &lease_break, err) < 0)
                         return -1;
                 c->ops->lease_break(c->userdata, &lease_break);
                 return 0;
@@ -367,9 +389,46 @@ static int take_message(Connection *c, uint8_t *data, size_t size, uint8_t *plac
                                  smb_command_name(h->command));
         if (sealed && h->session_id != c->session_id)
                 return error_set(err, ERROR_PROTOCOL, 0, "it answered for another session");
+        size_t size = reply->message.size + reply->placed_size;
         if (!sealed && check_protection(c, r, data, size, placed, h, err) < 0)
                 return -1;
-        return take_reply(c, r, &reply, err);
+        if (h->next == 0)
+                chain_judge(c, r, now_us());
+        return take_reply(c, r, reply, err);
+}
+
+/* A message in the clear: one reply, or a chain of them. */
+static int take_clear(Connection *c, uint8_t *data, size_t size, uint8_t *placed, bool sealed, Error *err) {
+        size_t placed_size = placed ? size - TRANSPORT_HEAD : 0, left = size - placed_size;
+        if (!wire_is_clear(data, left))
+                return error_set(err, ERROR_UNSUPPORTED, 0,
+                                 "it does not speak SMB 3; enable SMB 3 on the file server");
+        /* An answer may end the connection, and with it what is left of the message. */
+        for (unsigned count = 0; left > 0 && c->open; count++) {
+                Reply reply = { .placed = placed != NULL, .placed_size = placed_size };
+                if (wire_header_decode(data, left, &reply.header, err) < 0)
+                        return -1;
+                size_t step = chain_step(reply.header.next, left);
+                if (step == 0 || count == CHAIN_MAX || (placed && reply.header.next != 0))
+                        return error_set(err, ERROR_PROTOCOL, 0, "it sent a malformed chain of replies");
+                reply.message = (Span){ data, step };
+                if (take_one(c, &reply, data, placed, sealed, err) < 0)
+                        return -1;
+                data += step;
+                left -= step;
+        }
+        return 0;
+}
+
+static int take_message(Connection *c, uint8_t *data, size_t size, uint8_t *placed, Error *err) {
+        bool sealed = !placed && wire_is_sealed(data, size);
+        if (!sealed)
+                return take_clear(c, data, size, placed, false, err);
+        if (!c->seal || !seal_can_encrypt(c->seal))
+                return error_set(err, ERROR_PROTOCOL, 0, "it sent an encrypted message before there were keys");
+        if (seal_decrypt(c->seal, c->session_id, data, size, err) < 0)
+                return -1;
+        return take_clear(c, data + WIRE_TRANSFORM_SIZE, size - WIRE_TRANSFORM_SIZE, NULL, true, err);
 }
 
 static void on_message(void *userdata, uint8_t *data, size_t size, uint8_t *placed) {
@@ -384,8 +443,9 @@ static void on_message(void *userdata, uint8_t *data, size_t size, uint8_t *plac
 static void on_written(void *userdata, TransportOut *out) {
         Connection *c = userdata;
         Request *r = (Request *)(void *)((char *)out - offsetof(Request, out));
-        r->state = REQUEST_SENT;
         request_forget_sealed(c, r);
+        for (; r; r = r->chain_next)
+                r->state = REQUEST_SENT;
         if (!TAILQ_EMPTY(&c->waiting) || !TAILQ_EMPTY(&c->urgent))
                 wake(c);
 }
@@ -456,6 +516,7 @@ int connection_start(Connection *c, int consumed_fd, Error *err) {
         if (transport_start(&c->transport, c->event, consumed_fd, err) < 0)
                 return -1;
         c->open = true;
+        c->chains = (ChainPolicy){ 0 };
         c->credits = 1;
         c->next_id = 0;
         return 0;

@@ -63,8 +63,11 @@ struct Request {
         bool urgent;                    /* goes out also while the connection is held */
         bool must_sign;                 /* signed even where nothing else is */
         bool was_signed, was_sealed, pending;
+        bool chainable;                 /* small, and may wait for others and go with them (chain.h) */
         uint8_t attempts;
-        uint64_t message_id, extra_us, deadline_us;
+        uint8_t chain_size;             /* requests in the message it was sent in */
+        Request *chain_next;            /* while that message is queued */
+        uint64_t message_id, extra_us, sent_us, deadline_us;
         uint8_t *hash;                  /* pre-authentication hash to take the request in, or NULL */
         Span payload;                   /* of a WRITE: sent from where it lies */
         uint8_t *into;                  /* of a READ: where the data goes */
@@ -92,6 +95,13 @@ typedef enum Protect { PROTECT_NOTHING, PROTECT_SIGN, PROTECT_SEAL } Protect;
 typedef struct Buffer Buffer;
 TAILQ_HEAD(RequestList, Request);
 
+typedef struct ChainPolicy {            /* chain.h */
+        bool refused;                   /* the server does not take them */
+        unsigned in_flight;             /* chainable requests that the server works on, as far as we know */
+        unsigned slow;                  /* messages in a row that took long */
+        uint64_t pause_until_us;
+} ChainPolicy;
+
 struct Connection {
         Transport transport;
         sd_event *event;
@@ -113,6 +123,7 @@ struct Connection {
         uint32_t credits, credits_out;  /* free; in requests under way */
         unsigned begs;                  /* ECHOs sent only to get credits */
         struct RequestList urgent, waiting, active, ending;
+        ChainPolicy chains;
         Request *buckets[CONNECTION_BUCKETS];
         Request *spare;
         unsigned spare_count;

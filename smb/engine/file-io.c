@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "appliance/base/text.h"
+#include "smb/engine/chain.h"
 #include "smb/engine/status.h"
 
 static int too_large(const SmbFile *file, const char *what, uint32_t size, uint32_t max, Error *err) {
@@ -26,6 +27,7 @@ static int send_read(SmbFile *file, const RequestOwner *owner, uint8_t *into, Er
         r->owner.file = file;
         r->into = into;
         r->into_size = size;
+        r->chainable = size <= CHAIN_ELEMENT_BYTES;
         wire_read_encode(&w, file->id, owner->offset + owner->got, size);
         return file_submit(file, r, &w, size, err);
 }
@@ -122,6 +124,7 @@ int smb_write(SmbFile *file, uint64_t offset, const void *data, uint32_t size, b
         r->owner.userdata = userdata;
         r->owner.size = size;
         r->payload = (Span){ data, size };
+        r->chainable = size <= CHAIN_ELEMENT_BYTES && !write_through;
         wire_write_encode(&w, file->id, offset, size, write_through);
         return file_submit(file, r, &w, size, err);
 }

@@ -121,7 +121,47 @@ static void put_length(uint8_t *at, size_t size) {
         at[3] = (uint8_t)size;
 }
 
-static int protect_seal(Connection *c, Request *r, const struct iovec *parts, int count, size_t size, Error *err) {
+static size_t size_of(const struct iovec *parts, int count) {
+        size_t size = 0;
+        for (int i = 0; i < count; i++)
+                size += parts[i].iov_len;
+        return size;
+}
+
+int request_parts(Request *r, Span padding, struct iovec *parts) {
+        const Span more[] = { r->payload, padding };
+        int count = 0;
+        parts[count++] = (struct iovec){ r->plain + WIRE_LENGTH_SIZE, r->plain_size };
+        for (size_t i = 0; i < ARRAY_SIZE(more); i++) {
+                union {
+                        const uint8_t *in;
+                        uint8_t *out;
+                } data = { .in = more[i].data }; /* iovec knows no const */
+                if (more[i].size > 0)
+                        parts[count++] = (struct iovec){ data.out, more[i].size };
+        }
+        return count;
+}
+
+int request_sign(Connection *c, Request *r, WireHeader *h, const struct iovec *parts, int count, Error *err) {
+        uint8_t *message = r->plain + WIRE_LENGTH_SIZE;
+        r->was_sealed = c->protect == PROTECT_SEAL && c->seal;
+        r->was_signed = !r->was_sealed && c->seal && (c->protect == PROTECT_SIGN || r->must_sign);
+        if (r->was_signed)
+                h->flags |= WIRE_SIGNED;
+        wire_header_encode(message, h);
+        if (!r->was_signed)
+                return 0;
+        SealSigned what = { parts, count, h->message_id, false, h->command == SMB2_CANCEL };
+        uint8_t signature[SEAL_SIGNATURE_SIZE];
+        if (seal_sign(c->seal, &what, signature, err) < 0)
+                return -1;
+        memcpy(message + SIGNATURE_AT, signature, sizeof signature);
+        return 0;
+}
+
+int request_seal(Connection *c, Request *r, const struct iovec *parts, int count, Error *err) {
+        size_t size = size_of(parts, count);
         size_t room = WIRE_LENGTH_SIZE + WIRE_TRANSFORM_SIZE + size + SEAL_SIGNATURE_SIZE;
         r->sealed = room <= sizeof r->sealed_inline ? r->sealed_inline : buffer_take(c, room);
         if (!r->sealed)
@@ -134,34 +174,34 @@ static int protect_seal(Connection *c, Request *r, const struct iovec *parts, in
         return 0;
 }
 
+int request_join(Connection *c, Request *r, const struct iovec *parts, int count, Error *err) {
+        size_t size = size_of(parts, count), at = WIRE_LENGTH_SIZE;
+        r->sealed = buffer_take(c, WIRE_LENGTH_SIZE + size);
+        if (!r->sealed)
+                return error_oom(err);
+        put_length(r->sealed, size);
+        for (int i = 0; i < count; i++) {
+                memcpy(r->sealed + at, parts[i].iov_base, parts[i].iov_len);
+                at += parts[i].iov_len;
+        }
+        r->out.parts[0] = (struct iovec){ r->sealed, at };
+        r->out.count = 1;
+        return 0;
+}
+
 int request_protect(Connection *c, Request *r, WireHeader *h, Error *err) {
-        uint8_t *message = r->plain + WIRE_LENGTH_SIZE;
+        struct iovec parts[REQUEST_PARTS];
         size_t size = r->plain_size + r->payload.size;
-        union {
-                const uint8_t *in;
-                uint8_t *out;
-        } payload = { .in = r->payload.data }; /* iovec knows no const */
-        struct iovec parts[2] = { { message, r->plain_size }, { payload.out, r->payload.size } };
-        int count = r->payload.size ? 2 : 1;
-        r->was_sealed = c->protect == PROTECT_SEAL && c->seal;
-        r->was_signed = !r->was_sealed && c->seal && (c->protect == PROTECT_SIGN || r->must_sign);
         if (size > WIRE_MESSAGE_SIZE_MAX - WIRE_TRANSFORM_SIZE)
                 return error_set(err, ERROR_LIMIT, 0, "a message is too long for SMB");
-        if (r->was_signed)
-                h->flags |= WIRE_SIGNED;
-        wire_header_encode(message, h);
+        int count = request_parts(r, (Span){ 0 }, parts);
+        if (request_sign(c, r, h, parts, count, err) < 0)
+                return -1;
         if (r->was_sealed)
-                return protect_seal(c, r, parts, count, size, err);
-        if (r->was_signed) {
-                SealSigned what = { parts, count, h->message_id, false, h->command == SMB2_CANCEL };
-                uint8_t signature[SEAL_SIGNATURE_SIZE];
-                if (seal_sign(c->seal, &what, signature, err) < 0)
-                        return -1;
-                memcpy(message + SIGNATURE_AT, signature, sizeof signature);
-        }
+                return request_seal(c, r, parts, count, err);
         put_length(r->plain, size);
         r->out.parts[0] = (struct iovec){ r->plain, WIRE_LENGTH_SIZE + r->plain_size };
-        r->out.parts[1] = parts[1];
+        r->out.parts[1] = count > 1 ? parts[1] : (struct iovec){ 0 };
         r->out.count = count;
         return 0;
 }

@@ -13,7 +13,7 @@
 
 #include "appliance/base/error.h"
 
-enum { SEAL_HASH_SIZE = 64, SEAL_SIGNATURE_SIZE = 16, SEAL_SESSION_KEY_MAX = 64, SEAL_PARTS_MAX = 3 };
+enum { SEAL_HASH_SIZE = 64, SEAL_SIGNATURE_SIZE = 16, SEAL_SESSION_KEY_MAX = 64 };
 
 typedef struct Seal Seal;
 

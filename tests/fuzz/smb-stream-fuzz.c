@@ -1,5 +1,6 @@
-/* What arrives on the socket of a live connection.  The first byte chooses how it is protected and
- * how far it is; the rest is the stream, cut into pieces as the bytes themselves say. */
+/* What arrives on the socket of a live connection.  The first byte chooses how it is protected, how
+ * far it is and whether requests went out as a chain; the rest is the stream, cut into pieces as the
+ * bytes themselves say. */
 #include <assert.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -9,7 +10,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { REQUESTS = 8, READ_SIZE = 64 * 1024, STREAM_MAX = 100 * 1024, PIECES_MAX = 32 };
+enum { REQUESTS = 8, READ_SIZE = 64 * 1024, SMALL_SIZE = 4096, STREAM_MAX = 100 * 1024, PIECES_MAX = 32 };
 
 typedef struct Target {
         Connection connection;
@@ -42,7 +43,7 @@ static void on_nothing(void *userdata) {
 
 static const ConnectionOps ops = { on_break, on_expired, on_lost, on_nothing, on_nothing };
 
-static void submit(Target *t, uint16_t command) {
+static void submit(Target *t, uint16_t command, bool chainable) {
         static const uint64_t id[2] = { 1, 2 };
         Error err = { 0 };
         Writer w;
@@ -51,9 +52,10 @@ static void submit(Target *t, uint16_t command) {
         r->done = on_done;
         r->owner.session = t;
         r->into = t->into;
-        r->into_size = READ_SIZE;
+        r->into_size = chainable ? SMALL_SIZE : READ_SIZE;
+        r->chainable = chainable;
         if (command == SMB2_READ)
-                wire_read_encode(&w, id, 0, READ_SIZE);
+                wire_read_encode(&w, id, 0, r->into_size);
         else
                 wire_echo_encode(&w);
         int n = connection_submit(&t->connection, r, &w, 0, &err);
@@ -92,7 +94,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         if (data[0] & 2)
                 add_keys(c, data[0]);
         for (int i = 0; i < REQUESTS; i++)
-                submit(&t, i & 1 ? SMB2_ECHO : SMB2_READ);
+                if (data[0] & 8)        /* chains are made only with keys; replies may come in one in any case */
+                        submit(&t, i < REQUESTS / 2 ? SMB2_READ : SMB2_ECHO, i < REQUESTS / 2);
+                else
+                        submit(&t, i & 1 ? SMB2_ECHO : SMB2_READ, false);
         (void)sd_event_run(event, 0);
         int pieces = 0;
         for (size_t at = 1; at < size;) {

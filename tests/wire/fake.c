@@ -1,6 +1,7 @@
 #include "tests/wire/fake.h"
 
 #include <assert.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,6 +75,21 @@ static void send_message(Fake *f, const uint8_t *message, size_t size, Fault fau
                 (void)shutdown(f->fd, SHUT_RDWR);
 }
 
+static void sign_message(Fake *f, uint8_t *message, size_t size, const WireHeader *h, bool badly) {
+        WireHeader signed_header = *h;
+        Error err = { 0 };
+        uint8_t signature[16];
+        struct iovec part = { message, size };
+        SealSigned what = { &part, 1, h->message_id, true, false };
+        signed_header.flags |= WIRE_SIGNED;
+        wire_header_encode(message, &signed_header);
+        int r = seal_sign(f->seal, &what, signature, &err);
+        assert(r == 0);
+        memcpy(message + SIGNATURE_AT, signature, 16);
+        if (badly)
+                message[SIGNATURE_AT] ^= 1;
+}
+
 static void protect_and_send(Fake *f, uint8_t *message, size_t size, const WireHeader *h, bool seal, bool sign,
                              Fault fault) {
         Error err = { 0 };
@@ -89,22 +105,81 @@ static void protect_and_send(Fake *f, uint8_t *message, size_t size, const WireH
                 send_message(f, sealed, WIRE_TRANSFORM_SIZE + size, fault);
                 return;
         }
-        if (sign && f->seal && fault != FAULT_STRIP_SIGNATURE) {
-                WireHeader signed_header = *h;
-                signed_header.flags |= WIRE_SIGNED;
-                wire_header_encode(message, &signed_header);
-                struct iovec part = { message, size };
-                SealSigned what = { &part, 1, h->message_id, true, false };
-                uint8_t signature[16];
-                int r = seal_sign(f->seal, &what, signature, &err);
-                assert(r == 0);
-                memcpy(message + SIGNATURE_AT, signature, 16);
-                if (fault == FAULT_BAD_SIGNATURE)
-                        message[SIGNATURE_AT] ^= 1;
-        }
+        if (sign && f->seal && fault != FAULT_STRIP_SIGNATURE)
+                sign_message(f, message, size, h, fault == FAULT_BAD_SIGNATURE);
         if (fault == FAULT_BIT_FLIP)
                 message[size - 1] ^= 1;
         send_message(f, message, size, fault);
+}
+
+/* ---- chains ---------------------------------------------------------------------------------- */
+
+enum { COLLECTED_MAX = 16 };
+
+typedef struct Collected {
+        size_t count;
+        bool sealed, signs;
+        struct {
+                uint8_t *message;
+                size_t size;
+                WireHeader header;
+        } replies[COLLECTED_MAX];
+} Collected;
+
+static void collect(Collected *all, const uint8_t *message, size_t size, const WireHeader *h, bool first) {
+        assert(all->count < COLLECTED_MAX);
+        size_t at = first ? 0 : all->count;
+        memmove(&all->replies[at + 1], &all->replies[at], (all->count - at) * sizeof all->replies[0]);
+        all->replies[at].message = calloc(1, size + 8);
+        memcpy(all->replies[at].message, message, size);
+        all->replies[at].size = size;
+        all->replies[at].header = *h;
+        all->count++;
+}
+
+static uint32_t next_of(ChainAnswer how, size_t i, size_t count, size_t size) {
+        bool last = i + 1 == count;
+        if (how == CHAIN_NEXT_AT_END && last)
+                return (uint32_t)(size + 7) & ~7u;
+        if (last)
+                return 0;
+        return how == CHAIN_NEXT_BEYOND ? 0xFFFFFFF8u
+                : how == CHAIN_NEXT_INSIDE ? 8
+                : how == CHAIN_NEXT_ODD ? (uint32_t)((size + 7) & ~(size_t)7) + 4
+                                        : (uint32_t)(size + 7) & ~7u;
+}
+
+static void send_collected(Fake *f, Collected *all) {
+        ChainAnswer how = f->chain_answer;
+        auto_free uint8_t *whole = malloc(MESSAGE_MAX);
+        size_t at = 0, count = all->count - (how == CHAIN_MISSING);
+        Error err = { 0 };
+        for (size_t i = 0; i < count; i++) {
+                uint8_t *message = all->replies[i].message;
+                size_t size = all->replies[i].size;
+                WireHeader *h = &all->replies[i].header;
+                h->next = next_of(how, i, count, size);
+                wire_header_encode(message, h);
+                if (i + 1 < count || how == CHAIN_NEXT_AT_END)
+                        size = (size + 7) & ~(size_t)7;
+                if (all->signs && !(how == CHAIN_NO_SIGNATURE && i == 1))
+                        sign_message(f, message, size, h, how == CHAIN_BAD_SIGNATURE && i == 1);
+                if (how == CHAIN_CUT && i + 1 == count)
+                        size = WIRE_HEADER_SIZE - 4;
+                memcpy(whole + at, message, size);
+                at += size;
+        }
+        for (size_t i = 0; i < all->count; i++)
+                free(all->replies[i].message);
+        if (!all->sealed) {
+                send_message(f, whole, at, FAULT_NONE);
+                return;
+        }
+        auto_free uint8_t *sealed = malloc(WIRE_TRANSFORM_SIZE + at + SEAL_SIGNATURE_SIZE);
+        struct iovec part = { whole, at };
+        int r = seal_encrypt(f->seal, SESSION_ID, &part, 1, sealed, &err);
+        assert(r == 0);
+        send_message(f, sealed, WIRE_TRANSFORM_SIZE + at, FAULT_NONE);
 }
 
 /* ---- replies --------------------------------------------------------------------------------- */
@@ -131,6 +206,10 @@ static void send_interim(const Turn *t) {
         h.credits = granted(t);
         wire_header_encode(message, &h);
         message[WIRE_HEADER_SIZE] = 9;
+        if (t->f->collected) {
+                collect(t->f->collected, message, sizeof message, &h, true);
+                return;
+        }
         protect_and_send(t->f, message, sizeof message, &h, t->was_sealed, false, FAULT_NONE);
 }
 
@@ -189,7 +268,14 @@ static void reply(const Turn *t, uint32_t status, const void *body, size_t size)
                 int r = seal_hash(f->preauth, message, WIRE_HEADER_SIZE + size, &err);
                 assert(r == 0);
         }
-        protect_and_send(f, message, WIRE_HEADER_SIZE + size, &h, t->was_sealed, t->was_signed || final, t->fault);
+        size += WIRE_HEADER_SIZE;
+        if (!f->collected) {
+                protect_and_send(f, message, size, &h, t->was_sealed, t->was_signed || final, t->fault);
+                return;
+        }
+        collect(f->collected, message, size, &h, f->chain_answer == CHAIN_BACKWARDS);
+        if (f->chain_answer == CHAIN_TWICE && f->collected->count == 1)
+                collect(f->collected, message, size, &h, false);
 }
 
 static void write_context(Writer *w, uint16_t type, const uint16_t *values, size_t count) {
@@ -423,6 +509,7 @@ static void check_request(Turn *t, uint8_t *data, size_t size) {
         Error err = { 0 };
         int r = wire_header_decode(data, size, &t->request, &err);
         assert(r == 0 && t->request.command < SMB2_COMMAND_COUNT);
+        t->message = (Span){ data, size };
         t->was_signed = t->request.flags & WIRE_SIGNED;
         if (!t->was_sealed && t->was_signed) {
                 struct iovec part = { data, size };
@@ -441,6 +528,56 @@ static void check_request(Turn *t, uint8_t *data, size_t size) {
         }
 }
 
+/* The first of a chain gets its own treatment from those answers that are about one of them. */
+static void answer_chained(Turn *t, bool first) {
+        static const uint8_t error[9] = { 9, 0 };
+        ChainAnswer how = t->f->chain_answer;
+        if (first && how == CHAIN_REFUSED)
+                reply(t, 0xC00000E5, error, sizeof error);      /* STATUS_INTERNAL_ERROR */
+        else if (first && how == CHAIN_INTERIM)
+                send_interim(t);
+        else
+                answer(t);
+}
+
+static void answer_all(Fake *f, bool sealed, uint8_t *data, size_t size) {
+        Collected collected = { .sealed = sealed };
+        Turn first = { .f = f };
+        bool chained = false;
+        for (size_t at = 0, step; at < size; at += step) {
+                Turn t = { .f = f, .was_sealed = sealed };
+                WireHeader h;
+                Error err = { 0 };
+                int r = wire_header_decode(data + at, size - at, &h, &err);
+                assert(r == 0 && h.next % 8 == 0 && h.next < size - at);
+                step = h.next ? h.next : size - at;
+                check_request(&t, data + at, step);
+                t.request.next = 0;
+                if (h.command == SMB2_NEGOTIATE) {
+                        r = seal_hash(f->preauth, data, size, &err);
+                        assert(r == 0);
+                }
+                if (at == 0)
+                        first = t;
+                if (at == 0 && h.next != 0) {
+                        chained = true;
+                        f->chains++;
+                        f->collected = f->chain_answer != CHAIN_SPLIT ? &collected : NULL;
+                        collected.signs = t.was_signed;
+                }
+                if (chained)
+                        answer_chained(&t, at == 0);
+                else
+                        answer(&t);
+        }
+        if (!f->collected)
+                return;
+        f->collected = NULL;
+        send_collected(f, &collected);
+        if (f->chain_answer == CHAIN_INTERIM)
+                answer(&first);
+}
+
 static void *serve(void *userdata) {
         Fake *f = userdata;
         auto_free uint8_t *buffer = malloc(MESSAGE_MAX);
@@ -448,7 +585,7 @@ static void *serve(void *userdata) {
         while (read_all(f->fd, length, 4)) {
                 size_t size = (size_t)length[1] << 16 | (size_t)length[2] << 8 | length[3];
                 uint8_t *data = buffer;
-                Turn t = { .f = f };
+                bool sealed = false;
                 Error err = { 0 };
                 assert(size <= MESSAGE_MAX);
                 if (!read_all(f->fd, data, size))
@@ -458,15 +595,9 @@ static void *serve(void *userdata) {
                         assert(r == 0);
                         data += WIRE_TRANSFORM_SIZE;
                         size -= WIRE_TRANSFORM_SIZE;
-                        t.was_sealed = true;
+                        sealed = true;
                 }
-                t.message = (Span){ data, size };
-                check_request(&t, data, size);
-                if (t.request.command == SMB2_NEGOTIATE) {
-                        int r = seal_hash(f->preauth, data, size, &err);
-                        assert(r == 0);
-                }
-                answer(&t);
+                answer_all(f, sealed, data, size);
         }
         return NULL;
 }
@@ -480,6 +611,8 @@ void fake_start(Fake *f, int *ret_fd) {
         for (size_t i = 0; i < FAKE_FILE_SIZE; i++)
                 f->file[i] = (uint8_t)(i * 7 + i / 251);
         memset(f->lease_key, 0xAB, sizeof f->lease_key);
+        r = fcntl(fds[1], F_SETFL, O_NONBLOCK);
+        assert(r == 0);
         *ret_fd = fds[1];
         pthread_t thread;
         r = pthread_create(&thread, NULL, serve, f);

@@ -38,6 +38,23 @@ typedef enum Fault {
         FAULT_HALF_WRITE,
 } Fault;
 
+typedef enum ChainAnswer {              /* how a chain of requests is answered */
+        CHAIN_SPLIT,                    /* each by itself */
+        CHAIN_ONE,                      /* as one chain */
+        CHAIN_BACKWARDS,                /* as one chain, the last one first */
+        CHAIN_INTERIM,                  /* as one chain, with an interim reply to the first, answered after it */
+        CHAIN_REFUSED,                  /* "not in a chain", to the first */
+        CHAIN_MISSING,                  /* no reply to the last */
+        CHAIN_TWICE,                    /* the first one is in it twice */
+        CHAIN_NEXT_BEYOND,              /* NextCommand leads out of the message */
+        CHAIN_NEXT_AT_END,              /* … to its very end */
+        CHAIN_NEXT_INSIDE,              /* … into the header that has it */
+        CHAIN_NEXT_ODD,                 /* … to where no header can be */
+        CHAIN_CUT,                      /* ends in the middle of the last header */
+        CHAIN_BAD_SIGNATURE,            /* of the second one */
+        CHAIN_NO_SIGNATURE,
+} ChainAnswer;
+
 enum { FAKE_FILE_SIZE = 3 * 1024 * 1024 + 1234 };
 
 typedef struct Fake {
@@ -48,6 +65,7 @@ typedef struct Fake {
         Fault fault;
         unsigned fault_from;            /* … from this one on (0: the first) */
         uint32_t status;
+        ChainAnswer chain_answer;
         bool lies_about_negotiation;    /* 3.0: the signed word differs; 3.1.1: somebody changed the salt */
         bool no_preauth, context_twice, strange_cipher, unsigned_sign_in, no_token;
         int credits;                    /* granted per reply; negative: as many as asked for */
@@ -58,7 +76,8 @@ typedef struct Fake {
         Seal *seal;
         bool ready, sealed, signs, expired;
         uint8_t preauth[SEAL_HASH_SIZE];
-        unsigned seen[SMB2_COMMAND_COUNT], sign_ins;
+        unsigned seen[SMB2_COMMAND_COUNT], sign_ins, chains;
+        struct Collected *collected;    /* replies to the chain being answered, when they go together */
         uint8_t lease_key[16];
         uint8_t *file;
 } Fake;
