@@ -34,11 +34,18 @@ size_t chain_choose(const Connection *c, Request *first, uint64_t now_us, Reques
         return alone || r || count == CHAIN_MAX || count >= c->chains.in_flight ? count : 0;
 }
 
+bool chain_wants_end(const Connection *c, Request *const *chain, size_t count) {
+        uint32_t charge = 1;
+        for (size_t i = 0; i < count; i++)
+                charge += chain[i]->charge;
+        return count > 1 && charge <= c->credits;
+}
+
 int chain_protect(Connection *c, Request *const *chain, size_t count, WireHeader *headers, Error *err) {
         static const uint8_t zeroes[ALIGNMENT];
-        struct iovec parts[CHAIN_MAX * REQUEST_PARTS];
+        struct iovec parts[CHAIN_MESSAGES_MAX * REQUEST_PARTS];
         int total = 0;
-        assert(count <= CHAIN_MAX);
+        assert(count <= CHAIN_MESSAGES_MAX);
         for (size_t i = 0; i < count; i++) {
                 Request *r = chain[i];
                 size_t size = r->plain_size + r->payload.size, more = 0;
@@ -70,7 +77,7 @@ bool chain_was_refused(Connection *c, const Request *r, uint32_t status) {
 }
 
 void chain_judge(Connection *c, const Request *r, uint64_t now_us) {
-        if (!r->chainable)
+        if (!r->chainable && r->chain_size < 2)
                 return;
         if (now_us - r->sent_us < (uint64_t)SLOW_US * r->chain_size) {
                 c->chains.slow = 0;

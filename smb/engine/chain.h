@@ -15,7 +15,8 @@
 #include "smb/engine/connection.h"
 
 enum {
-        CHAIN_MAX = 8,                          /* requests in one message; also replies */
+        CHAIN_MAX = 8,                          /* requests in one message */
+        CHAIN_MESSAGES_MAX = CHAIN_MAX + 1,     /* … and the ECHO at its end; also replies */
         CHAIN_ELEMENT_BYTES = 16 * 1024,        /* of data, either way, in a request that may go in a chain */
         CHAIN_BYTES = 32 * 1024,                /* of data in a chain, either way */
 };
@@ -23,6 +24,9 @@ enum {
 /* @first, the head of its list, which there are credits for, and what goes with it; how many.  0: they wait for
  * company, until the next answer. */
 size_t chain_choose(const Connection *c, Request *first, uint64_t now_us, Request *ret[static CHAIN_MAX]);
+/* Samba hands the last one of a chain to a thread, as if it were alone, and holds all answers back until that is
+ * done.  With an ECHO for the last, the whole chain is answered at once. */
+bool chain_wants_end(const Connection *c, Request *const *chain, size_t count);
 /* As request_protect(), for @count > 1 requests with their @headers: all of it is chain[0]->out afterwards. */
 int chain_protect(Connection *c, Request *const *chain, size_t count, WireHeader *headers, Error *err) FAILS;
 /* How long the reply is that starts a message of which @left bytes are left; @next is its NextCommand.

@@ -146,9 +146,9 @@ static void expect(Connection *c, Request *r, uint64_t now) {
 
 /* As one message. */
 static int send_together(Connection *c, Request *const *together, size_t count, Error *err) {
-        WireHeader headers[CHAIN_MAX];
+        WireHeader headers[CHAIN_MESSAGES_MAX];
         uint64_t id = c->next_id, now = now_us();
-        assert(count > 0 && count <= CHAIN_MAX);
+        assert(count > 0 && count <= CHAIN_MESSAGES_MAX);
         for (size_t i = 0; i < count; i++) {
                 Request *r = together[i];
                 r->message_id = id;
@@ -183,19 +183,26 @@ static void begged(Request *r, const Reply *reply, const Error *err) {
         (void)err;
 }
 
+static Request *echo_new(Connection *c, Error *err) {
+        Writer w;
+        Request *echo = request_new(c, SMB2_ECHO, REQUEST_INLINE, &w, err);
+        if (!echo)
+                return NULL;
+        wire_echo_encode(&w);
+        echo->plain_size = w.at;
+        echo->charge = 1;
+        echo->done = begged;
+        return echo;
+}
+
 /* Nothing is under way that could bring credits, and the first request costs more than we have. */
 static int starve(Connection *c, Request *first, Error *err) {
         if (c->credits == 0)
                 return error_set(err, ERROR_PROTOCOL, 0, "it grants no credits, so nothing can be asked any more");
         if (c->begs < BEGS_MAX) {
-                Writer w;
-                Request *echo = request_new(c, SMB2_ECHO, REQUEST_INLINE, &w, err);
+                Request *echo = echo_new(c, err);
                 if (!echo)
                         return -1;
-                wire_echo_encode(&w);
-                echo->plain_size = w.at;
-                echo->charge = 1;
-                echo->done = begged;
                 c->begs++;
                 return send_together(c, &echo, 1, err);
         }
@@ -225,12 +232,18 @@ static int send_waiting(Connection *c, Error *err) {
                         continue;
                 }
                 c->begs = 0;
-                Request *together[CHAIN_MAX];
+                Request *together[CHAIN_MESSAGES_MAX];
                 size_t count = chain_choose(c, r, now_us(), together);
                 if (count == 0)
                         break;
                 for (size_t i = 0; i < count; i++)
                         TAILQ_REMOVE(list, together[i], link);
+                if (chain_wants_end(c, together, count)) {
+                        Error ignored;
+                        Request *end = echo_new(c, &ignored);
+                        if (end)
+                                together[count++] = end;
+                }
                 if (send_together(c, together, count, err) < 0) {
                         for (size_t i = count; i-- > 0;)
                                 TAILQ_INSERT_HEAD(list, together[i], link); /* answered with the rest */
@@ -409,7 +422,7 @@ static int take_clear(Connection *c, uint8_t *data, size_t size, uint8_t *placed
                 if (wire_header_decode(data, left, &reply.header, err) < 0)
                         return -1;
                 size_t step = chain_step(reply.header.next, left);
-                if (step == 0 || count == CHAIN_MAX || (placed && reply.header.next != 0))
+                if (step == 0 || count == CHAIN_MESSAGES_MAX || (placed && reply.header.next != 0))
                         return error_set(err, ERROR_PROTOCOL, 0, "it sent a malformed chain of replies");
                 reply.message = (Span){ data, step };
                 if (take_one(c, &reply, data, placed, sealed, err) < 0)

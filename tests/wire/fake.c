@@ -152,11 +152,13 @@ static uint32_t next_of(ChainAnswer how, size_t i, size_t count, size_t size) {
 static void send_collected(Fake *f, Collected *all) {
         ChainAnswer how = f->chain_answer;
         auto_free uint8_t *whole = malloc(MESSAGE_MAX);
-        size_t at = 0, count = all->count - (how == CHAIN_MISSING);
+        size_t at = 0, count = all->count;
         Error err = { 0 };
         for (size_t i = 0; i < count; i++) {
                 uint8_t *message = all->replies[i].message;
                 size_t size = all->replies[i].size;
+                if (how == CHAIN_MISSING && i == 1)
+                        continue;
                 WireHeader *h = &all->replies[i].header;
                 h->next = next_of(how, i, count, size);
                 wire_header_encode(message, h);

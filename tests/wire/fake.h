@@ -44,7 +44,7 @@ typedef enum ChainAnswer {              /* how a chain of requests is answered *
         CHAIN_BACKWARDS,                /* as one chain, the last one first */
         CHAIN_INTERIM,                  /* as one chain, with an interim reply to the first, answered after it */
         CHAIN_REFUSED,                  /* "not in a chain", to the first */
-        CHAIN_MISSING,                  /* no reply to the last */
+        CHAIN_MISSING,                  /* no reply to the second */
         CHAIN_TWICE,                    /* the first one is in it twice */
         CHAIN_NEXT_BEYOND,              /* NextCommand leads out of the message */
         CHAIN_NEXT_AT_END,              /* … to its very end */
