@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -12,8 +11,7 @@
 #include <time.h>
 
 #include "appliance/base/cleanup.h"
-
-#define PATH "/usr/sbin:/usr/bin:/sbin:/bin"
+#include "appliance/base/child.h"
 
 static uint64_t now_us(void) {
         struct timespec t;
@@ -38,38 +36,6 @@ static void append(ProgramResult *r, const char *data, size_t size) {
                 r->output[have + i] = (char)(c == '\n' || (c >= ' ' && c <= '~') ? c : '?');
         }
         r->output[have + size] = '\0';
-}
-
-/* One socket is the program's stdin, stdout and stderr.  MSG_NOSIGNAL then keeps a program that does not
- * read its input from killing us. */
-static int spawn(const char *const argv[], const char *environment, int fd, pid_t *ret, Error *err) {
-        posix_spawn_file_actions_t actions;
-        posix_spawnattr_t attributes;
-        sigset_t none, all;
-        char *env[] = { (char[]){ "PATH=" PATH }, (char[]){ "LC_ALL=C" },
-                        environment ? (char *)(uintptr_t)environment : NULL, NULL };
-
-        (void)sigemptyset(&none);
-        (void)sigfillset(&all);
-        (void)posix_spawn_file_actions_init(&actions);
-        (void)posix_spawnattr_init(&attributes);
-        /* threads of a daemon block signals; a child must not inherit that */
-        int r = posix_spawnattr_setsigmask(&attributes, &none);
-        if (r == 0)
-                r = posix_spawnattr_setsigdefault(&attributes, &all);
-        if (r == 0)
-                r = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-        for (int to = 0; r == 0 && to <= 2; to++)
-                r = posix_spawn_file_actions_adddup2(&actions, fd, to);
-        if (r == 0)
-                r = posix_spawn_file_actions_addclosefrom_np(&actions, 3);
-        if (r == 0)
-                r = posix_spawn(ret, argv[0], &actions, &attributes, (char *const *)(uintptr_t)argv, env);
-        (void)posix_spawn_file_actions_destroy(&actions);
-        (void)posix_spawnattr_destroy(&attributes);
-        if (r == ENOENT)
-                return error_set(err, ERROR_NOT_FOUND, r, "the program %s is not installed", argv[0]);
-        return r ? error_set(err, ERROR_INTERNAL, r, "cannot start %s", argv[0]) : 0;
 }
 
 /* Feeds @input and collects output until the program has closed its end.  False: the time is over. */
@@ -118,7 +84,8 @@ int program_run(const char *const argv[], const char *input, const char *environ
                 return error_set(err, ERROR_INTERNAL, errno, "cannot make a socket to %s", argv[0]);
         auto_fd int ours = pair[0];
         auto_fd int theirs = pair[1];
-        if (spawn(argv, environment, theirs, &pid, err) < 0)
+        /* one socket is its stdin, stdout and stderr; MSG_NOSIGNAL then keeps a program that does not read from killing us */
+        if (child_start(argv, environment, (const int[]){ theirs, theirs, theirs }, &pid, err) < 0)
                 return -1;
         (void)close(take_fd(theirs));
 

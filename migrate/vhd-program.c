@@ -3,13 +3,13 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 
 #include "appliance/base/cleanup.h"
+#include "appliance/base/child.h"
 
 enum { OUT, ERR, ASK_EVERY_MS = 250 };
 
@@ -17,39 +17,6 @@ typedef struct Tail {                   /* the line being read, and the last one
         char line[256], last[256];
         size_t used;
 } Tail;
-
-static int start(const char *const argv[], int out, int error, pid_t *ret, Error *err) {
-        posix_spawn_file_actions_t actions;
-        posix_spawnattr_t attributes;
-        sigset_t none, all;
-        char *environment[] = { (char[]){ "PATH=/usr/sbin:/usr/bin:/sbin:/bin" }, (char[]){ "LC_ALL=C" }, NULL };
-
-        (void)sigemptyset(&none);
-        (void)sigfillset(&all);
-        (void)posix_spawn_file_actions_init(&actions);
-        (void)posix_spawnattr_init(&attributes);
-        /* threads of a daemon block signals; a child must not inherit that */
-        int r = posix_spawnattr_setsigmask(&attributes, &none);
-        if (r == 0)
-                r = posix_spawnattr_setsigdefault(&attributes, &all);
-        if (r == 0)
-                r = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-        if (r == 0)
-                r = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-        if (r == 0)
-                r = posix_spawn_file_actions_adddup2(&actions, out, 1);
-        if (r == 0)
-                r = posix_spawn_file_actions_adddup2(&actions, error, 2);
-        if (r == 0)
-                r = posix_spawn_file_actions_addclosefrom_np(&actions, 3);
-        if (r == 0)
-                r = posix_spawn(ret, argv[0], &actions, &attributes, (char *const *)(uintptr_t)argv, environment);
-        (void)posix_spawn_file_actions_destroy(&actions);
-        (void)posix_spawnattr_destroy(&attributes);
-        if (r == ENOENT)
-                return error_set(err, ERROR_NOT_FOUND, r, "the program %s is not installed", argv[0]);
-        return r ? error_set(err, ERROR_INTERNAL, r, "cannot start %s", argv[0]) : 0;
-}
 
 /* qemu-img -p writes "    (12.34/100%)\r". */
 static void on_line(const Tail *tail, const VhdProgram *watch) {
@@ -110,7 +77,10 @@ int vhd_program_run(const char *const argv[], const VhdProgram *watch, Error *er
                 return error_set(err, ERROR_INTERNAL, errno, "cannot make a pipe: %m");
         auto_fd int error_read = error[0];
         auto_fd int error_write = error[1];
-        if (start(argv, out_write, error_write, &pid, err) < 0)
+        auto_fd int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        if (nothing < 0)
+                return error_set(err, ERROR_INTERNAL, errno, "cannot open /dev/null: %m");
+        if (child_start(argv, NULL, (const int[]){ nothing, out_write, error_write }, &pid, err) < 0)
                 return -1;
         (void)close(take_fd(out_write));
         (void)close(take_fd(error_write));
