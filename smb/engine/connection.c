@@ -71,6 +71,7 @@ static void shut(Connection *c, const Error *err) {
         transport_close(&c->transport);
         (void)sd_event_source_set_enabled(c->timer, SD_EVENT_OFF);
         memset(c->buckets, 0, sizeof c->buckets);
+        c->chains.in_flight = 0;
         TAILQ_CONCAT(&c->ending, &c->active, link);
         TAILQ_CONCAT(&c->ending, &c->urgent, link);
         TAILQ_CONCAT(&c->ending, &c->waiting, link);
