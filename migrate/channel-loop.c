@@ -10,7 +10,9 @@ enum {
         FD_STREAMS = FD_FORWARDS + FORWARDS_MAX,
         FD_COUNT = FD_STREAMS + STREAMS_MAX,
         IN_SIZE = FRAME_HEADER_SIZE + FRAME_PAYLOAD_MAX,
-        READS_MAX = 8,          /* of the socket, before streams and callers have their turn */
+        /* Of the socket, before streams and callers have their turn: whoever reads a stream must not wait while
+         * we decrypt far ahead of it. */
+        READ_SIZE = FRAME_HEADER_SIZE + PIECE_SIZE,
 };
 
 int channel_write(Channel *channel, FrameType type, uint32_t id, const void *payload, size_t size, Error *err) {
@@ -78,28 +80,25 @@ static int serve_frame(Channel *channel, const Frame *frame, Error *err) {
 }
 
 static int read_socket(Channel *channel, Error *err) {
-        for (unsigned i = 0; i < READS_MAX; i++) {
-                size_t n, at = 0, used;
-                Frame frame;
-                int r;
+        size_t room = IN_SIZE - channel->in_size, n, at = 0, used;
+        Frame frame;
+        int r;
 
-                if (tls_receive(channel->tls, channel->in + channel->in_size, IN_SIZE - channel->in_size, &n,
-                                err) < 0)
+        if (tls_receive(channel->tls, channel->in + channel->in_size, room < READ_SIZE ? room : READ_SIZE, &n, err) < 0)
+                return -1;
+        if (n == 0)
+                return 0;
+        channel->heard_us = channel_now_us();
+        channel->in_size += n;
+        while ((r = frame_decode(channel->in + at, channel->in_size - at, false, &frame, &used, err)) > 0) {
+                if (serve_frame(channel, &frame, err) < 0)
                         return -1;
-                if (n == 0)
-                        return 0;
-                channel->heard_us = channel_now_us();
-                channel->in_size += n;
-                while ((r = frame_decode(channel->in + at, channel->in_size - at, false, &frame, &used, err)) > 0) {
-                        if (serve_frame(channel, &frame, err) < 0)
-                                return -1;
-                        at += used;
-                }
-                if (r < 0)
-                        return -1;
-                channel->in_size -= at;
-                (void)memmove(channel->in, channel->in + at, channel->in_size);
+                at += used;
         }
+        if (r < 0)
+                return -1;
+        channel->in_size -= at;
+        (void)memmove(channel->in, channel->in + at, channel->in_size);
         return 0;
 }
 

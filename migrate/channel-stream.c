@@ -21,7 +21,10 @@ Stream *stream_new(Channel *channel, uint32_t id) {
 }
 
 void stream_attach(Stream *stream, int consumed_fd) {
+        int size = LOCAL_BUFFER;        /* the kernel takes as much of it as net.core.wmem_max allows */
+
         stream->fd = consumed_fd;
+        (void)setsockopt(consumed_fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
         (void)fcntl(consumed_fd, F_SETFL, fcntl(consumed_fd, F_GETFL) | O_NONBLOCK);
 }
 
@@ -104,6 +107,16 @@ static int keep_pending(Stream *stream, const uint8_t *data, size_t size, Error 
         return 0;
 }
 
+/* What waits, before what comes. */
+static int offer_pending(Channel *channel, Stream *stream, Error *err) {
+        ssize_t n = offer(stream->fd, stream->pending + stream->pending_at,
+                          stream->pending_size - stream->pending_at);
+        if (n < 0)
+                return stream_break(channel, stream, err);
+        stream->pending_at += (size_t)n;
+        return delivered(channel, stream, (size_t)n, err);
+}
+
 static int stream_data(Channel *channel, Stream *stream, Span data, Error *err) {
         ssize_t n = 0;
 
@@ -112,6 +125,10 @@ static int stream_data(Channel *channel, Stream *stream, Span data, Error *err) 
         if (stream->fd < 0 || stream->remote_ended)
                 return error_set(err, ERROR_PROTOCOL, 0, "data came for a stream that is not open");
         (void)atomic_fetch_add_explicit(&channel->stream_bytes, data.size, memory_order_relaxed);
+        if (stream->pending_at < stream->pending_size && offer_pending(channel, stream, err) < 0)
+                return -1;
+        if (!stream->id)
+                return 0;
         if (stream->pending_at == stream->pending_size) {
                 n = offer(stream->fd, data.data, data.size);
                 if (n < 0)
@@ -182,14 +199,10 @@ static int stream_read(Channel *channel, Stream *stream, Error *err) {
 
 int stream_poll(Channel *channel, Stream *stream, short revents, Error *err) {
         if (stream->pending_at < stream->pending_size && (revents & (POLLOUT | POLLERR | POLLHUP))) {
-                ssize_t n = offer(stream->fd, stream->pending + stream->pending_at,
-                                  stream->pending_size - stream->pending_at);
-                if (n < 0)
-                        return stream_break(channel, stream, err);
-                stream->pending_at += (size_t)n;
-                if (delivered(channel, stream, (size_t)n, err) < 0)
+                if (offer_pending(channel, stream, err) < 0)
                         return -1;
-                stream_settle(stream);
+                if (stream->id)
+                        stream_settle(stream);
                 if (!stream->id)
                         return 0;
         }

@@ -182,7 +182,8 @@ static void test_stream(void **state) {
         assert_int_equal(pthread_create(&writer, NULL, fill, &fd), 0);
         usleep(200000);
         uint64_t carried = channel_stream_bytes(pair->b.channel);
-        assert_true(carried > 0 && carried <= WINDOW_SIZE + (1u << 20));        /* the window holds */
+        /* the window holds: beyond it, what the local socket's buffer took (the kernel doubles its size) */
+        assert_in_range(carried, 1, WINDOW_SIZE + 2 * LOCAL_BUFFER + (1u << 20));
 
         uint8_t buffer[70000];
         size_t total = 0;
