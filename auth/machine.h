@@ -1,7 +1,7 @@
 /* machine.h — this node's own account in the domain
  *
  * The keytab (/etc/krb5.keytab) is the only secret.  From it holdfastd keeps one credential cache
- * (MACHINE_CCACHE) fresh; disk processes and libsmbclient read tickets from there and never see
+ * (MACHINE_CCACHE) fresh; disk processes and calls to the share read tickets from there and never see
  * the keytab.  No password is ever stored.
  */
 #pragma once

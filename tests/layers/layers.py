@@ -30,7 +30,6 @@ MAY_INCLUDE = {
 MAY_CHANGE = {
     'smb/disk/plugin.c: plugin': 'NBDKIT_REGISTER_PLUGIN defines it so',
     'smb/disk/plugin.c: plugin_state': 'nbdkit hands nothing to .config and .after_fork; there is one disk per process',
-    'smb/share/list.c: one_at_a_time': 'a mutex: libsmbclient itself has process-wide state',
 }
 
 
