@@ -5,7 +5,8 @@
  * the side that listened, so both may begin one at the same moment.
  *
  * Credit: a sender may have WINDOW_SIZE bytes of a stream under way; the receiver grants what its
- * local socket has taken.  So one slow guest never fills the memory of the other node.
+ * local socket has taken.  So one slow guest never fills the memory of the other node, and little is
+ * under way when a guest stops: what is, has to arrive before it runs again.
  */
 #pragma once
 
@@ -20,7 +21,7 @@ enum {
         FRAME_HEADER_SIZE = 9,
         FRAME_PAYLOAD_MAX = 1024 * 1024,
         FRAME_HELLO_MAX = 64 * 1024,            /* before the peer has proven who it is */
-        WINDOW_SIZE = 4 * 1024 * 1024,
+        WINDOW_SIZE = 1024 * 1024,
         WINDOW_GRANT_MIN = WINDOW_SIZE / 8,     /* smaller grants would only cost frames */
 };
 

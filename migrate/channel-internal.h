@@ -26,7 +26,7 @@ enum {
         WAITING_MAX = 1024 * 1024,      /* encrypted and not sent: beyond it streams are not read */
         HEARTBEAT_US = 2 * 1000000,
         HEARTBEAT_MISSES = 3,
-        LOCAL_BUFFER = 4 * 1024 * 1024, /* towards the local end of a stream */
+        LOCAL_BUFFER = 256 * 1024, /* towards the local end of a stream */
         SERVICE_MAX = 255,
         ACCEPT_PAUSE_US = 1000000,      /* out of descriptors: do not spin on accept() */
 };

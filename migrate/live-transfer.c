@@ -7,7 +7,7 @@
 
 enum {
         WATCH_US = 100000,              /* between two looks at the job */
-        DOWNTIME_FIRST_MS = 30,         /* performance.md §10: a ramp beats every fixed limit */
+        DOWNTIME_FIRST_MS = 20,         /* performance.md §10: a ramp beats every fixed limit */
         DOWNTIME_MAX_MS = 300,
 };
 
