@@ -34,6 +34,14 @@ need_commands() {       # need_commands COMMAND=PACKAGE…: install what this ma
 machine_ready() {
         need_commands mmdebstrap=mmdebstrap systemd-nspawn=systemd-container ip=iproute2 nsenter=util-linux \
                 flock=util-linux unshare=util-linux
+        room_for_watches
+}
+
+# Every systemd and libvirtd of a lab watches files; the kernel's default of 128 watchers a user, counted over all
+# containers, is used up by two labs, and a libvirtd that gets none answers nobody.
+room_for_watches() {
+        local limit=/proc/sys/fs/inotify/max_user_instances
+        (($(<$limit) >= 2048)) || echo 2048 2>/dev/null >$limit || say "$limit stays at $(<$limit); more than one lab may not fit"
 }
 
 root_key() {
