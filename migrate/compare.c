@@ -98,11 +98,12 @@ int compare_source(VmHost *host, const VmInfo *vm, CompareRequest *request, Find
 
         if (!disks)
                 return error_oom(err);
-        if (vm->active && vm->state != VM_RUNNING && vm->state != VM_PAUSED) {
+        if (vm->active && vm->state != VM_RUNNING) {
                 Finding *f = finding_add(findings, FINDING_STATE, ERROR_CONFLICT,
                                          "The operation cannot be performed while the virtual machine is in its "
-                                         "current state. \"%s\" is %s; wait until it runs, or turn it off",
-                                         vm->definition.name, vm_state_name(vm->state));
+                                         "current state. \"%s\" is %s; %s, or turn it off",
+                                         vm->definition.name, vm_state_name(vm->state),
+                                         vm->state == VM_PAUSED ? "let it run again" : "wait until it runs");
                 finding_because(f, NULL, "state %d", vm->state);
         }
         if (!vm->active)

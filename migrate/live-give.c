@@ -2,6 +2,8 @@
 
 #include <libvirt/virterror.h>
 
+#include "appliance/base/text.h"
+#include "migrate/libvirt-error.h"
 #include "migrate/live-internal.h"
 
 enum {
@@ -9,27 +11,63 @@ enum {
         COMPLETE_PAUSE_US = 5000,
 };
 
-int live_may_give(Live *live, const MoveRecord *record, Error *err) {
+/* What the destination is told.  Only a NO that was found by looking at the machine itself ends its copy. */
+typedef enum GiveWord { GIVE_YES, GIVE_NO, GIVE_UNDECIDED } GiveWord;
+
+typedef struct Ask {
+        const char *token, *vm_id, *peer;
+        bool acquired;                  /* the destination writes to one of the disks already */
+} Ask;
+
+/* One look.  The guest stands still by the migration, and QEMU says that all of it has gone: it has nothing to
+ * write any more.  A guest that was let run again and stopped since has another reason to stand still. */
+static GiveWord look(Live *live, const MoveRecord *record, bool ask_qemu, Error *err) {
+        auto_(live_domain_freep) virDomainPtr domain = NULL;
+        bool complete = !ask_qemu;
+        int state = 0, reason = 0;
+
+        if (vmhost_domain(live->host, record->vm_id, &domain, err) < 0)
+                return err->kind == ERROR_NOT_FOUND ? GIVE_YES : GIVE_UNDECIDED;        /* moved away, says libvirt */
+        int active = virDomainIsActive(domain);
+        if (active == 0)
+                return GIVE_YES;
+        if (active < 0 || virDomainGetState(domain, &state, &reason, 0) < 0) {
+                (void)libvirt_error(err, "the state of \"%s\" is unknown", record->vm_name);
+                return GIVE_UNDECIDED;
+        }
+        if (state == VIR_DOMAIN_PAUSED && reason == VIR_DOMAIN_PAUSED_MIGRATION) {
+                if (ask_qemu && vmhost_migration_complete(domain, &complete, err) < 0)
+                        return GIVE_UNDECIDED;
+                if (complete)
+                        return GIVE_YES;
+        }
+        (void)error_set(err, ERROR_CONFLICT, 0, "\"%s\" lives on this host: its memory has not been moved completely",
+                        record->vm_name);
+        return GIVE_NO;
+}
+
+/* Our guest has lost part of its disks to one that writes there: it must never run again. */
+static void stop_for_good(Live *live, const MoveRecord *record) {
+        auto_(live_domain_freep) virDomainPtr domain = NULL;
+        Error ignored;
+        int state = 0, reason = 0;
+
+        if (vmhost_domain(live->host, record->vm_id, &domain, &ignored) == 0 &&
+            virDomainGetState(domain, &state, &reason, 0) == 0 && state == VIR_DOMAIN_RUNNING)
+                (void)virDomainSuspend(domain);
+}
+
+static GiveWord may_give(Live *live, const MoveRecord *record, bool acquired, Error *err) {
         uint64_t until_us = live_now_us() + COMPLETE_WAIT_US;
 
+        if (acquired) {
+                stop_for_good(live, record);
+                return GIVE_YES;
+        }
         for (;;) {
-                auto_(live_domain_freep) virDomainPtr domain = NULL;
-                bool complete = false;
-
-                if (vmhost_domain(live->host, record->vm_id, &domain, err) < 0)
-                        return err->kind == ERROR_NOT_FOUND ? 0 : -1;   /* moved away, says libvirt */
-                int active = virDomainIsActive(domain);
-                if (active == 0)
-                        return 0;
-                int state = 0, reason = 0;
-                (void)virDomainGetState(domain, &state, &reason, 0);
-                if (active == 1 && state == VIR_DOMAIN_PAUSED &&
-                    vmhost_migration_complete(domain, &complete, err) == 0 && complete)
-                        return 0;
-                if (live_now_us() >= until_us)
-                        return error_set(err, ERROR_CONFLICT, 0,
-                                         "\"%s\" still runs on this host: its memory has not been moved completely",
-                                         record->vm_name);
+                GiveWord word = look(live, record, true, err);
+                if (word == GIVE_YES || live_now_us() >= until_us)
+                        return word;
                 (void)usleep(COMPLETE_PAUSE_US);
         }
 }
@@ -71,87 +109,135 @@ static int give_disks(Outgoing *out, Error *err) {
         return 0;
 }
 
+/* Whether libvirt let our guest run between the first look and the last close; then its last writes are on the
+ * disks, and the other side must not be told that they are as it knows them. */
+static int look_again(Live *live, const MoveRecord *record, bool acquired, Error *err) {
+        return acquired || look(live, record, false, err) == GIVE_YES ? 0 : -1;
+}
+
 /* A holdfastd that started after the move began: the record on disk is all there is. */
-static int give_by_record(Live *live, const char *token, Error *err) {
+static GiveWord give_by_record(Live *live, const Ask *ask, Error *err) {
         auto_free MoveRecord *record = calloc(1, sizeof *record);
         auto_free DiskName *disks = calloc(VM_DISKS_MAX, sizeof *disks);
 
-        if (!record || !disks)
-                return error_oom(err);
-        if (move_record_load(token, record, err) < 0)
-                return -1;
-        if (!record->outgoing)
-                return error_set(err, ERROR_CONFLICT, 0, "the move %s does not leave this host", token);
-        if (move_record_disks(record, disks, err) < 0 || live_may_give(live, record, err) < 0)
-                return -1;
-        for (unsigned i = 0; i < record->disk_count; i++)
+        if (!record || !disks) {
+                (void)error_oom(err);
+                return GIVE_UNDECIDED;
+        }
+        if (move_record_load(ask->token, record, err) < 0) {
+                /* long settled; the machine that runs here on its own disks is the one that counts */
+                if (err->kind != ERROR_NOT_FOUND || !live_owns(live, ask->vm_id))
+                        return GIVE_UNDECIDED;
+                (void)error_set(err, ERROR_CONFLICT, 0, "the machine runs on this host, on disks that are this host's");
+                return GIVE_NO;
+        }
+        if (!record->outgoing || move_record_disks(record, disks, err) < 0 || !move_is_with(record, ask->peer, err))
+                return GIVE_UNDECIDED;
+        GiveWord word = may_give(live, record, ask->acquired, err);
+        for (unsigned i = 0; word == GIVE_YES && i < record->disk_count; i++)
                 if (live_give_disk(record, &disks[i], err) < 0)
-                        return -1;
-        return 0;
+                        word = GIVE_UNDECIDED;
+        if (word == GIVE_YES && look_again(live, record, ask->acquired, err) < 0)
+                word = GIVE_UNDECIDED;
+        return word;
 }
 
-/* Takes the move into SWITCH, or says why it may not go there.  Locked. */
-static int begin_giving(Outgoing *out, Error *err) {
-        if (out->giving)
-                return error_set(err, ERROR_CONFLICT, 0, "the disks of \"%s\" are being given already",
-                                 out->record.vm_name);
-        if (out->state != LIFE_SWITCH && out->state != LIFE_CONFIRM &&
-            life_step(&out->state, LIFE_ON_ASKED, err) < 0)
-                return -1;
-        out->giving = true;
-        return 0;
+/* What the phase alone says; GIVE_YES: look at the machine.  Locked. */
+static GiveWord by_phase(const Outgoing *out, const Ask *ask, Error *err) {
+        switch (out->state) {
+        case LIFE_TRANSFER:
+        case LIFE_SWITCH:
+        case LIFE_CONFIRM:
+        case LIFE_DOUBT:
+        case LIFE_DONE:
+                return GIVE_YES;
+        case LIFE_UNDO:         /* it is asking the other side, which decides: nothing of ours was given, or all waits */
+                if (out->given > 0 || ask->acquired)
+                        break;
+                /* fall through */
+        default:
+                (void)error_set(err, ERROR_CONFLICT, 0, "\"%s\" stays on its host: its move is in the phase %s",
+                                out->record.vm_name, life_name(out->state));
+                return GIVE_NO;
+        }
+        (void)error_set(err, ERROR_UNREACHABLE, 0, "the move of \"%s\" is being undone", out->record.vm_name);
+        return GIVE_UNDECIDED;
 }
 
-int live_give(Live *live, const char *token, Error *err) {
+/* With Outgoing.giving set, so that live_move() does not let it go. */
+static GiveWord give_outgoing(Outgoing *out, const Ask *ask, Error *err) {
+        Live *live = out->live;
+        Error ignored;
+        GiveWord word = may_give(live, &out->record, ask->acquired, err);
+
+        if (word != GIVE_YES)
+                return word;
+        (void)pthread_mutex_lock(&live->lock);
+        if (out->state == LIFE_TRANSFER)
+                (void)!life_step(&out->state, LIFE_ON_ASKED, &ignored);
+        (void)pthread_mutex_unlock(&live->lock);
+        if (give_disks(out, err) < 0 || look_again(live, &out->record, ask->acquired, err) < 0)
+                return GIVE_UNDECIDED;
+        return GIVE_YES;
+}
+
+static GiveWord give(Live *live, const Ask *ask, Error *err) {
         uint64_t now = live_now_us();
+        Outgoing *out;
+        GiveWord word;
 
         (void)pthread_mutex_lock(&live->lock);
-        Outgoing *out = outgoing(live, token);
-        int r = 0;
-        if (out) {
+        while ((out = outgoing(live, ask->token)) && out->giving)       /* by token each time: it may have gone */
+                (void)pthread_cond_wait(&live->changed, &live->lock);
+        if (!out) {
+                (void)pthread_mutex_unlock(&live->lock);
+                (void)pthread_mutex_lock(&live->settle_lock);
+                word = give_by_record(live, ask, err);
+                (void)pthread_mutex_unlock(&live->settle_lock);
+                return word;
+        }
+        word = move_is_with(&out->record, ask->peer, err) ? by_phase(out, ask, err) : GIVE_UNDECIDED;
+        if (word == GIVE_YES) {
                 if (!out->asked_us)
                         out->asked_us = now;
-                /* while giving is set, live_move() does not let the Outgoing go */
-                if (!out->giving && (out->state == LIFE_TRANSFER || out->state == LIFE_SWITCH))
-                        out->giving = true;
-                else
-                        r = error_set(err, ERROR_CONFLICT, 0,
-                                      "\"%s\" stays on its host: its move is in the phase %s", out->record.vm_name,
-                                      life_name(out->state));
+                out->giving = true;
         }
         (void)pthread_mutex_unlock(&live->lock);
-        if (!out)
-                return give_by_record(live, token, err);
-        if (r < 0)
-                return -1;
+        if (word != GIVE_YES)
+                return word;
 
-        r = live_may_give(live, &out->record, err);
+        word = give_outgoing(out, ask, err);
         (void)pthread_mutex_lock(&live->lock);
         out->giving = false;
-        if (r == 0)
-                r = begin_giving(out, err);
-        (void)pthread_mutex_unlock(&live->lock);
-        if (r == 0) {
-                r = give_disks(out, err);
-                (void)pthread_mutex_lock(&live->lock);
-                out->giving = false;
-                (void)pthread_mutex_unlock(&live->lock);
-        }
-        (void)pthread_mutex_lock(&live->lock);
         (void)pthread_cond_broadcast(&live->changed);
         (void)pthread_mutex_unlock(&live->lock);
-        return r;
+        return word;
+}
+
+int live_give(Live *live, const char *peer, sd_json_variant *parameters, sd_json_variant **ret, Error *err) {
+        const Ask ask = { .token = live_string(parameters, "Token"), .vm_id = live_string(parameters, "VMId"),
+                          .peer = peer, .acquired = live_boolean(parameters, "Acquired") };
+        GiveWord word = give(live, &ask, err);
+
+        if (word == GIVE_UNDECIDED)
+                return -1;
+        if (sd_json_buildo(ret, SD_JSON_BUILD_PAIR_BOOLEAN("Given", word == GIVE_YES),
+                           SD_JSON_BUILD_PAIR_STRING("Reason", word == GIVE_YES ? "" : err->text)) < 0)
+                return error_oom(err);
+        return 0;
 }
 
 int live_give_rest(Outgoing *out, Error *err) {
         Live *live = out->live;
-        int r;
+        int r = 0;
 
         (void)pthread_mutex_lock(&live->lock);
         while (out->giving)
                 (void)pthread_cond_wait(&live->changed, &live->lock);
-        bool all = out->given == out->record.disk_count && out->state == LIFE_SWITCH;
-        r = all ? 0 : begin_giving(out, err);
+        bool all = out->given == out->record.disk_count;
+        if (out->state == LIFE_TRANSFER)
+                r = life_step(&out->state, LIFE_ON_ASKED, err);
+        out->giving = !all && r == 0;
         (void)pthread_mutex_unlock(&live->lock);
         if (all || r < 0)
                 return r;
@@ -169,7 +255,7 @@ static void take_disk(sd_json_variant *v, TakenDisk *to) {
                            .handover_us = live_unsigned(v, "HandoverUs") };
 }
 
-int live_owned(Live *live, sd_json_variant *parameters, Error *err) {
+int live_owned(Live *live, const char *peer, sd_json_variant *parameters, Error *err) {
         sd_json_variant *disks = sd_json_variant_by_key(parameters, "Disks");
         int r = 0;
 
@@ -179,6 +265,8 @@ int live_owned(Live *live, sd_json_variant *parameters, Error *err) {
         Outgoing *out = outgoing(live, live_string(parameters, "Token"));
         if (!out)
                 r = error_set(err, ERROR_NOT_FOUND, 0, "this host knows of no such move");
+        else if (!move_is_with(&out->record, peer, err))
+                r = -1;
         else if (sd_json_variant_elements(disks) != out->record.disk_count)
                 r = error_set(err, ERROR_PROTOCOL, 0, "the other host counts the disks wrongly");
         else {

@@ -46,6 +46,8 @@ void live_incoming_join(Live *live, bool all) {
                 (void)pthread_mutex_lock(&live->lock);
                 Incoming *in = live->incoming[i];
                 bool join = in && in->threaded && (in->finished || all);
+                if (join)
+                        in->threaded = false;   /* one caller joins and frees it */
                 (void)pthread_mutex_unlock(&live->lock);
                 if (!join)
                         continue;
@@ -132,7 +134,7 @@ static void *incoming_run(void *userdata) {
                 end = live_take(in);
                 (void)pthread_mutex_lock(&live->lock);
         }
-        in->owned = end == TAKE_OWNED;
+        in->owned = end == TAKE_OWNED || end == TAKE_OFF_WRITTEN;
         (void)pthread_mutex_unlock(&live->lock);
 
         if (end == TAKE_REFUSED)
@@ -140,7 +142,7 @@ static void *incoming_run(void *userdata) {
         else if (end != TAKE_LATER)
                 settle_in(in);
         (void)pthread_mutex_lock(&live->lock);
-        in->gone = true;
+        in->gone = end != TAKE_LATER;   /* then the next process decides, and nobody may be told anything */
         in->finished = true;
         (void)pthread_cond_broadcast(&live->changed);
         (void)pthread_mutex_unlock(&live->lock);
@@ -182,6 +184,7 @@ int live_incoming_adopt(Live *live, const MoveRecord *record, Error *err) {
         if (!in)
                 return error_oom(err);
         in->live = live;
+        in->adopted = true;
         in->record = *record;
         in->started = record->disk_count;
         if (move_record_disks(record, in->disks, err) < 0 ||
@@ -245,9 +248,11 @@ static int compare(Live *live, Channel *channel, const CompareRequest *request, 
         in->live = live;
         in->channel = channel;
         fill_record(request, &in->record);
+        if (live_under_way(live, in->record.token))
+                return error_set(err, ERROR_CONFLICT, 0, "the move %s is under way already", in->record.token);
         if (move_record_disks(&in->record, in->disks, err) < 0)
                 return -1;
-        live_tail_wait(live, in->record.vm_id); /* it may have left this host a moment ago */
+        live_tail_wait(live, in->record.vm_id, LIVE_TAIL_US); /* it may have left this host a moment ago */
         if (vmhost_claim(live->host, VM_CLAIM_MOVE_IN, in->record.vm_id, in->record.vm_name, in->disks,
                          in->record.disk_count, err) < 0)
                 return -1;
@@ -289,7 +294,7 @@ int live_serve_compare(Live *live, Channel *channel, sd_json_variant *parameters
 /* ---- the source gives up ------------------------------------------------------------------------ */
 
 /* Without a move of that token here: does the machine run here, on disks that are ours? */
-static bool owns(Live *live, const char *vm_id) {
+bool live_owns(Live *live, const char *vm_id) {
         auto_free VmInfo *vm = calloc(1, sizeof *vm);
         auto_free DiskName *disks = calloc(VM_DISKS_MAX, sizeof *disks);
         Error ignored;
@@ -306,29 +311,43 @@ static bool owns(Live *live, const char *vm_id) {
         return true;
 }
 
-int live_serve_abandon(Live *live, sd_json_variant *parameters, sd_json_variant **ret, Error *err) {
+/* A former process prepared it and nobody has looked after it since: nothing can be said yet. */
+static bool waits_for_adoption(const char *token) {
+        auto_free MoveRecord *record = calloc(1, sizeof *record);
+        Error ignored;
+
+        return !record || (move_record_load(token, record, &ignored) == 0 && !record->outgoing);
+}
+
+int live_serve_abandon(Live *live, const char *peer, sd_json_variant *parameters, sd_json_variant **ret,
+                       Error *err) {
         const char *token = live_string(parameters, "Token");
         uint64_t until_us = live_now_us() + LIVE_ABANDON_US;
-        bool owned = false;
+        bool owned = false, undecided = waits_for_adoption(token);      /* a look at a file: before the lock */
 
         (void)pthread_mutex_lock(&live->lock);
         Incoming *in = live_incoming(live, token);
         bool known = in != NULL;
+        if (in && !move_is_with(&in->record, peer, err)) {
+                (void)pthread_mutex_unlock(&live->lock);
+                return -1;
+        }
         if (in)
                 in->abandon = true;
         (void)pthread_cond_broadcast(&live->changed);
         /* by token each time: a finished one may be joined and freed by somebody else */
-        while ((in = live_incoming(live, token)) && !in->gone)
+        while ((in = live_incoming(live, token)) && !in->gone && !live->stopping)
                 if (!live_wait(live, until_us) && live_now_us() >= until_us)
                         break;
-        bool undecided = in && !in->gone;
+        if (known)
+                undecided = in && !in->gone;
         if (in)
                 owned = in->owned;
         (void)pthread_mutex_unlock(&live->lock);
         if (undecided)
                 return error_set(err, ERROR_TIMEOUT, 0, "the host has not decided yet whether it owns the disks");
         if (!known || !in)
-                owned = owns(live, live_string(parameters, "VMId"));
+                owned = live_owns(live, live_string(parameters, "VMId"));
         if (sd_json_buildo(ret, SD_JSON_BUILD_PAIR_BOOLEAN("Owned", owned)) < 0)
                 return error_oom(err);
         return 0;

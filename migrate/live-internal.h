@@ -11,10 +11,10 @@
  *      source → destination   compare   CompareRequest             → Findings
  *                             abandon   {Token, VMId}              → {Owned}: false states that it never un-parked
  *                             adopt     {File}                     → {}      (a machine that is off)
- *      destination → source   give      {Token}                    → {}
+ *      destination → source   give      {Token, VMId, Acquired}    → {Given, Reason}
  *                             owned     {Token, Disks[], figures}  → {}
  *
- * Lock order: Live.lock is the only lock here and is not held while anything blocks.
+ * Lock order: settle_lock, then Live.lock; Live.lock is not held while anything blocks.
  */
 #pragma once
 
@@ -36,6 +36,7 @@ enum {
         LIVE_OUTGOING_MAX = 16,
         LIVE_INCOMING_MAX = 16,
         LIVE_SETTLE_PAUSE_US = 5 * 1000000,
+        LIVE_TAIL_US = 20 * 1000000,
 };
 
 typedef struct LiveFigures {            /* libvirt's, of the finished job */
@@ -89,6 +90,7 @@ typedef struct Incoming {
         Channel *channel;               /* NULL once it ended */
         unsigned channel_users;
         bool running;                   /* the guest was started here */
+        bool adopted;                   /* from a former process: it may have run here for long */
         bool owned, abandon, gone;
 } Incoming;
 
@@ -103,6 +105,7 @@ struct Live {
         Outgoing *outgoing[LIVE_OUTGOING_MAX];
         Incoming *incoming[LIVE_INCOMING_MAX];
         bool stopping;
+        pthread_mutex_t settle_lock;    /* giving by a record, and bringing back by one, exclude each other */
         pthread_t settler;
         bool has_settler, settling;
 };
@@ -143,22 +146,22 @@ int live_transfer_join(Outgoing *out, Error *err);
 
 /* live-tail.c: what Move-VM need not wait for; takes @out over */
 void live_tail(Outgoing *out);
-/* Until nothing of an earlier move of this machine is left here. */
-void live_tail_wait(Live *live, const char *vm_id);
+/* Until nothing of an earlier move of this machine (NULL: of any) is left here, or @at_most_us have passed. */
+void live_tail_wait(Live *live, const char *vm_id, uint64_t at_most_us);
 void live_outgoing_leave(Outgoing *out);
 /* Accepts NULL. */
 void live_outgoing_free(Outgoing *out);
 DEFINE_FREEP(Outgoing, live_outgoing_free);
 
 /* live-give.c */
-/* Serves "give": gives every disk of the move away, if QEMU has nothing to write any more. */
-int live_give(Live *live, const char *token, Error *err) FAILS;
+/* Serves "give": gives every disk of the move away, if QEMU has nothing to write any more.  {"Given": true}; or
+ * {"Given": false, "Reason": …} when the machine lives here, and only then; an error is no answer to the question.
+ * @peer is the proven host that asks. */
+int live_give(Live *live, const char *peer, sd_json_variant *parameters, sd_json_variant **ret, Error *err) FAILS;
 /* Serves "owned". */
-int live_owned(Live *live, sd_json_variant *parameters, Error *err) FAILS;
+int live_owned(Live *live, const char *peer, sd_json_variant *parameters, Error *err) FAILS;
 /* After libvirt said that it has moved: its QEMU is gone, so what is not given yet can be. */
 int live_give_rest(Outgoing *out, Error *err) FAILS;
-/* May the disks of this record leave us?  ERROR_CONFLICT: the machine lives here. */
-int live_may_give(Live *live, const MoveRecord *record, Error *err) FAILS;
 /* release, give, as far as the disk is not given already. */
 int live_give_disk(const MoveRecord *record, const DiskName *disk, Error *err) FAILS;
 
@@ -168,7 +171,11 @@ void live_undo(Outgoing *out, Error *err);
 /* live-in.c */
 int live_serve_compare(Live *live, Channel *channel, sd_json_variant *parameters, sd_json_variant **ret,
                        Error *err) FAILS;
-int live_serve_abandon(Live *live, sd_json_variant *parameters, sd_json_variant **ret, Error *err) FAILS;
+/* A machine of that id runs here, on disks that are ours. */
+bool live_owns(Live *live, const char *vm_id);
+/* @peer is the proven host that asks. */
+int live_serve_abandon(Live *live, const char *peer, sd_json_variant *parameters, sd_json_variant **ret,
+                       Error *err) FAILS;
 /* The channel of an incoming move, or NULL; locked. */
 Incoming *live_incoming(Live *live, const char *token);
 bool live_has_incoming(Live *live, const Channel *channel, const char *token);
@@ -182,11 +189,14 @@ typedef enum TakeEnd {
         TAKE_OWNED,             /* the disks are ours and everybody knows */
         TAKE_REFUSED,           /* the source keeps the machine: what is here must go */
         TAKE_OFF,               /* the machine was turned off while it waited */
+        TAKE_OFF_WRITTEN,       /* the same, but one of its disks was ours: the source may not take any back */
         TAKE_LATER,             /* this process ends: the next one goes on */
 } TakeEnd;
 TakeEnd live_take(Incoming *in);
 
 /* live-settle.c */
+/* Whether a move of this process is the one of @token: then it is nobody else's business. */
+bool live_under_way(Live *live, const char *token);
 void live_settle_stop(Live *live);
 /* A move ended in doubt: have the settler look after it. */
 void live_settle_soon(Live *live);

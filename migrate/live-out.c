@@ -261,9 +261,11 @@ static int carry_out(Outgoing *out, sd_json_variant **ret_receipt, Error *err) {
         else {
                 switch_phase(out);
                 r = hand_over(out, err);
-                (void)!step(out, r < 0 ? LIFE_ON_ERROR : LIFE_ON_OWNED, &ignored);
+                (void)pthread_mutex_lock(&out->live->lock);     /* in one: nobody may see it being undone */
+                (void)!life_step(&out->state, r < 0 ? LIFE_ON_ERROR : LIFE_ON_OWNED, &ignored);
                 if (r < 0)
-                        (void)!step(out, LIFE_ON_SILENCE, &ignored);
+                        (void)!life_step(&out->state, LIFE_ON_SILENCE, &ignored);
+                (void)pthread_mutex_unlock(&out->live->lock);
         }
         if (out->state == LIFE_CONFIRM) {
                 phase(out, 4, "Confirm", 95);
@@ -374,7 +376,7 @@ int live_move(Live *live, const LiveMove *move, sd_json_variant **ret_receipt, F
                 return error_oom(err);
         if (move_token_check(move->token, err) < 0 || identify(out, err) < 0)
                 return -1;
-        live_tail_wait(live, out->record.vm_id);
+        live_tail_wait(live, out->record.vm_id, LIVE_TAIL_US);
         if (vmhost_claim(live->host, VM_CLAIM_MOVE_OUT, out->record.vm_id, out->record.vm_name, out->disks,
                          out->record.disk_count, err) < 0)
                 return -1;

@@ -1,10 +1,10 @@
 #include <libvirt/virterror.h>
 #include <string.h>
 
+#include "migrate/libvirt-error.h"
 #include "migrate/live-internal.h"
 
-/* Whether a move of this process is the one of @token: then it is nobody else's business. */
-static bool under_way(Live *live, const char *token) {
+bool live_under_way(Live *live, const char *token) {
         bool found = false;
         (void)pthread_mutex_lock(&live->lock);
         for (size_t i = 0; i < LIVE_OUTGOING_MAX; i++)
@@ -21,15 +21,21 @@ static void settled(Live *live, const MoveRecord *record, bool here, const char 
         move_record_remove(record->token);
 }
 
+/* What libvirt has of the machine on this host. */
+typedef enum Here { HERE_NOT, HERE_OFF, HERE_ACTIVE } Here;
+
 /* A migration that still runs in libvirt has lost its way through us; it must end before anything else. */
-static int end_migration(Live *live, const MoveRecord *record, bool *ret_active, Error *err) {
+static int end_migration(Live *live, const MoveRecord *record, Here *ret, Error *err) {
         auto_(live_domain_freep) virDomainPtr domain = NULL;
         virDomainJobInfo job = { 0 };
 
-        *ret_active = false;
+        *ret = HERE_NOT;
         if (vmhost_domain(live->host, record->vm_id, &domain, err) < 0)
                 return err->kind == ERROR_NOT_FOUND ? 0 : -1;
-        *ret_active = virDomainIsActive(domain) == 1;
+        int active = virDomainIsActive(domain);
+        if (active < 0)
+                return libvirt_error(err, "the state of \"%s\" is unknown", record->vm_name);
+        *ret = active ? HERE_ACTIVE : HERE_OFF;
         if (virDomainGetJobInfo(domain, &job) == 0 && job.type != VIR_DOMAIN_JOB_NONE) {
                 (void)virDomainAbortJob(domain);
                 return error_set(err, ERROR_CONFLICT, 0, "libvirt has not ended the move of \"%s\" yet",
@@ -63,14 +69,14 @@ static int resume(Live *live, const MoveRecord *record, Error *err) {
         return 0;
 }
 
-/* The disks as they are now: how many were given, and are any still armed? */
-static int look_at_disks(const MoveRecord *record, const DiskName *disks, bool *ret_given, Error *err) {
-        *ret_given = false;
+/* The disks as they are now: how many were given? */
+static int look_at_disks(const MoveRecord *record, const DiskName *disks, unsigned *ret_given, Error *err) {
+        *ret_given = 0;
         for (unsigned i = 0; i < record->disk_count; i++) {
                 DiskStatus status = { 0 };
                 if (disk_status(&disks[i], &status, err) < 0)
                         return -1;
-                *ret_given |= status.state == DISK_GIVEN;
+                *ret_given += status.state == DISK_GIVEN;
         }
         return 0;
 }
@@ -89,18 +95,33 @@ static int bring_back(const MoveRecord *record, const DiskName *disks, Error *er
         return 0;
 }
 
+/* Only what the other side has spoken of: a disk that was given since it was asked is not ours to take back. */
+static int bring_back_as_seen(Live *live, const MoveRecord *record, const DiskName *disks, unsigned seen, Error *err) {
+        unsigned given;
+
+        if (look_at_disks(record, disks, &given, err) < 0)
+                return -1;
+        if (given != seen)
+                return error_set(err, ERROR_CONFLICT, 0, "the disks of \"%s\" are being given", record->vm_name);
+        return bring_back(record, disks, err) < 0 ? -1 : resume(live, record, err);
+}
+
 /* What a dead or doubtful outgoing move left: 0 when it has a named end now. */
 static int settle_outgoing(Live *live, const MoveRecord *record, const DiskName *disks, Error *err) {
-        bool active, given, owned = false;
+        bool owned = false;
+        unsigned given;
+        Here here;
 
-        if (end_migration(live, record, &active, err) < 0)
+        if (end_migration(live, record, &here, err) < 0)
                 return -1;
-        if (!active) {
-                /* libvirt took our QEMU away, as it does only when the other side runs */
+        if (here != HERE_ACTIVE) {
+                /* our QEMU is gone; libvirt forgets the machine only when the other side runs (UNDEFINE_SOURCE) */
                 for (unsigned i = 0; i < record->disk_count; i++)
                         if (live_give_disk(record, &disks[i], err) < 0 || disk_stop(&disks[i], err) < 0)
                                 return -1;
-                settled(live, record, false, "the machine has moved; this host has released its disks");
+                settled(live, record, here == HERE_OFF,
+                        here == HERE_OFF ? "the machine was turned off while it was moved; it is off on this host"
+                                         : "the machine has moved; this host has released its disks");
                 return 0;
         }
         if (look_at_disks(record, disks, &given, err) < 0)
@@ -113,7 +134,10 @@ static int settle_outgoing(Live *live, const MoveRecord *record, const DiskName 
                 settled(live, record, false, "the machine runs on the destination; what was left here is gone");
                 return 0;
         }
-        if (bring_back(record, disks, err) < 0 || resume(live, record, err) < 0)
+        (void)pthread_mutex_lock(&live->settle_lock);
+        int r = bring_back_as_seen(live, record, disks, given, err);
+        (void)pthread_mutex_unlock(&live->settle_lock);
+        if (r < 0)
                 return -1;
         settled(live, record, true, "the move was interrupted; the machine runs on this host");
         return 0;
@@ -126,7 +150,8 @@ static int settle_one(Live *live, const char *token, Error *err) {
         if (!record || !disks)
                 return error_oom(err);
         if (move_record_load(token, record, err) < 0 || move_record_disks(record, disks, err) < 0) {
-                move_record_remove(token);      /* nobody could ever make sense of it */
+                if (err->kind == ERROR_INVALID || err->kind == ERROR_PROTOCOL || err->kind == ERROR_NOT_FOUND)
+                        move_record_remove(token);      /* nobody could ever make sense of it */
                 return -1;
         }
         if (!record->outgoing)
@@ -149,7 +174,7 @@ static bool settle_all(Live *live) {
         size_t count = move_record_list(tokens);
         for (size_t i = 0; i < count; i++) {
                 Error why = { 0 };
-                if (under_way(live, tokens[i]))
+                if (live_under_way(live, tokens[i]))
                         continue;
                 if (settle_one(live, tokens[i], &why) < 0)
                         again = true;

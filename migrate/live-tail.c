@@ -2,8 +2,6 @@
 
 #include "migrate/live-internal.h"
 
-enum { TAIL_WAIT_US = 20 * 1000000 };
-
 void live_outgoing_leave(Outgoing *out) {
         Live *live = out->live;
 
@@ -69,8 +67,8 @@ void live_tail(Outgoing *out) {
                 (void)tail_run(out);
 }
 
-void live_tail_wait(Live *live, const char *vm_id) {
-        uint64_t until_us = live_now_us() + TAIL_WAIT_US;
+void live_tail_wait(Live *live, const char *vm_id, uint64_t at_most_us) {
+        uint64_t until_us = live_now_us() + at_most_us;
         bool found;
 
         (void)pthread_mutex_lock(&live->lock);

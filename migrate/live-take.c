@@ -12,14 +12,15 @@ typedef enum Word { WORD_GIVEN, WORD_REFUSED, WORD_NONE } Word;
 typedef struct Take {
         Incoming *in;
         uint64_t rang_us;
-        bool given;                     /* the source has said so */
+        bool given;                     /* the source has just said so */
         bool acquired[VM_DISKS_MAX];
         TakenDisk taken[VM_DISKS_MAX];
         bool unclaimed;
 } Take;
 
 /* The channel on which the move came, or a new one to the same host. */
-static int call_source(Incoming *in, const char *method, sd_json_variant *parameters, Error *err) {
+static int call_source(Incoming *in, const char *method, sd_json_variant *parameters, sd_json_variant **ret,
+                       Error *err) {
         Live *live = in->live;
         Channel *channel, *fresh = NULL;
 
@@ -29,7 +30,7 @@ static int call_source(Incoming *in, const char *method, sd_json_variant *parame
                 in->channel_users++;
         (void)pthread_mutex_unlock(&live->lock);
         if (channel) {
-                int r = channel_call(channel, method, parameters, LIVE_CALL_US, NULL, err);
+                int r = channel_call(channel, method, parameters, LIVE_CALL_US, ret, err);
                 (void)pthread_mutex_lock(&live->lock);
                 in->channel_users--;
                 (void)pthread_cond_broadcast(&live->changed);
@@ -38,24 +39,38 @@ static int call_source(Incoming *in, const char *method, sd_json_variant *parame
         }
         if (live_connect(live, in->record.peer, &fresh, err) < 0)
                 return -1;
-        int r = channel_call(fresh, method, parameters, LIVE_CALL_US, NULL, err);
+        int r = channel_call(fresh, method, parameters, LIVE_CALL_US, ret, err);
         channel_free(fresh);
         return r;
 }
 
-static Word ask_source(Incoming *in, Error *err) {
-        auto_(live_unrefp) sd_json_variant *parameters = NULL;
+static bool any_acquired(const Take *take) {
+        bool any = false;
+        for (unsigned i = 0; i < take->in->record.disk_count; i++)
+                any |= take->acquired[i];
+        return any;
+}
 
-        if (live_token_json(&in->record, &parameters, err) < 0)
-                return WORD_NONE;
-        if (call_source(in, "give", parameters, err) == 0)
+static Word ask_source(Take *take, Error *err) {
+        Incoming *in = take->in;
+        auto_(live_unrefp) sd_json_variant *parameters = NULL, *reply = NULL;
+        bool acquired = any_acquired(take);
+
+        if (live_token_json(&in->record, &parameters, err) < 0 ||
+            sd_json_variant_set_fieldb(&parameters, "Acquired", SD_JSON_BUILD_BOOLEAN(acquired)) < 0 ||
+            call_source(in, "give", parameters, &reply, err) < 0)
+                return WORD_NONE;       /* no error is a word about the machine */
+        if (live_boolean(reply, "Given"))
                 return WORD_GIVEN;
-        return err->kind == ERROR_CONFLICT ? WORD_REFUSED : WORD_NONE;
+        (void)error_set(err, ERROR_CONFLICT, 0, "%s", live_string(reply, "Reason"));
+        return acquired ? WORD_NONE : WORD_REFUSED;     /* what was written here is the truth (design §5 B) */
 }
 
 /* Before the source can have let the machine run again: that takes a migration that failed, and this one has
- * just come through. */
+ * just come through.  Of one that a former process saw arrive nobody knows when that was: only its own mark counts. */
 static void mark(Incoming *in) {
+        if (in->adopted)
+                return;
         for (unsigned i = 0; i < in->record.disk_count; i++) {
                 DiskStatus status;
                 Error why;
@@ -159,7 +174,7 @@ static void tell_everybody(Take *take) {
         vmhost_name(live->host, ledger.host);
         if (ledger_write(in->record.folder, &ledger, &why) < 0)
                 live_say(live, true, &in->record, "the ledger does not name this host yet: %s", why.text);
-        if (owned_json(take, &parameters, &why) < 0 || call_source(in, "owned", parameters, &why) < 0)
+        if (owned_json(take, &parameters, &why) < 0 || call_source(in, "owned", parameters, NULL, &why) < 0)
                 live_say(live, true, &in->record, "%s was not told that \"%s\" has arrived: %s", in->record.peer,
                          in->record.vm_name, why.text);
 }
@@ -200,8 +215,8 @@ TakeEnd live_take(Incoming *in) {
 
         mark(in);
         for (;;) {
-                Word word = ask_source(in, &why);
-                take.given |= word == WORD_GIVEN;
+                Word word = ask_source(&take, &why);
+                take.given = word == WORD_GIVEN;
                 if (word == WORD_REFUSED) {
                         live_say(in->live, true, &in->record, "\"%s\" does not run here: %s", in->record.vm_name,
                                  why.text);
@@ -210,7 +225,7 @@ TakeEnd live_take(Incoming *in) {
                 if (acquire(&take, &why) == 0)
                         break;
                 if (is_off(in))
-                        return TAKE_OFF;
+                        return any_acquired(&take) ? TAKE_OFF_WRITTEN : TAKE_OFF;
                 if (stopping(in->live))
                         return TAKE_LATER;
                 keep_waiting(&take, &why, told);

@@ -127,11 +127,10 @@ static void watch_it(Watch *watch) {
 }
 
 int live_transfer_join(Outgoing *out, Error *err) {
-        if (!out->transferring)
-                return 0;
-        (void)pthread_join(out->transfer, NULL);
+        if (out->transferring)
+                (void)pthread_join(out->transfer, NULL);
         out->transferring = false;
-        if (out->transfer_result == 0)
+        if (out->transfer_result == 0)          /* also when libvirt was never asked */
                 return 0;
         *err = out->transfer_error;
         /* when the channel is gone libvirt only knows that a socket was closed */

@@ -32,7 +32,7 @@ static int run_here(Outgoing *out, Error *err) {
                 return -1;
         if (virDomainGetState(domain, &state, &reason, 0) < 0)
                 return libvirt_error(err, "the state of \"%s\" is unknown", out->record.vm_name);
-        if (state == VIR_DOMAIN_RUNNING || out->vm.state == VM_PAUSED)
+        if (state == VIR_DOMAIN_RUNNING)
                 return 0;
         if (state != VIR_DOMAIN_PAUSED)
                 return error_set(err, ERROR_CONFLICT, 0, "\"%s\" is off on this host", out->record.vm_name);

@@ -102,11 +102,11 @@ static int on_call(void *userdata, Channel *channel, const char *method, sd_json
         if (strcmp(method, "compare") == 0)
                 return live_serve_compare(live, channel, parameters, ret, err);
         if (strcmp(method, "abandon") == 0)
-                return live_serve_abandon(live, parameters, ret, err);
+                return live_serve_abandon(live, channel_peer(channel)->host, parameters, ret, err);
         if (strcmp(method, "give") == 0)
-                return live_give(live, token, err);
+                return live_give(live, channel_peer(channel)->host, parameters, ret, err);
         if (strcmp(method, "owned") == 0)
-                return live_owned(live, parameters, err);
+                return live_owned(live, channel_peer(channel)->host, parameters, err);
         return error_set(err, ERROR_UNSUPPORTED, 0,
                          "this host's version of Holdfast does not know the request \"%s\"", method);
 }
@@ -224,6 +224,7 @@ int live_new(VmHost *host, const LiveConfig *config, Live **ret, Error *err) {
         live->host = host;
         live->config = *config;
         (void)pthread_mutex_init(&live->lock, NULL);
+        (void)pthread_mutex_init(&live->settle_lock, NULL);
         (void)pthread_condattr_init(&attr);
         (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
         (void)pthread_cond_init(&live->changed, &attr);
@@ -242,7 +243,8 @@ void live_stop(Live *live) {
         (void)pthread_cond_broadcast(&live->changed);
         (void)pthread_mutex_unlock(&live->lock);
         live_settle_stop(live);
-        live_tail_wait(live, NULL);
+        /* their threads use this object: with a libvirt that never answers the service manager ends the process */
+        live_tail_wait(live, NULL, UINT64_MAX / 2);
         channel_server_free(live->server);
         live->server = NULL;
         live_incoming_join(live, true);
@@ -254,6 +256,7 @@ void live_free(Live *live) {
         live_stop(live);
         (void)pthread_cond_destroy(&live->changed);
         (void)pthread_mutex_destroy(&live->lock);
+        (void)pthread_mutex_destroy(&live->settle_lock);
         free(live);
 }
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "appliance/base/cleanup.h"
+#include "appliance/base/text.h"
 
 #define MOVE_FOLDER "/run/holdfast/move"
 
@@ -220,4 +221,11 @@ int move_record_disks(const MoveRecord *record, DiskName ret[static VM_DISKS_MAX
                 if (disk_name(record->disks[i], &ret[i], err) < 0)
                         return -1;
         return 0;
+}
+
+bool move_is_with(const MoveRecord *record, const char *peer, Error *err) {
+        if (text_equal_nocase(record->peer, peer))
+                return true;
+        (void)error_set(err, ERROR_DENIED, 0, "the move %s is not with %s", record->token, peer);
+        return false;
 }

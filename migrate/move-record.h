@@ -47,4 +47,6 @@ size_t move_record_list(char tokens[static MOVES_MAX][UUID_TEXT_SIZE]);
 int move_record_encode(const MoveRecord *record, char **ret, Error *err) FAILS;
 int move_record_decode(const char *json, MoveRecord *ret, Error *err) FAILS;
 
+/* Whether the move is with that host (a proven name); false with ERROR_DENIED. */
+bool move_is_with(const MoveRecord *record, const char *peer, Error *err);
 int move_record_disks(const MoveRecord *record, DiskName ret[static VM_DISKS_MAX], Error *err) FAILS;
