@@ -46,6 +46,34 @@ static GiveWord look(Live *live, const MoveRecord *record, bool ask_qemu, Error 
         return GIVE_NO;
 }
 
+/* Bytes changed on each disk so far; a disk process that is gone changes nothing any more. */
+static int count_written(const MoveRecord *record, const DiskName *disks, uint64_t ret[static VM_DISKS_MAX], Error *err) {
+        for (unsigned i = 0; i < record->disk_count; i++) {
+                DiskStatus status = { 0 };
+                if (disk_status(&disks[i], &status, err) < 0)
+                        return -1;
+                ret[i] = status.bytes_written;
+        }
+        return 0;
+}
+
+/* libvirt holds its lock on the machine for 200 ms and more while it ends our QEMU, and a look has to wait for it.
+ * Between the stop and that there is time to look: what is found is kept, with what had been written by then. */
+bool live_look_complete(Outgoing *out) {
+        Live *live = out->live;
+        uint64_t written[VM_DISKS_MAX];
+        Error ignored;
+
+        if (count_written(&out->record, out->disks, written, &ignored) < 0 ||
+            look(live, &out->record, true, &ignored) != GIVE_YES)
+                return false;
+        (void)pthread_mutex_lock(&live->lock);
+        (void)memcpy(out->written, written, sizeof out->written);
+        out->complete = true;
+        (void)pthread_mutex_unlock(&live->lock);
+        return true;
+}
+
 /* Our guest has lost part of its disks to one that writes there: it must never run again. */
 static void stop_for_good(Live *live, const MoveRecord *record) {
         auto_(live_domain_freep) virDomainPtr domain = NULL;
@@ -109,10 +137,24 @@ static int give_disks(Outgoing *out, Error *err) {
         return 0;
 }
 
-/* Whether libvirt let our guest run between the first look and the last close; then its last writes are on the
- * disks, and the other side must not be told that they are as it knows them. */
+/* Whether libvirt let our guest run between the look and the last close; then its last writes may be on the disks,
+ * and the other side must not be told that they are as it knows them. */
 static int look_again(Live *live, const MoveRecord *record, bool acquired, Error *err) {
         return acquired || look(live, record, false, err) == GIVE_YES ? 0 : -1;
+}
+
+/* The same, without libvirt where it can be seen on the disks. */
+static int look_at_writes(Outgoing *out, bool acquired, Error *err) {
+        uint64_t written[VM_DISKS_MAX];
+        Error ignored;
+
+        (void)pthread_mutex_lock(&out->live->lock);
+        bool complete = out->complete;
+        (void)pthread_mutex_unlock(&out->live->lock);
+        if (complete && count_written(&out->record, out->disks, written, &ignored) == 0 &&
+            memcmp(written, out->written, out->record.disk_count * sizeof *written) == 0)
+                return 0;
+        return look_again(out->live, &out->record, acquired, err);
 }
 
 /* A holdfastd that started after the move began: the record on disk is all there is. */
@@ -168,15 +210,18 @@ static GiveWord by_phase(const Outgoing *out, const Ask *ask, Error *err) {
 static GiveWord give_outgoing(Outgoing *out, const Ask *ask, Error *err) {
         Live *live = out->live;
         Error ignored;
-        GiveWord word = may_give(live, &out->record, ask->acquired, err);
 
+        (void)pthread_mutex_lock(&live->lock);
+        bool complete = out->complete && !ask->acquired && out->state != LIFE_DOUBT;
+        (void)pthread_mutex_unlock(&live->lock);
+        GiveWord word = complete ? GIVE_YES : may_give(live, &out->record, ask->acquired, err);
         if (word != GIVE_YES)
                 return word;
         (void)pthread_mutex_lock(&live->lock);
         if (out->state == LIFE_TRANSFER)
                 (void)!life_step(&out->state, LIFE_ON_ASKED, &ignored);
         (void)pthread_mutex_unlock(&live->lock);
-        if (give_disks(out, err) < 0 || look_again(live, &out->record, ask->acquired, err) < 0)
+        if (give_disks(out, err) < 0 || look_at_writes(out, ask->acquired, err) < 0)
                 return GIVE_UNDECIDED;
         return GIVE_YES;
 }

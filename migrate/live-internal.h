@@ -73,6 +73,8 @@ typedef struct Outgoing {
         Error why_lost;                 /* the channel's own words */
         unsigned given;                 /* of disks */
         uint64_t stopped_us;            /* the guest stood still here */
+        bool complete;                  /* it stood still, QEMU had sent all of it, and this much was written: */
+        uint64_t written[VM_DISKS_MAX];
         uint64_t asked_us;              /* the destination said that it runs there */
         TakenDisk taken[VM_DISKS_MAX];
         LiveFigures figures;
@@ -158,6 +160,8 @@ DEFINE_FREEP(Outgoing, live_outgoing_free);
  * {"Given": false, "Reason": …} when the machine lives here, and only then; an error is no answer to the question.
  * @peer is the proven host that asks. */
 int live_give(Live *live, const char *peer, sd_json_variant *parameters, sd_json_variant **ret, Error *err) FAILS;
+/* One look at our machine, after it stopped: true when all of it has gone; then "give" need not ask libvirt. */
+bool live_look_complete(Outgoing *out);
 /* Serves "owned". */
 int live_owned(Live *live, const char *peer, sd_json_variant *parameters, Error *err) FAILS;
 /* After libvirt said that it has moved: its QEMU is gone, so what is not given yet can be. */

@@ -1,4 +1,5 @@
 #include <string.h>
+#include <unistd.h>
 
 #include <libvirt/virterror.h>
 
@@ -7,6 +8,7 @@
 
 enum {
         WATCH_US = 100000,              /* between two looks at the job */
+        COMPLETE_LOOK_US = 10000,       /* before each look after the guest has stopped: libvirt is busy with the switch */
         DOWNTIME_FIRST_MS = 20,         /* performance.md §10: a ramp beats every fixed limit */
         DOWNTIME_MAX_MS = 300,
 };
@@ -107,6 +109,11 @@ static void *transfer_run(void *userdata) {
         return NULL;
 }
 
+/* Locked.  The guest has stopped: soon all of it has gone. */
+static bool wants_look(const Outgoing *out) {
+        return out->stopped_us && !out->complete && out->state == LIFE_TRANSFER;
+}
+
 /* Looks at the job until there is nothing to wait for any more. */
 static void watch_it(Watch *watch) {
         Outgoing *out = watch->out;
@@ -115,12 +122,18 @@ static void watch_it(Watch *watch) {
         (void)pthread_mutex_lock(&live->lock);
         while (!out->transfer_ended && !out->owned) {
                 uint64_t until_us = live_now_us() + WATCH_US;
-                while (!out->transfer_ended && !out->owned && live_wait(live, until_us))
+                while (!out->transfer_ended && !out->owned && !wants_look(out) && live_wait(live, until_us))
                         ;
                 if (out->transfer_ended || out->owned || out->state != LIFE_TRANSFER)
                         continue;
+                bool stopped = out->stopped_us;
                 (void)pthread_mutex_unlock(&live->lock);
-                look(watch);
+                if (!stopped)
+                        look(watch);
+                else {
+                        (void)usleep(COMPLETE_LOOK_US);
+                        (void)live_look_complete(out);
+                }
                 (void)pthread_mutex_lock(&live->lock);
         }
         (void)pthread_mutex_unlock(&live->lock);

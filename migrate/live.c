@@ -185,9 +185,11 @@ static void on_event(void *userdata, const VmEvent *event) {
         (void)pthread_mutex_lock(&live->lock);
         for (size_t i = 0; i < LIVE_OUTGOING_MAX; i++) {
                 Outgoing *out = live->outgoing[i];
-                if (out && event->kind == VM_EVENT_SUSPENDED &&
-                    event->detail == VIR_DOMAIN_EVENT_SUSPENDED_MIGRATED &&
-                    strcmp(out->record.vm_id, event->id) == 0)
+                if (!out || strcmp(out->record.vm_id, event->id) != 0)
+                        continue;
+                if (event->kind == VM_EVENT_RESUMED)
+                        out->complete = false;
+                else if (event->detail == VIR_DOMAIN_EVENT_SUSPENDED_MIGRATED)
                         out->stopped_us = now;
         }
         for (size_t i = 0; i < LIVE_INCOMING_MAX; i++) {

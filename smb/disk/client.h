@@ -36,7 +36,7 @@ typedef struct DiskStatus {
         uint64_t size_bytes;
         uint8_t file_id[8], volume_id[8];       /* QFid of the server */
         bool wanted;                    /* READER: a write is parked and waits for ownership */
-        uint64_t bytes_read, bytes_written;     /* guest I/O over SMB since the process started */
+        uint64_t bytes_read, bytes_written;     /* guest I/O over SMB since the process started; written, zeroed, trimmed */
         uint64_t writes_parked;
         uint32_t maximal_access;        /* of the file, for this host's machine account */
         uint16_t dialect, cipher;

@@ -21,9 +21,9 @@ static Handle *handle_of(Drive *d, const Request *r) { return r->on_writer ? &d-
 static void count(Drive *d, const Request *r) {
         if (r->kind == REQUEST_READ)
                 d->bytes_read += r->size;
-        if (r->kind == REQUEST_WRITE)
-                d->bytes_written += r->size;
         bool writes = r->kind == REQUEST_WRITE || r->kind == REQUEST_ZERO || r->kind == REQUEST_TRIM;
+        if (writes)
+                d->bytes_written += r->size;
         if (writes && !r->fua)
                 d->acked_writes++;
         if (r->kind == REQUEST_FLUSH && r->mark > d->flushed_writes)
