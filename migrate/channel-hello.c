@@ -123,34 +123,9 @@ static int exchange_proofs(Hello *hello, GssPeer *peer, Error *err) {
         return gss_peer_verify(peer, theirs, sizeof theirs, proof.data, proof.size, err);
 }
 
-static int must_be_in_fabric(const DirectoryComputer *computer, Error *err) {
-        if (!computer->enabled)
-                return error_set(err, ERROR_DENIED, 0,
-                                 "the computer account %s is disabled in the domain; enable it with "
-                                 "Enable-ADAccount %s", computer->account, computer->account);
-        if (!computer->in_fabric)
-                return error_set(err, ERROR_DENIED, 0,
-                                 "the computer account %s is not in the group \"%s\"; add it with "
-                                 "Add-ADGroupMember \"%s\" %s and try again",
-                                 computer->account, DIRECTORY_FABRIC_GROUP, DIRECTORY_FABRIC_GROUP,
-                                 computer->account);
-        return 0;
-}
-
 int hello_lookup(const Machine *machine, Directory *directory, const char *host, DirectoryComputer *ret,
                  Error *err) {
-        DirectoryComputer computer;
-        bool fresh = false;
-        int r;
-
-        /* A stale "no" is asked again once: the administrator has just mended it. */
-        while ((r = directory_computer_by_host(directory, host, &computer, err)) < 0 ||
-               !computer.enabled || !computer.in_fabric) {
-                if ((r < 0 && err->kind != ERROR_NOT_FOUND) || fresh)
-                        break;
-                fresh = true;
-                directory_forget(directory);
-        }
+        int r = directory_require_fabric_host(directory, host, ret, err);
         if (r < 0 && err->kind == ERROR_NOT_FOUND) {
                 struct addrinfo *found = NULL;
                 if (getaddrinfo(host, NULL, NULL, &found) != 0)
@@ -162,10 +137,7 @@ int hello_lookup(const Machine *machine, Directory *directory, const char *host,
                                  "the host %s is not a member of the domain %s; join it there with "
                                  "Add-Computer -DomainName %s", host, machine->domain, machine->domain);
         }
-        if (r < 0 || must_be_in_fabric(&computer, err) < 0)
-                return -1;
-        *ret = computer;
-        return 0;
+        return r;
 }
 
 /* The listening side knows its peer by account, the connecting side by the host it asked for. */
@@ -185,14 +157,7 @@ static int identify(Hello *hello, GssPeer *peer, ChannelPeer *ret, Error *err) {
         } else {
                 char account[MACHINE_NAME_MAX];
                 if (gss_peer_account(hello->machine, principal, account, err) < 0 ||
-                    directory_computer(hello->directory, account, &computer, err) < 0)
-                        return -1;
-                if (!computer.enabled || !computer.in_fabric) {
-                        directory_forget(hello->directory);
-                        if (directory_computer(hello->directory, account, &computer, err) < 0)
-                                return -1;
-                }
-                if (must_be_in_fabric(&computer, err) < 0)
+                    directory_require_fabric(hello->directory, account, &computer, err) < 0)
                         return -1;
         }
         (void)snprintf(ret->account, sizeof ret->account, "%s", computer.account);

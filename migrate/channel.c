@@ -86,22 +86,45 @@ static void *run(void *userdata) {
         return NULL;
 }
 
+static int dial(const Machine *machine, Directory *directory, const char *host, ChannelPeer *ret_peer, Tls **ret,
+                Error *err) {
+        uint64_t deadline_us = channel_now_us() + HELLO_TIMEOUT_US;
+        auto_(tls_freep) Tls *tls = NULL;
+        int fd;
+
+        if (dial_host(host, CHANNEL_PORT, deadline_us, &fd, err) < 0)
+                return -1;
+        uint64_t now = channel_now_us();
+        if (tls_new(fd, NULL, deadline_us > now ? deadline_us - now : 1, &tls, err) < 0 ||
+            hello_run(tls, machine, directory, host, deadline_us, ret_peer, err) < 0)
+                return error_wrap(err, "Failed to establish a connection with host %s", host);
+        *ret = take_ptr(tls);
+        return 0;
+}
+
+/* A ticket that we keep for a host which has joined anew since is refused there for as long as we keep it. */
+static int dial_with_fresh_ticket(const Machine *machine, Directory *directory, const char *host,
+                                  ChannelPeer *ret_peer, Tls **ret, Error *err) {
+        uint64_t renew_us;
+        Error ignored;
+
+        if (dial(machine, directory, host, ret_peer, ret, err) == 0)
+                return 0;
+        if (err->kind != ERROR_DENIED || machine_refresh(machine, &renew_us, &ignored) < 0)
+                return -1;
+        return dial(machine, directory, host, ret_peer, ret, &ignored);         /* the first "no" is the one to tell */
+}
+
 int channel_connect(const Machine *machine, Directory *directory, const char *host,
                     const ChannelHandlers *handlers, Channel **ret, Error *err) {
-        uint64_t deadline_us = channel_now_us() + HELLO_TIMEOUT_US;
         auto_(destroyp) Channel *channel = NULL;
         auto_(tls_freep) Tls *tls = NULL;
         DirectoryComputer computer;
         ChannelPeer peer;
-        int fd;
 
         if (hello_lookup(machine, directory, host, &computer, err) < 0 ||
-            dial_host(computer.host, CHANNEL_PORT, deadline_us, &fd, err) < 0)
+            dial_with_fresh_ticket(machine, directory, computer.host, &peer, &tls, err) < 0)
                 return -1;
-        uint64_t now = channel_now_us();
-        if (tls_new(fd, NULL, deadline_us > now ? deadline_us - now : 1, &tls, err) < 0 ||
-            hello_run(tls, machine, directory, computer.host, deadline_us, &peer, err) < 0)
-                return error_wrap(err, "Failed to establish a connection with host %s", computer.host);
         if (channel_new(take_ptr(tls), true, &peer, handlers, &channel, err) < 0)
                 return -1;
         if (pthread_create(&channel->thread, NULL, run, channel) != 0)
