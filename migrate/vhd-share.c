@@ -92,7 +92,7 @@ int vhd_share_create(const Unc *unc, uint64_t size_bytes, Error *err) {
         unc_text(unc, path);
         (void)snprintf(how.path, sizeof how.path, "%s", unc->path);
         if (talk_begin(&talk, unc, &how, err) < 0)
-                return error_wrap(err, "cannot make '%.300s'", path);
+                return error_wrap(err, "cannot make the disk");
         if (fill(&talk, size_bytes, err) < 0) {
                 (void)!finish(&talk,
                               smb_set_info(talk.file, SMB_INFO_FILE, FILE_DISPOSITION_INFORMATION, &delete_pending,
@@ -110,13 +110,11 @@ int vhd_share_look(const Unc *unc, uint64_t *ret_size_bytes, uint64_t *ret_alloc
                            .share = SMB_SHARE_READ | SMB_SHARE_WRITE | SMB_SHARE_DELETE,
                            .disposition = SMB_OPEN,
                            .options = SMB_OPTION_NON_DIRECTORY };
-        char path[UNC_TEXT_MAX + 1];
         Error ignored;
 
-        unc_text(unc, path);
         (void)snprintf(how.path, sizeof how.path, "%s", unc->path);
         if (talk_begin(&talk, unc, &how, err) < 0)
-                return error_wrap(err, "'%.300s'", path);
+                return -1;      /* the engine names the file, or the server */
         *ret_size_bytes = talk.opened.size_bytes;
         *ret_allocated_bytes = talk.opened.allocated_bytes;
         (void)!finish(&talk, smb_close(talk.file, on_done, &talk, &ignored), &ignored);

@@ -255,6 +255,27 @@ int jobs_end(Jobs *jobs, const char *id, JobState state, const char *reason, con
         return forget_old(jobs, err);
 }
 
+int jobs_settle(Jobs *jobs, const char *id, JobState state, const char *result, Error *err) {
+        assert(state == JOB_COMPLETED || state == JOB_FAILED);
+        LOCKED(jobs);
+        auto_(finalizep) sqlite3_stmt *s = NULL;
+
+        if (prepare(jobs,
+                    "UPDATE jobs SET state = ?1, ended_us = ?2, percent = CASE WHEN ?1 = 1 THEN 100 ELSE percent END,"
+                    " reason = CASE WHEN reason = '' THEN ?3 ELSE reason || '; then: ' || ?3 END"
+                    " WHERE id = ?4 AND state IN (0, 2)",
+                    &s, err) < 0)
+                return -1;
+        (void)sqlite3_bind_int(s, 1, state);
+        (void)sqlite3_bind_int64(s, 2, (sqlite3_int64)now_us());
+        bind_text(s, 3, result);
+        bind_text(s, 4, id);
+        if (change_one(jobs, s, id, err) < 0)
+                return -1;
+        running_remove(jobs, id);
+        return 0;
+}
+
 int jobs_cancel(Jobs *jobs, const char *vm_name, Error *err) {
         LOCKED(jobs);
         for (size_t i = 0; i < jobs->running_count; i++) {

@@ -35,6 +35,9 @@ int jobs_start(Jobs *jobs, Job *job, Error *err) FAILS;
 /* Progress is kept in memory and stored when the phase changes. */
 int jobs_progress(Jobs *jobs, const char *id, const char *phase, int percent, Error *err) FAILS;
 int jobs_end(Jobs *jobs, const char *id, JobState state, const char *reason, const char *receipt, Error *err) FAILS;
+/* What became of a move whose job failed in doubt, or still runs: its state, and @result after the reason it had.
+ * ERROR_NOT_FOUND: there is no such job, or it ended in no doubt. */
+int jobs_settle(Jobs *jobs, const char *id, JobState state, const char *result, Error *err) FAILS;
 /* Ask a running job to stop; ERROR_NOT_FOUND when none runs for @vm_name. */
 int jobs_cancel(Jobs *jobs, const char *vm_name, Error *err) FAILS;
 bool jobs_cancelled(Jobs *jobs, const char *id);

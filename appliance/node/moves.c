@@ -16,9 +16,14 @@ static void end_job(Node *node, const char *id, JobState state, const char *reas
                 log_write(LOG_WARNING, LOG_ID_MIGRATION, fields, "%s", err.text);
 }
 
-/* The destination has no job of that id; the source's ends here. */
+/* The destination has no job of that id. */
 void moves_settled(void *userdata, const char *token, bool here, const char *result) {
-        end_job(userdata, token, here ? JOB_FAILED : JOB_COMPLETED, result);
+        Node *node = userdata;
+        Error err = { 0 };
+        const LogField fields[] = { { "JOB", token }, { NULL, NULL } };
+        if (jobs_settle(node->jobs, token, here ? JOB_FAILED : JOB_COMPLETED, result, &err) < 0 &&
+            err.kind != ERROR_NOT_FOUND)
+                log_write(LOG_WARNING, LOG_ID_MIGRATION, fields, "%s", err.text);
 }
 
 /* Jobs that no record in /run speaks of: the host was restarted, not only holdfastd. */

@@ -34,6 +34,7 @@ settled() {
         lives "$1" $vm
         writes_on $vm
 }
+told_moved() { [[ $(holdfast "$first" "Get-VMMigration $vm | Select-Object -First 1 -ExpandProperty State") == Completed* ]]; }
 back() {
         eventually 60 holdfast "$second" "Move-VM $vm $first"
         lives "$first" $vm >/dev/null
@@ -58,6 +59,7 @@ up "$second"
 signal_disk CONT
 settled "$second"
 wait "$mover" || true           # the source learns of it by the channel's end or by asking: either is right
+eventually 30 told_moved
 back
 
 story "the network between the hosts swallows everything: nobody resumes on a guess"
@@ -70,6 +72,7 @@ signal_disk CONT
 on "$first" ip route del blackhole "$route/32"
 settled "$second"
 wait "$mover" || true
+eventually 30 told_moved
 back
 
 story "the destination's guest dies before it has its disk: it is off, by name, and starts again from its disk"

@@ -122,6 +122,34 @@ static void test_cancel(void **state) {
         assert_int_equal(jobs_cancel(jobs, "web01", &err), -1);
 }
 
+/* A move that failed in doubt gets the end it had; one that ended otherwise keeps its own. */
+static void test_settle(void **state) {
+        Jobs *jobs = ((Store *)*state)->jobs;
+        Job doubt = job_of("web01", "id-1"), running = job_of("web02", "id-2"), done = job_of("web03", "id-3");
+        Error err = { 0 };
+        Job *list = NULL;
+        size_t count = 0;
+
+        start(jobs, &doubt);
+        assert_int_equal(jobs_end(jobs, doubt.id, JOB_FAILED, "hv2 does not answer", NULL, &err), 0);
+        assert_int_equal(jobs_settle(jobs, doubt.id, JOB_COMPLETED, "the machine has moved", &err), 0);
+        start(jobs, &running);
+        assert_int_equal(jobs_settle(jobs, running.id, JOB_FAILED, "the machine runs here", &err), 0);
+        start(jobs, &done);
+        assert_int_equal(jobs_end(jobs, done.id, JOB_CANCELLED, "cancelled", NULL, &err), 0);
+        assert_int_equal(jobs_settle(jobs, done.id, JOB_COMPLETED, "no", &err), -1);
+        assert_int_equal(err.kind, ERROR_NOT_FOUND);
+        assert_int_equal(jobs_list(jobs, 10, &list, &count, &err), 0);
+        assert_int_equal(count, 3);
+        assert_string_equal(list[0].reason, "cancelled");
+        assert_int_equal(list[1].state, JOB_FAILED);
+        assert_string_equal(list[1].reason, "the machine runs here");
+        assert_int_equal(list[2].state, JOB_COMPLETED);
+        assert_int_equal(list[2].percent, 100);
+        assert_string_equal(list[2].reason, "hv2 does not answer; then: the machine has moved");
+        jobs_list_free(list, count);
+}
+
 /* The process dies right behind jobs_start() and jobs_progress(): the next one knows of the job. */
 static void test_crash(void **state) {
         Store *s = *state;
@@ -205,6 +233,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_life, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_one_per_machine, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_settle, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_cancel, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_crash, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_order, setup, teardown),
