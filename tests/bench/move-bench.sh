@@ -3,7 +3,7 @@
 #
 # Two idle guests of 256 MiB of the same make.  A: Move-VM, with everything it proves, encrypts, hands over
 # and writes down.  B: `virsh migrate --p2p` over plain TCP, its disk served to both hosts by one process of
-# the same plugin, so that nothing has to be handed over.  They go back and forth between hv1 and hv2 in
+# the same disk process, so that nothing has to be handed over.  They go back and forth between hv1 and hv2 in
 # turn.  Downtime is libvirt's own figure of the finished job for both.
 #
 #      move-bench.sh [RUNS]     MOVE_BENCH_VERBOSE=1 prints each run and our phases

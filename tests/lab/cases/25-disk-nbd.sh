@@ -48,8 +48,9 @@ qemu() { local line words=(); for line; do words+=(-c "$line"); done; on client 
 check "zeroes with and without holes" qemu 'write -z 0 1M' 'write -z -u 1M 1M' 'read -P 0 0 2M' 'read 2M 1M'
 check "discard" qemu 'discard 2M 1M' 'flush'
 check "write through" qemu 'write -f -P 7 3M 64k' 'read -P 7 3M 64k' 'write -P 8 3141592 1000' 'read -P 8 3141592 1000'
+same "a hole only where one may be" "data hole" "$(on client nbdinfo --map "$uri" | awk '$1 == 0 { a = $NF } $1 == 1048576 { b = $NF } END { print a, b }' | sed s/hole,zero/hole/)"
 expect_fail "" qemu 'read 32M 512'
-same "what QEMU sees of it" "holes 2" "$(on client qemu-img map --output=json -f raw "$uri" | grep -c '"zero": true' | sed 's/^/holes /')"
+same "what QEMU sees of it" "holes 3" "$(on client qemu-img map --output=json -f raw "$uri" | grep -c '"zero": true' | sed 's/^/holes /')"
 
 story "what was written at depth 16, by two at once, is read again"
 check "fio verifies" on client fio --name=x --ioengine=nbd --uri="$uri" --rw=randwrite --bsrange=512-64k --size=16M --offset_increment=16M \
