@@ -1,6 +1,6 @@
 /* client.h — the node's side of a disk process: start it, ask it, hand it over
  *
- * A disk process is the systemd unit holdfast-disk@ID.service: nbdkit with our plugin, user
+ * A disk process is the systemd unit holdfast-disk@ID.service: holdfast-disk, user
  * holdfast-disk, one SMB file.  It outlives holdfastd.  ID is the first 32 hex digits of SHA-256
  * over the lower-cased UNC path, so both hosts of a move use the same socket paths:
  *

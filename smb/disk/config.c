@@ -81,7 +81,7 @@ static int set_acquire(DiskConfig *config, const char *value, Error *err) {
         return parse_number(value, UINT64_MAX - 1, &config->acquire_epoch, "acquire", err);
 }
 
-/* Both spellings of every setting: nbdkit's and the file's. */
+/* Both spellings of every setting: the command line's and the file's. */
 static const struct { const char *key, *field; int (*set)(DiskConfig *, const char *, Error *); } settings[] = {
         { "config", NULL, disk_config_read },
         { "unc", "Unc", set_unc },

@@ -13,7 +13,7 @@ enum { DISK_SOCKET_PATH_MAX = 108, DISK_CCACHE_MAX = 256 };
 typedef struct DiskConfig {
         Unc unc;
         char control_socket[DISK_SOCKET_PATH_MAX];      /* empty: none */
-        char nbd_socket[DISK_SOCKET_PATH_MAX]; /* nbdkit's own, made connectable for our group; empty: left alone */
+        char nbd_socket[DISK_SOCKET_PATH_MAX];  /* for us and our group; empty: handed over by the service manager */
         char ccache[DISK_CCACHE_MAX];           /* empty: the process's default */
         SmbProtection protection;
         uint16_t port;                          /* 0: 445 */
@@ -23,8 +23,7 @@ typedef struct DiskConfig {
 
 void disk_config_init(DiskConfig *config);      /* defaults; the host's name from the system */
 
-/* One key=value of nbdkit's command line: config, unc, control-socket,
- * nbd-socket, protection, ccache, port, acquire. */
+/* One key=value of the command line: config, unc, control-socket, nbd-socket, protection, ccache, port, acquire. */
 int disk_config_set(DiskConfig *config, const char *key, const char *value, Error *err) FAILS;
 
 /* The JSON object that client.c writes: {"Unc":…, "ControlSocket":…, "NbdSocket":…, "CCache":…,

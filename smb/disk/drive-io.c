@@ -1,12 +1,12 @@
 #include <errno.h>
 #include <string.h>
-#include <sys/epoll.h>
 
 #include "smb/disk/drive-state.h"
 
 enum { STATUS_DISK_FULL = (int)0xC000007F, STATUS_QUOTA_EXCEEDED = (int)0xC0000044 };
 
-static void submit(Drive *d, Request *r);
+/* What a WRITE of zeroes sends, part by part. */
+static const uint8_t zeroes[64 * 1024];
 
 static int errno_of(const Error *err) {
         if (err->cause == STATUS_DISK_FULL || err->cause == STATUS_QUOTA_EXCEEDED)
@@ -62,7 +62,7 @@ static void finish(Drive *d, Request *r) {
         }
         if (r->error == 0)
                 count(d, r);
-        queue_answer(r, r->error);
+        request_answer(r, r->error);
         if (h->busy == 0) {
                 io_retire_reader(d);
                 drive_step(d);
@@ -94,7 +94,6 @@ static void part_ended(RequestPart *part, const Error *err) {
         Request *r = part->request;
         Drive *d = r->owner;
 
-        queue_is_awake(d->queue);
         part->busy = false;
         r->outstanding--;
         note(d, r, err);
@@ -126,6 +125,8 @@ static void fill(Drive *d, Request *r) {
         const SmbFacts *facts = smb_session_facts(d->session);
         Handle *h = handle_of(d, r);
         uint32_t most = r->kind == REQUEST_READ ? facts->max_read : facts->max_write;
+        if (r->kind == REQUEST_WRITE && !r->from && most > sizeof zeroes)
+                most = sizeof zeroes;
 
         for (RequestPart *part; r->sent < r->size && (part = free_part(r));) {
                 Error err = { 0 };
@@ -134,8 +135,9 @@ static void fill(Drive *d, Request *r) {
                 part->size = request_next_part(r->size, r->sent, most);
                 int k = r->kind == REQUEST_READ ? smb_read(h->file, r->offset + part->at, r->to + part->at,
                                                            part->size, on_read, part, &err)
-                                                : smb_write(h->file, r->offset + part->at, r->from + part->at,
-                                                            part->size, r->fua, on_written, part, &err);
+                                                : smb_write(h->file, r->offset + part->at,
+                                                            r->from ? r->from + part->at : zeroes, part->size,
+                                                            r->fua, on_written, part, &err);
                 if (k < 0) {
                         note(d, r, &err);
                         return;
@@ -152,12 +154,19 @@ static void on_step_done(void *userdata, const Error *err) {
         Request *r = userdata;
         Drive *d = r->owner;
 
-        queue_is_awake(d->queue);
         r->outstanding--;
         note(d, r, err);
         /* Trimming is advice: a server that cannot has not failed. */
         if (r->kind == REQUEST_TRIM && r->error == EOPNOTSUPP)
                 r->error = 0;
+        if (r->kind == REQUEST_ZERO && r->error == EOPNOTSUPP && !r->fast) {
+                r->error = 0;
+                r->kind = REQUEST_WRITE;
+                r->from = NULL;
+                fill(d, r);
+                if (r->outstanding > 0)
+                        return;
+        }
         finish(d, r);
 }
 
@@ -165,7 +174,6 @@ static void on_ranges(void *userdata, const SmbRange *ranges, size_t n, bool mor
         Request *r = userdata;
         Drive *d = r->owner;
 
-        queue_is_awake(d->queue);
         r->outstanding--;
         note(d, r, err);
         r->range_count = 0;
@@ -245,16 +253,16 @@ static void submit_ready(Drive *d, Request *r) {
         }
         r->size = d->size_bytes;
         r->why = d->reason;
-        queue_answer(r, d->has_file ? 0 : EIO);
+        request_answer(r, d->has_file ? 0 : EIO);
 }
 
-static void submit(Drive *d, Request *r) {
+void drive_submit(Drive *d, Request *r) {
         bool reads = r->kind == REQUEST_READ || r->kind == REQUEST_EXTENTS;
 
         r->error = 0;
         r->why = (Error){ 0 };
         if (d->stopping) {
-                queue_answer(r, ESHUTDOWN);
+                request_answer(r, ESHUTDOWN);
                 return;
         }
         if (r->kind == REQUEST_READY) {
@@ -264,47 +272,34 @@ static void submit(Drive *d, Request *r) {
         OwnGate gate = reads ? ownership_gate_read(&d->own) : ownership_gate_write(&d->own);
         /* A flush covers writes that were answered; in READER there are none. */
         if (r->kind == REQUEST_FLUSH && gate == OWN_PARK)
-                queue_answer(r, 0);
+                request_answer(r, 0);
         else if (gate == OWN_PARK && !reads)
                 park(d, r);
         else if (gate == OWN_REFUSE)
-                queue_answer(r, EIO);
+                request_answer(r, EIO);
         else
                 start(d, r);
 }
 
-static void take_from_queue(Drive *d) {
-        for (Request *r; (r = queue_take(d->queue));)
-                for (Request *next; r; r = next) {
-                        next = r->next;
-                        submit(d, r);
-                }
+void drive_withdraw(Drive *d, const void *client) {
+        RequestList taken;
+
+        list_init(&taken);
+        list_withdraw(&d->parked, client, &taken);
+        list_withdraw(&d->unready, client, &taken);
+        for (Request *r; (r = list_pop(&taken));)
+                request_answer(r, ESHUTDOWN);
+        if (d->wanted && !d->parked.first) {
+                d->wanted = false;
+                drive_changed(d);
+        }
 }
 
-/* sd_event calls it each time before it sleeps. */
-static int on_prepare(sd_event_source *source, void *userdata) {
-        take_from_queue(userdata);
-        return 0;
-}
-
-static int on_wake(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
-        Drive *d = userdata;
-        queue_drain_wakeups(d->queue);
-        take_from_queue(d);
-        return 0;
-}
-
-int io_init(Drive *d, Error *err) {
+void io_init(Drive *d) {
         list_init(&d->unready);
         list_init(&d->parked);
         list_init(&d->stalled);
-        int r = sd_event_add_io(d->event, &d->wake, d->queue->fd, EPOLLIN, on_wake, d);
-        if (r >= 0)
-                r = sd_event_source_set_prepare(d->wake, on_prepare);
-        return r < 0 ? error_set(err, ERROR_INTERNAL, -r, "cannot watch the request queue") : 0;
 }
-
-void io_done(Drive *d) { d->wake = sd_event_source_disable_unref(d->wake); }
 
 static void submit_all(Drive *d, RequestList *list, void (*go)(Drive *, Request *)) {
         RequestList moved = *list;
@@ -319,17 +314,17 @@ static void submit_all(Drive *d, RequestList *list, void (*go)(Drive *, Request 
 
 void io_unpark(Drive *d) {
         d->wanted = false;
-        submit_all(d, &d->parked, submit);
+        submit_all(d, &d->parked, drive_submit);
 }
 
-void io_ready(Drive *d) { submit_all(d, &d->unready, submit); }
+void io_ready(Drive *d) { submit_all(d, &d->unready, drive_submit); }
 
 /* Not through the gate: they were let in before, and giving waits for them. */
 void io_resume(Drive *d) { submit_all(d, &d->stalled, start); }
 
 void io_fail_all(Drive *d, int error) {
         for (Request *r; (r = list_pop(&d->parked)) || (r = list_pop(&d->stalled)) || (r = list_pop(&d->unready));)
-                queue_answer(r, error);
+                request_answer(r, error);
         d->wanted = false;
 }
 

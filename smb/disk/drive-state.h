@@ -24,8 +24,7 @@ struct Drive {
         sd_event *event;
         DiskConfig config;
         uint8_t client_guid[16];
-        Queue *queue;
-        sd_event_source *wake, *retry, *keep_alive, *stop_timer;
+        sd_event_source *retry, *keep_alive, *stop_timer;
         void (*changed)(void *userdata);
         void *changed_userdata;
 
@@ -100,8 +99,7 @@ int link_init(Drive *d, Error *err) FAILS;
 void link_done(Drive *d);
 
 /* ---- drive-io.c ---- */
-int io_init(Drive *d, Error *err) FAILS;
-void io_done(Drive *d);
+void io_init(Drive *d);
 void io_unpark(Drive *d);
 void io_ready(Drive *d);                                /* answers READY */
 void io_resume(Drive *d);                               /* the handle is back */

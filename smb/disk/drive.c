@@ -350,14 +350,14 @@ void drive_on_change(Drive *d, void (*changed)(void *userdata), void *userdata) 
 
 DEFINE_FREEP(Drive, drive_free);
 
-int drive_new(sd_event *event, const DiskConfig *config, Queue *queue, Drive **ret, Error *err) {
+int drive_new(sd_event *event, const DiskConfig *config, Drive **ret, Error *err) {
         auto_(drive_freep) Drive *d = calloc(1, sizeof *d);
         if (!d)
                 return error_oom(err);
         d->event = sd_event_ref(event);
         d->config = *config;
-        d->queue = queue;
-        if (io_init(d, err) < 0 || link_init(d, err) < 0)
+        io_init(d);
+        if (link_init(d, err) < 0)
                 return -1;
         int r = sd_event_add_time_relative(event, &d->stop_timer, CLOCK_MONOTONIC, 0, 0, on_stop_late, d);
         if (r < 0)
@@ -376,9 +376,7 @@ void drive_free(Drive *d) {
         d->stopper = d->taker = (Caller){ 0 };
         d->giver_count = 0;
         link_done(d);
-        io_done(d);
-        if (d->stalled.last)
-                io_fail_all(d, ESHUTDOWN);
+        io_fail_all(d, ESHUTDOWN);
         (void)sd_event_source_disable_unref(d->stop_timer);
         (void)sd_event_unref(d->event);
         free(d);

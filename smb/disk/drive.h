@@ -1,7 +1,7 @@
 /* drive.h — one disk as this process drives it: handles on the share, guest requests, ownership
  *
- * Lives on one thread, the one that runs its sd_event loop; only its queue is touched by others.  Knows SMB and the
- * rules of ownership, refuses to know NBD, varlink and systemd.
+ * Lives on the thread that runs its sd_event loop.  Knows SMB and the rules of ownership, refuses to know NBD,
+ * varlink and systemd.
  *
  * The file is not opened write-through: the guest's own flushes are passed on, and a server that loses unflushed
  * writes in a crash has lost our handle with them, so the disk is LOST and the guest stops, which is what a power
@@ -17,7 +17,7 @@
 #include "appliance/base/error.h"
 #include "smb/disk/config.h"
 #include "smb/disk/ownership.h"
-#include "smb/disk/queue.h"
+#include "smb/disk/request.h"
 
 typedef struct Drive Drive;
 
@@ -37,10 +37,16 @@ typedef struct DriveFacts {
 /* Called once, on the loop.  err->kind is ERROR_NONE on success. */
 typedef void (*DriveDone)(void *userdata, const Error *err);
 
-/* Starts to open the reader.  @config is copied.  Takes requests from @queue, which outlives the drive. */
-int drive_new(sd_event *event, const DiskConfig *config, Queue *queue, Drive **ret, Error *err) FAILS;
-/* Drops what is open without ceremony; drive_stop() is the way with. */
+/* Starts to open the reader.  @config is copied. */
+int drive_new(sd_event *event, const DiskConfig *config, Drive **ret, Error *err) FAILS;
+/* Drops what is open without ceremony, answers every request; drive_stop() is the way with. */
 void drive_free(Drive *drive);
+
+/* Any number of requests may be under way; who asks bounds them. */
+void drive_submit(Drive *drive, Request *request);
+/* @client is gone: its writes that are parked, which nobody was told are done, are forgotten (ESHUTDOWN), so that
+ * ownership does not let them go when nobody waits for them any more.  What is on the wire goes on. */
+void drive_withdraw(Drive *drive, const void *client);
 
 void drive_facts(const Drive *drive, DriveFacts *ret);
 /* @changed is called on the loop after every change of state, of `wanted` or of the reason. */

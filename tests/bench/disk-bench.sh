@@ -14,7 +14,7 @@ trap 'on client pkill -F /root/bench/disk.pid 2>/dev/null; on client pkill -F /r
 prepare() {
         on client mkdir -p /root/bench
         "$lab" cp "$LAB_BUILD/tests/bench/smbread" client:/root/bench/smbread
-        "$lab" cp "$LAB_BUILD/smb/disk/nbdkit-holdfast-plugin.so" client:/root/bench/plugin.so
+        "$lab" cp "$LAB_BUILD/smb/disk/holdfast-disk" client:/root/bench/holdfast-disk
         "$lab" cp hv1:/etc/krb5.keytab client:/root/bench/keytab        # the client measures as a host would
         on client bash -ec '
                 cd /root/bench
@@ -40,8 +40,9 @@ serve() {       # both exports, side by side, for the whole measurement
         on client bash -ec '
                 cd /root/bench
                 rm -f ./*.sock ./*.pid
-                nbdkit --unix=/root/bench/disk.sock --pidfile=/root/bench/disk.pid ./plugin.so acquire=1 protection=encrypt \
-                        ccache=FILE:/root/bench/cc unc="\\\\fs1.lab.test\\vms\\bench\\disk.raw"
+                ./holdfast-disk nbd-socket=/root/bench/disk.sock acquire=1 protection=encrypt ccache=FILE:/root/bench/cc \
+                        unc="\\\\fs1.lab.test\\vms\\bench\\disk.raw" </dev/null >disk.log 2>&1 &
+                echo $! >disk.pid
                 nbdkit --unix=/root/bench/file.sock --pidfile=/root/bench/file.pid file /root/bench/local.raw
                 for i in $(seq 100); do [ -S disk.sock ] && [ -S file.sock ] && exit; sleep 0.1; done; exit 1'
 }

@@ -3,7 +3,7 @@
 #
 # Two idle guests of 256 MiB of the same make.  A: Move-VM, with everything it proves, encrypts, hands over
 # and writes down.  B: `virsh migrate --p2p` over plain TCP, its disk served to both hosts by one process of
-# the same plugin, so that nothing has to be handed over.  They go back and forth between hv1 and hv2 in
+# the same disk process, so that nothing has to be handed over.  They go back and forth between hv1 and hv2 in
 # turn.  Downtime is libvirt's own figure of the finished job for both.
 #
 #      move-bench.sh [RUNS]     MOVE_BENCH_VERBOSE=1 prints each run and our phases
@@ -46,14 +46,15 @@ make_ours() {
 make_plain() {
         on hv1 holdfast "Convert-VHD /var/tmp/bench.raw '$share\\$plain_vm\\disk.raw'"
         on client mkdir -p /root/bench-move
-        "$lab" cp "$LAB_BUILD/smb/disk/nbdkit-holdfast-plugin.so" client:/root/bench-move/plugin.so
+        "$lab" cp "$LAB_BUILD/smb/disk/holdfast-disk" client:/root/bench-move/holdfast-disk
         "$lab" cp hv1:/etc/krb5.keytab client:/root/bench-move/keytab
         on client bash -ec '
                 cd /root/bench-move
                 chmod 600 keytab
                 kinit -c FILE:/root/bench-move/cc -k -t keytab "HV1\$@LAB.TEST"
-                nbdkit --port=10809 --pidfile=/root/bench-move/disk.pid ./plugin.so acquire=1 ccache=FILE:/root/bench-move/cc \
-                        unc="$1"' _ "$share\\$plain_vm\\disk.raw"
+                systemd-socket-activate --listen=10809 ./holdfast-disk acquire=1 ccache=FILE:/root/bench-move/cc unc="$1" \
+                        </dev/null >disk.log 2>&1 &
+                echo $! >disk.pid' _ "$share\\$plain_vm\\disk.raw"
         # the same machine, but for its name, its id and the way to its disk
         on hv1 virsh dumpxml --inactive "$ours_vm" |
                 sed -e "s|<name>.*</name>|<name>$plain_vm</name>|" -e '/<uuid>/d' -e '/<metadata>/,/<\/metadata>/d' \

@@ -82,7 +82,7 @@ same "$one is" GIVEN "$(field "$one" state)"
 same "$two is" OWNER "$(field "$two" state)"
 
 story "zeroes, holes and extents"
-check "write, zero, trim" io "$two" 'write -P 21 8M 4M' 'write -z 9M 1M' 'discard 10M 1M' flush 'read -P 21 8M 1M' \
+check "write, zero, trim" io "$two" 'write -P 21 8M 4M' 'write -z -u 9M 1M' 'discard 10M 1M' flush 'read -P 21 8M 1M' \
         'read -P 0 9M 1M' 'read -P 21 11M 1M'
 # shellcheck disable=SC2016
 same "a hole where it was zeroed" "true" "$(on "$two" qemu-img map -f raw --output=json "$(disk "$two" uri)" |
