@@ -15,12 +15,14 @@ int token_add(Token *token, const Sid *sid, Error *err) {
 }
 
 int token_add_network(Token *token, Error *err) {
-        const Sid *const all[] = { &sid_everyone, &sid_network, &sid_authenticated_users, &sid_this_organization,
-                                   &sid_users };
+        const Sid *const all[] = { &sid_everyone, &sid_network, &sid_authenticated_users, &sid_asserted };
 
         for (size_t i = 0; i < ARRAY_SIZE(all); i++)
                 if (token_add(token, all[i], err) < 0)
                         return -1;
+        token->perhaps[0] = sid_this_organization;
+        token->perhaps[1] = sid_users;
+        token->perhaps_count = 2;
         return 0;
 }
 
@@ -54,12 +56,19 @@ typedef struct Pass {
         bool owner, owner_rights_entry; /* the token is the owner's; an entry speaks for owners */
 } Pass;
 
-static bool concerns(const Pass *pass, const Ace *ace) {
+typedef enum Concern { CONCERNS_NOT, CONCERNS_PERHAPS, CONCERNS } Concern;
+
+static Concern concern_of(const Pass *pass, const Ace *ace) {
         if (ace->flags & ACE_INHERIT_ONLY || !ace->has_sid)
-                return false;
+                return CONCERNS_NOT;
         if (sid_equal(&ace->sid, &sid_owner_rights))
-                return pass->owner;
-        return token_has(pass->token, &ace->sid);
+                return pass->owner ? CONCERNS : CONCERNS_NOT;
+        if (token_has(pass->token, &ace->sid))
+                return CONCERNS;
+        for (size_t i = 0; i < pass->token->perhaps_count; i++)
+                if (sid_equal(&pass->token->perhaps[i], &ace->sid))
+                        return CONCERNS_PERHAPS;
+        return CONCERNS_NOT;
 }
 
 /* A type that did not exist when this was written may deny or allow anything to anybody. */
@@ -71,10 +80,14 @@ static bool is_unknown(const Ace *ace) {
 }
 
 static Verdict verdict_of(const Pass *pass, const Ace *ace) {
-        if (concerns(pass, ace))
-                for (size_t i = 0; i < ARRAY_SIZE(verdicts); i++)
-                        if (verdicts[i].type == ace->type)
-                                return verdicts[i].verdict;
+        static const Verdict weaker[] = { [COUNTS_ALLOW] = COUNTS_PERHAPS_ALLOW, [COUNTS_DENY] = COUNTS_PERHAPS_DENY,
+                                          [COUNTS_PERHAPS_ALLOW] = COUNTS_PERHAPS_ALLOW,
+                                          [COUNTS_PERHAPS_DENY] = COUNTS_PERHAPS_DENY };
+        Concern concern = concern_of(pass, ace);
+
+        for (size_t i = 0; concern != CONCERNS_NOT && i < ARRAY_SIZE(verdicts); i++)
+                if (verdicts[i].type == ace->type)
+                        return concern == CONCERNS ? verdicts[i].verdict : weaker[verdicts[i].verdict];
         return COUNTS_NOT;
 }
 

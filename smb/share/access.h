@@ -10,18 +10,23 @@
 
 enum {
         TOKEN_SIDS_MAX = 1280,          /* a Kerberos ticket carries 1,015 groups at most, and ours are added */
+        TOKEN_PERHAPS_MAX = 4,
         ACCESS_BITS = 21,               /* standard and specific rights: bits 0 … 20 */
 };
 
 typedef struct Token {
         Sid sids[TOKEN_SIDS_MAX];       /* the account itself first */
         size_t count;
+        Sid perhaps[TOKEN_PERHAPS_MAX]; /* what one server adds and another does not */
+        size_t perhaps_count;
 } Token;
 
 /* ERROR_LIMIT when it is full.  A second one of the same is left out. */
 int token_add(Token *token, const Sid *sid, Error *err) FAILS;
-/* What every file server adds for an account that comes over the network with a ticket: Everyone, NETWORK,
- * Authenticated Users, This Organization, BUILTIN\Users. */
+/* What every file server adds for an account that comes over the network with a ticket of a controller since 2012:
+ * Everyone, NETWORK, Authenticated Users, asserted identity.  And, perhaps, This Organization and BUILTIN\Users:
+ * Windows does, Samba does not.  In which other groups of its own a file server has an account nobody else can know;
+ * it counts as if it were in none. */
 int token_add_network(Token *token, Error *err) FAILS;
 bool token_has(const Token *token, const Sid *sid);
 
@@ -34,7 +39,7 @@ enum {  /* Access.by[], where no entry decided */
 
 typedef struct Access {
         uint32_t granted;               /* certainly */
-        uint32_t unclear;               /* hangs on entries that only the server can judge: conditions, unknown types */
+        uint32_t unclear;               /* only the server can judge: conditions, unknown types, its own groups */
         int by[ACCESS_BITS];            /* per bit: the entry of the list that decided, or ACCESS_BY_* */
 } Access;
 

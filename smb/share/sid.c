@@ -12,7 +12,8 @@ enum { REVISION = 1, AUTHORITY_MAX_DECIMAL_BITS = 32 };
 
 const Sid sid_everyone = SID_1(1, 0), sid_creator_owner = SID_1(3, 0), sid_owner_rights = SID_1(3, 4),
           sid_network = SID_1(5, 2), sid_anonymous = SID_1(5, 7), sid_authenticated_users = SID_1(5, 11),
-          sid_this_organization = SID_1(5, 15), sid_administrators = SID_2(5, 32, 544), sid_users = SID_2(5, 32, 545);
+          sid_this_organization = SID_1(5, 15), sid_asserted = SID_1(18, 1),
+          sid_administrators = SID_2(5, 32, 544), sid_users = SID_2(5, 32, 545);
 
 /* [MS-DTYP] 2.4.2.4 and 2.5.1.1.  Letters "" where SDDL has none. */
 static const struct { char letters[3]; const char *name; Sid sid; } known[] = {
@@ -46,6 +47,7 @@ static const struct { char letters[3]; const char *name; Sid sid; } known[] = {
         { "RD", "BUILTIN\\Remote Desktop Users", SID_2(5, 32, 555) },
         { "NO", "BUILTIN\\Network Configuration Operators", SID_2(5, 32, 556) },
         { "HA", "BUILTIN\\Hyper-V Administrators", SID_2(5, 32, 578) },
+        { "", "Authentication authority asserted identity", SID_1(18, 1) },
         { "LW", "Low Mandatory Level", SID_1(16, 4096) },
         { "ME", "Medium Mandatory Level", SID_1(16, 8192) },
         { "HI", "High Mandatory Level", SID_1(16, 12288) },
