@@ -11,6 +11,7 @@ enum {
         DIRECTORY_ANSWERS_MAX = 256,    /* kept; the oldest goes */
         DIRECTORY_TOKENS_MAX = 64,      /* accounts whose groups are kept */
         DIRECTORY_NAMES_MAX = 256,      /* names of SIDs */
+        DIRECTORY_SHORT_MAX = 64,
 };
 
 typedef struct DirectoryAnswer {
@@ -47,6 +48,8 @@ struct Directory {
         DirectoryAnswer answers[DIRECTORY_ANSWERS_MAX];
         DirectoryToken tokens[DIRECTORY_TOKENS_MAX];
         DirectoryName names[DIRECTORY_NAMES_MAX];
+        char short_name[DIRECTORY_SHORT_MAX];   /* of the domain, "LAB"; "" not known */
+        uint64_t short_name_until_us;
         uint64_t questions;
         Error failure;                  /* why there is no link … */
         uint64_t failure_until_us;      /* … said at once to those who waited for the lock meanwhile */

@@ -136,17 +136,45 @@ int directory_groups(Directory *d, const char *account, DirectorySid **ret, size
 
 /* ---- names --------------------------------------------------------------------------------------------- */
 
-static int take_name(void *userdata, const LdapEntry *entry, Error *err) {
-        char *to = userdata;
+typedef struct Named { char account[DIRECTORY_PRINCIPAL_MAX / 2], short_name[DIRECTORY_SHORT_MAX]; } Named;
 
-        /* constructed by the controller with the domain's short name; without it the bare name is better than none */
-        if (!ldap_entry_text(entry, "msDS-PrincipalName", to, DIRECTORY_PRINCIPAL_MAX))
-                (void)ldap_entry_text(entry, "sAMAccountName", to, DIRECTORY_PRINCIPAL_MAX);
+static int take_account_name(void *userdata, const LdapEntry *entry, Error *err) {
+        Named *named = userdata;
+
+        (void)ldap_entry_text(entry, "sAMAccountName", named->account, sizeof named->account);
         return 0;
 }
 
+static int take_short_name(void *userdata, const LdapEntry *entry, Error *err) {
+        Named *named = userdata;
+
+        (void)ldap_entry_text(entry, "nETBIOSName", named->short_name, sizeof named->short_name);
+        return 0;
+}
+
+/* What stands before the backslash.  It lies where the forest keeps its domains; in a child domain that is not below our
+ * own name, and then the bare account name has to do. */
+static void need_short_name(Directory *d) {
+        static const char *const attributes[] = { "nETBIOSName", NULL };
+        char base[LDAP_LINK_DN_MAX + 64], dn[3 * LDAP_LINK_DN_MAX], filter[sizeof dn + 64];
+        Named named = { 0 };
+        Error ignored;
+
+        if (d->short_name_until_us > directory_now_us() || !d->link ||
+            ldap_link_escape(ldap_link_base(d->link), dn, sizeof dn, &ignored) < 0)
+                return;
+        (void)snprintf(base, sizeof base, "CN=Partitions,CN=Configuration,%s", ldap_link_base(d->link));
+        (void)snprintf(filter, sizeof filter, "(&(objectClass=crossRef)(nCName=%s))", dn);
+        const LdapQuery query = { base, false, filter, attributes, 4 };
+        if (directory_ask(d, &query, take_short_name, &named, &ignored) < 0)
+                named.short_name[0] = '\0';
+        memcpy(d->short_name, named.short_name, sizeof d->short_name);
+        d->short_name_until_us = directory_now_us() + DIRECTORY_CACHE_US;
+}
+
 static int ask_name(Directory *d, const DirectorySid *sid, char to[static DIRECTORY_PRINCIPAL_MAX], Error *err) {
-        static const char *const attributes[] = { "msDS-PrincipalName", "sAMAccountName", NULL };
+        static const char *const attributes[] = { "sAMAccountName", NULL };
+        Named named = { 0 };
         char filter[3 * DIRECTORY_SID_MAX + 32] = "(objectSid=";
         size_t at = strlen(filter);
 
@@ -154,7 +182,13 @@ static int ask_name(Directory *d, const DirectorySid *sid, char to[static DIRECT
                 at += (size_t)snprintf(filter + at, sizeof filter - at, "\\%02x", sid->bytes[i]);
         (void)snprintf(filter + at, sizeof filter - at, ")");
         const LdapQuery query = { NULL, false, filter, attributes, 2 };
-        return directory_ask(d, &query, take_name, to, err);
+        if (directory_ask(d, &query, take_account_name, &named, err) < 0)
+                return -1;
+        need_short_name(d);
+        if (named.account[0])
+                (void)snprintf(to, DIRECTORY_PRINCIPAL_MAX, "%s%s%s", d->short_name, d->short_name[0] ? "\\" : "",
+                               named.account);
+        return 0;
 }
 
 static DirectoryName *name_of(Directory *d, const DirectorySid *sid) {

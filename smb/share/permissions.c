@@ -317,3 +317,19 @@ int permissions_write(const char *unc, const char *ccache, const Descriptor *d, 
                 return error_wrap(err, "cannot change the permissions of '%.150s'", unc);
         return 0;
 }
+
+int permissions_try(const char *unc, const char *ccache, uint32_t access, bool *ret, Error *err) {
+        auto_(share_link_end) ShareLink link = { 0 };
+        SmbFile *file;
+
+        if (share_link_begin_as(unc, ccache, false, &link, err) < 0)
+                return error_wrap(err, "cannot try '%.150s'", unc);
+        if (share_link_open(&link, link.unc.path, access, SMB_OPEN, 0, &file, NULL, err) < 0) {
+                if (err->kind != ERROR_DENIED && err->kind != ERROR_CONFLICT)
+                        return -1;
+                *ret = err->kind == ERROR_CONFLICT;
+                return 0;
+        }
+        *ret = true;
+        return smb_sync_close(link.sync, file, err);
+}

@@ -1,0 +1,251 @@
+#include "appliance/node/access-survey.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "appliance/base/cleanup.h"
+#include "appliance/base/text.h"
+#include "smb/share/share-list.h"
+
+#define STATUS_ACCESS_DENIED ((int)0xC0000022)
+
+enum { RID_DOMAIN_COMPUTERS = 515, STRANGER_RID = 0x7FFFFFFF, ALL_BITS = 0x1FFFFF };
+
+/* ---- the directory ----------------------------------------------------------------------------------- */
+
+static int to_sid(const DirectorySid *from, Sid *ret, Error *err) {
+        Reader r = reader_of(from->bytes, from->size);
+
+        if (!sid_read(&r, ret) || !reader_done(&r))
+                return error_set(err, ERROR_PROTOCOL, 0, "the directory sent a damaged SID");
+        return 0;
+}
+
+void survey_name(const Survey *survey, const Sid *sid, char to[static DIRECTORY_PRINCIPAL_MAX]) {
+        const char *known = sid_well_known_name(sid);
+        DirectorySid bytes = { 0 };
+        Writer w = writer_of(bytes.bytes, sizeof bytes.bytes);
+        Error ignored;
+
+        if (known) {
+                (void)snprintf(to, DIRECTORY_PRINCIPAL_MAX, "%s", known);
+                return;
+        }
+        sid_write(&w, sid);
+        bytes.size = w.at;
+        if (directory_sid_name(survey->directory, &bytes, to, &ignored) < 0) {
+                static_assert((int)SID_TEXT_MAX <= (int)DIRECTORY_PRINCIPAL_MAX, "a SID fits");
+                sid_text(sid, to);
+        }
+}
+
+static int know_group(Survey *s, Error *err) {
+        DirectorySid bytes;
+        uint32_t rid;
+
+        if (directory_fabric_sid(s->directory, &bytes, err) < 0 || to_sid(&bytes, &s->group, err) < 0)
+                return -1;
+        (void)sid_split(&s->group, &s->domain, &rid);
+        survey_name(s, &s->group, s->group_name);
+        return 0;
+}
+
+void survey_host_done(SurveyHost *host) {
+        free(host->token);
+        host->token = NULL;
+}
+
+int survey_host(Directory *directory, const char *name, const char *self, SurveyHost *ret, Error *err) {
+        auto_(survey_host_done) SurveyHost host = { .token = calloc(1, sizeof *host.token) };
+        auto_free DirectorySid *sids = NULL;
+        DirectoryComputer computer;
+        size_t count;
+
+        if (!host.token)
+                return error_oom(err);
+        if ((name ? directory_computer_by_host(directory, name, &computer, err)
+                  : directory_computer(directory, self, &computer, err)) < 0 ||
+            directory_groups(directory, computer.account, &sids, &count, err) < 0)
+                return -1;
+        (void)snprintf(host.account, sizeof host.account, "%s", computer.account);
+        (void)snprintf(host.name, sizeof host.name, "%s", computer.account);
+        host.name[strcspn(host.name, "$")] = '\0';
+        host.asked = text_equal_nocase(computer.account, self);
+        for (size_t i = 0; i < count; i++) {
+                Sid sid;
+                if (to_sid(&sids[i], &sid, err) < 0 || token_add(host.token, &sid, err) < 0)
+                        return -1;
+        }
+        if (token_add_network(host.token, err) < 0)
+                return -1;
+        *ret = host;
+        host.token = NULL;
+        return 0;
+}
+
+int survey_stranger(const Survey *survey, SurveyHost *ret, Error *err) {
+        auto_(survey_host_done) SurveyHost host = { .account = "any other computer", .name = "any other computer",
+                                                    .token = calloc(1, sizeof *host.token) };
+        Sid computers = sid_in_domain(&survey->domain, RID_DOMAIN_COMPUTERS);
+        Sid itself = sid_in_domain(&survey->domain, STRANGER_RID);
+
+        if (!host.token)
+                return error_oom(err);
+        if (token_add(host.token, &itself, err) < 0 || token_add(host.token, &computers, err) < 0 ||
+            token_add_network(host.token, err) < 0)
+                return -1;
+        *ret = host;
+        host.token = NULL;
+        return 0;
+}
+
+/* ---- the file server ----------------------------------------------------------------------------------- */
+
+/* What came is an offer: one damaged descriptor is that file's finding, not the end of the survey. */
+static int decode_all(Survey *s, Error *err) {
+        if (!(s->lists = calloc(s->all.count + 1, sizeof *s->lists)))
+                return error_oom(err);
+        for (size_t i = 0; i < s->all.count; i++) {
+                PermissionsItem *item = &s->all.items[i];
+                if (item->bytes && descriptor_decode(item->bytes, item->size, &s->lists[i], &item->no_list) < 0) {
+                        free(take_ptr(item->bytes));
+                        item->size = 0;
+                }
+        }
+        return 0;
+}
+
+static void item_path(const Survey *s, size_t item, char to[static UNC_TEXT_MAX + 1]) {
+        Unc unc = s->unc;
+
+        if (item == SURVEY_SHARE)
+                unc.path[0] = '\0';
+        else
+                (void)snprintf(unc.path, sizeof unc.path, "%s", s->all.items[item].path);
+        unc_text(&unc, to);
+}
+
+/* A NULL list refuses nothing, and Samba's MxAc shows nothing of it: the one case where only an open tells. */
+static int try_unlisted(Survey *s, const char *ccache, Error *err) {
+        char path[UNC_TEXT_MAX + 1];
+
+        for (size_t i = 0; i < s->all.count; i++) {
+                PermissionsItem *item = &s->all.items[i];
+                uint32_t needed = matrix_needed(item->folder ? MATRIX_FOLDER : MATRIX_FILE);
+                bool granted;
+                if (!item->bytes || (s->lists[i].dacl.present && s->lists[i].dacl.list_given) ||
+                    !(needed & ~item->maximal_access))
+                        continue;
+                item_path(s, i, path);
+                if (permissions_try(path, ccache, needed, &granted, err) < 0)
+                        return -1;
+                if (granted)
+                        item->maximal_access |= needed;
+        }
+        return 0;
+}
+
+static int read_files(Survey *s, const char *unc, const char *ccache, Error *err) {
+        if (permissions_read(unc, ccache, true, &s->all, err) < 0) {
+                if (err->kind != ERROR_DENIED || err->cause != STATUS_ACCESS_DENIED)
+                        return -1;
+                s->refused = true;      /* TREE_CONNECT: the share itself lets us not in */
+        }
+        return decode_all(s, err) < 0 ? -1 : try_unlisted(s, ccache, err);
+}
+
+int survey_read(Directory *directory, const char *unc, const char *ccache, Survey *ret, Error *err) {
+        auto_(survey_done) Survey s = { .directory = directory };
+
+        if (unc_parse(unc, &s.unc, err) < 0 || know_group(&s, err) < 0 || read_files(&s, unc, ccache, err) < 0)
+                return -1;
+        s.share_known = share_list_read(unc, ccache, &s.share, &s.share_unknown) == 0;
+        *ret = s;
+        s = (Survey){ 0 };
+        return 0;
+}
+
+void survey_done(Survey *s) {
+        for (size_t i = 0; s->lists && i < s->all.count; i++)
+                descriptor_done(&s->lists[i]);
+        free(s->lists);
+        permissions_done(&s->all);
+        descriptor_done(&s->share);
+        *s = (Survey){ 0 };
+}
+
+/* ---- judging --------------------------------------------------------------------------------------------- */
+
+static const Descriptor *list_of(const Survey *s, size_t item) {
+        if (item == SURVEY_SHARE)
+                return s->share_known ? &s->share : NULL;
+        return s->all.items[item].bytes ? &s->lists[item] : NULL;
+}
+
+static uint32_t granted_by(const Descriptor *d, const Token *token) {
+        Access access = { 0 };
+
+        if (d)
+                access_compute(d, token, &access);
+        return access.granted;
+}
+
+static void judge_item(const Survey *s, const SurveyHost *host, size_t i, uint32_t *parent_granted, size_t *parent,
+                       SurveyCell *cell) {
+        const PermissionsItem *item = &s->all.items[i];
+        bool has_parent = item->parent != i;
+
+        if (has_parent && *parent != item->parent) {
+                *parent = item->parent;
+                *parent_granted = granted_by(list_of(s, item->parent), host->token);
+        }
+        cell->item = i;
+        cell->layer = item->folder ? MATRIX_FOLDER : MATRIX_FILE;
+        cell->list = list_of(s, i);
+        item_path(s, i, cell->path);
+        const MatrixQuestion q = {
+                .layer = cell->layer, .descriptor = cell->list,
+                .parent = has_parent ? list_of(s, item->parent) : NULL, .parent_granted = has_parent ? *parent_granted : 0,
+                .token = host->token, .group = &s->group,
+                .proven = host->asked && (item->proven || item->refused.kind == ERROR_DENIED),
+                .proof = item->maximal_access, .share_proof = s->all.share_access & ALL_BITS,
+        };
+        matrix_judge(&q, &cell->cell);
+}
+
+static void judge_share(const Survey *s, const SurveyHost *host, SurveyCell *cell) {
+        const MatrixQuestion q = {
+                .layer = MATRIX_SHARE, .descriptor = list_of(s, SURVEY_SHARE), .token = host->token, .group = &s->group,
+                .proven = host->asked, .proof = s->all.share_access & ALL_BITS, .share_proof = ALL_BITS,
+        };
+
+        cell->item = SURVEY_SHARE;
+        cell->layer = MATRIX_SHARE;
+        cell->list = q.descriptor;
+        item_path(s, SURVEY_SHARE, cell->path);
+        matrix_judge(&q, &cell->cell);
+}
+
+int survey_judge(const Survey *s, const SurveyHost *host,
+                 int (*each)(void *userdata, const SurveyCell *cell, Error *err), void *userdata, Error *err) {
+        uint32_t parent_granted = 0;
+        size_t parent = SIZE_MAX;
+        SurveyCell cell;
+
+        judge_share(s, host, &cell);
+        if (each(userdata, &cell, err) < 0)
+                return -1;
+        for (size_t i = 0; i < s->all.count; i++) {
+                judge_item(s, host, i, &parent_granted, &parent, &cell);
+                if (each(userdata, &cell, err) < 0)
+                        return -1;
+        }
+        return 0;
+}
+
+uint32_t survey_reach(const Survey *s, const SurveyHost *host, size_t item) {
+        uint32_t share = s->share_known ? granted_by(&s->share, host->token) : ALL_BITS;
+        return share & granted_by(list_of(s, item), host->token);
+}

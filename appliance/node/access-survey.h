@@ -1,0 +1,60 @@
+/* access-survey.h — who may do what on a share: asked once, judged for any number of hosts
+ *
+ * Reads descriptors and what the server tells the asking account, the share's own list, and the directory.  Nothing is
+ * written anywhere.  Blocks.
+ */
+#pragma once
+
+#include "auth/directory-sids.h"
+#include "smb/share/matrix.h"
+#include "smb/share/permissions.h"
+
+typedef struct Survey {
+        Directory *directory;           /* borrowed */
+        Unc unc;                        /* what was asked about */
+        Permissions all;
+        Descriptor *lists;              /* one per item; only where all.items[i].bytes is */
+        bool refused;                   /* the share let the asking account not in at all; all is empty */
+        bool share_known;
+        Descriptor share;               /* the share's own list, when known … */
+        Error share_unknown;            /* … and why not */
+        Sid group, domain;              /* the hosts' group, and its domain */
+        char group_name[DIRECTORY_PRINCIPAL_MAX];
+} Survey;
+
+/* @ccache: as whom; NULL: as this host's machine account. */
+int survey_read(Directory *directory, const char *unc, const char *ccache, Survey *ret, Error *err) FAILS;
+void survey_done(Survey *survey);
+
+typedef struct SurveyHost {
+        char account[MACHINE_NAME_MAX]; /* HV1$ */
+        char name[MACHINE_NAME_MAX];    /* HV1 */
+        bool asked;                     /* the survey was made as this host: what the server said is its proof */
+        Token *token;                   /* owned */
+} SurveyHost;
+
+/* @name as an administrator types it; @self: this host's own account. */
+int survey_host(Directory *directory, const char *name, const char *self, SurveyHost *ret, Error *err) FAILS;
+/* A computer of the domain that is in no group but Domain Computers. */
+int survey_stranger(const Survey *survey, SurveyHost *ret, Error *err) FAILS;
+void survey_host_done(SurveyHost *host);
+
+#define SURVEY_SHARE SIZE_MAX           /* instead of an item's index */
+
+typedef struct SurveyCell {
+        size_t item;                    /* of survey->all, or SURVEY_SHARE */
+        MatrixLayer layer;
+        char path[UNC_TEXT_MAX + 1];
+        const Descriptor *list;         /* borrowed; NULL: not known */
+        MatrixCell cell;
+} SurveyCell;
+
+/* The share first, then every file and folder.  @each returns -1 with *err to stop. */
+int survey_judge(const Survey *survey, const SurveyHost *host,
+                 int (*each)(void *userdata, const SurveyCell *cell, Error *err), void *userdata, Error *err) FAILS;
+
+/* What @host may do to an item through the share, as far as lists tell. */
+uint32_t survey_reach(const Survey *survey, const SurveyHost *host, size_t item);
+
+/* "LAB\Holdfast Hosts", "Everyone", or the SID when nobody knows a name. */
+void survey_name(const Survey *survey, const Sid *sid, char to[static DIRECTORY_PRINCIPAL_MAX]);
