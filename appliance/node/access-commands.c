@@ -6,6 +6,7 @@
 #include "appliance/base/cleanup.h"
 #include "appliance/node/access-object.h"
 #include "appliance/node/node.h"
+#include "auth/visitor.h"
 
 enum { WORTH_MENTIONING = RIGHT_READ_DATA | RIGHT_WRITE_DATA | RIGHT_APPEND_DATA | RIGHT_DELETE | RIGHT_DELETE_CHILD |
                           RIGHT_WRITE_DAC | RIGHT_WRITE_OWNER };
@@ -57,7 +58,7 @@ static int test_host(Invocation *invocation, const Survey *survey, const char *n
         return survey_judge(survey, &host, emit_cell, &e, err);
 }
 
-int access_test(Invocation *invocation, const char *path, Error *err) {
+int access_test(Invocation *invocation, const char *path, const char *lister, Error *err) {
         auto_(survey_done) Survey survey = { 0 };
         Node *node = invocation_userdata(invocation);
         Directory *directory;
@@ -65,7 +66,7 @@ int access_test(Invocation *invocation, const char *path, Error *err) {
         size_t hosts = invocation_count(invocation, "ComputerName");
 
         if (node_machine(node, &machine, err) < 0 || node_directory(node, &directory, err) < 0 ||
-            survey_read(directory, path, NULL, &survey, err) < 0)
+            survey_read(directory, path, lister, true, &survey, err) < 0)
                 return -1;
         if (!survey.share_known)
                 invocation_verbose(invocation, "%s", survey.share_unknown.text);
@@ -83,11 +84,29 @@ int access_test(Invocation *invocation, const char *path, Error *err) {
         return emit_stranger(invocation, &survey, err);
 }
 
+/* An administrator's ticket reads lists that this host may not read; what this host may do is still asked as itself. */
+static int sign_in(Invocation *invocation, Visitor *visitor, Error *err) {
+        const char *password = NULL, *user = invocation_credential(invocation, "Credential", &password);
+        Machine machine;
+
+        if (!user)
+                return 0;
+        if (!password)
+                return error_set(err, ERROR_INVALID, 0, "the credential of %.64s has no password", user);
+        if (node_machine(invocation_userdata(invocation), &machine, err) < 0)
+                return -1;
+        return visitor_sign_in(&machine, user, password, visitor, err);
+}
+
 static int test_vmshare(Invocation *invocation, Error *err) {
+        auto_(visitor_done) Visitor visitor = { 0 };
+
+        if (sign_in(invocation, &visitor, err) < 0)
+                return -1;
         for (size_t i = 0; i < invocation_count(invocation, "Path"); i++) {
                 const char *path = sd_json_variant_string(invocation_item(invocation, "Path", i));
                 Error why = { 0 };
-                if (path && access_test(invocation, path, &why) == 0)
+                if (path && access_test(invocation, path, visitor.ccache[0] ? visitor.ccache : NULL, &why) == 0)
                         continue;
                 if (why.kind == ERROR_CANCELLED || invocation_cancelled(invocation)) {
                         *err = why;
@@ -108,7 +127,9 @@ const Command command_test_vmshare = {
                   "A share, or a folder or file on it; everything below is looked at, nothing is written." },
                 { "ComputerName", "String[]", "CN", 0, NULL,
                   "The hosts that are asked about; this host alone without it." },
+                { "Credential", "PSCredential", NULL, PARAMETER_SECRET, NULL,
+                  "An administrator who may read permissions that this host may not; used once and not kept." },
                 { .name = NULL } },
-        .sets = (const ParameterSet[]){ { "Path", "Path", "Path", "ComputerName" }, { .name = NULL } },
+        .sets = (const ParameterSet[]){ { "Path", "Path", "Path", "ComputerName,Credential" }, { .name = NULL } },
         .run = test_vmshare,
 };

@@ -63,10 +63,9 @@ static int grant_host(Granting *g, const char *path, const char *name, const Mac
         auto_(survey_host_done) SurveyHost host = { 0 };
 
         /* anew for every host: what was mended for one may be all that another needs */
-        if (survey_read(directory, path, g->ccache, &survey, err) < 0 ||
+        if (survey_read(directory, path, g->ccache, false, &survey, err) < 0 ||
             survey_host(directory, name, machine->account, &host, err) < 0)
                 return -1;
-        host.asked = false;     /* the server spoke to the administrator */
         if (!survey.share_known)
                 invocation_warning(g->invocation, "%s", survey.share_unknown.text);
         g->survey = &survey;
@@ -96,7 +95,7 @@ static int grant_vmshareaccess(Invocation *invocation, Error *err) {
                         return -1;
         }
         invocation_verbose(invocation, "%u lists of permissions were changed.", g.changed);
-        return g.changed && invocation_switch(invocation, "Passthru") ? access_test(invocation, path, err) : 0;
+        return g.changed && invocation_switch(invocation, "Passthru") ? access_test(invocation, path, visitor.ccache, err) : 0;
 }
 
 const Command command_grant_vmshareaccess = {

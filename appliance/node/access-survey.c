@@ -128,7 +128,7 @@ static void item_path(const Survey *s, size_t item, char to[static UNC_TEXT_MAX 
 }
 
 /* A NULL list refuses nothing, and Samba's MxAc shows nothing of it: the one case where only an open tells. */
-static int try_unlisted(Survey *s, const char *ccache, Error *err) {
+static int try_unlisted(Survey *s, Error *err) {
         char path[UNC_TEXT_MAX + 1];
 
         for (size_t i = 0; i < s->all.count; i++) {
@@ -139,7 +139,7 @@ static int try_unlisted(Survey *s, const char *ccache, Error *err) {
                     !(needed & ~item->maximal_access))
                         continue;
                 item_path(s, i, path);
-                if (permissions_try(path, ccache, needed, &granted, err) < 0)
+                if (permissions_try(path, NULL, needed, &granted, err) < 0)
                         return -1;
                 if (granted)
                         item->maximal_access |= needed;
@@ -147,21 +147,57 @@ static int try_unlisted(Survey *s, const char *ccache, Error *err) {
         return 0;
 }
 
-static int read_files(Survey *s, const char *unc, const char *ccache, Error *err) {
-        if (permissions_read(unc, ccache, true, &s->all, err) < 0) {
-                if (err->kind != ERROR_DENIED || err->cause != STATUS_ACCESS_DENIED)
+/* TREE_CONNECT was refused: the share itself lets this account not in. */
+static bool is_refusal(const Error *err) { return err->kind == ERROR_DENIED && err->cause == STATUS_ACCESS_DENIED; }
+
+/* As this host: what was found by another's ticket. */
+static int prove_found(Survey *s, const char *unc, Error *err) {
+        auto_(permissions_done) Permissions own = { 0 };
+        auto_free const char **paths = calloc(s->all.count + 1, sizeof *paths);
+
+        if (!paths)
+                return error_oom(err);
+        for (size_t i = 0; i < s->all.count; i++)
+                paths[i] = s->all.items[i].path;
+        if (permissions_read_some(unc, NULL, paths, s->all.count, &own, err) < 0) {
+                if (!is_refusal(err))
                         return -1;
-                s->refused = true;      /* TREE_CONNECT: the share itself lets us not in */
+                for (size_t i = 0; i < s->all.count; i++)
+                        s->all.items[i].proven = false;
+                return 0;
         }
-        return decode_all(s, err) < 0 ? -1 : try_unlisted(s, ccache, err);
+        s->share_access = own.share_access & ALL_BITS;
+        for (size_t i = 0; i < s->all.count; i++) {
+                s->all.items[i].proven = own.items[i].proven;
+                s->all.items[i].maximal_access = own.items[i].maximal_access;
+                s->all.items[i].refused = own.items[i].refused;
+                if (s->all.items[i].bytes || !own.items[i].bytes)
+                        continue;
+                s->all.items[i].bytes = take_ptr(own.items[i].bytes);   /* the host may see more: it may own it */
+                s->all.items[i].size = own.items[i].size;
+        }
+        return 0;
 }
 
-int survey_read(Directory *directory, const char *unc, const char *ccache, Survey *ret, Error *err) {
+static int read_files(Survey *s, const char *unc, const char *lister, bool prove, Error *err) {
+        s->proven = prove || !lister;
+        if (permissions_read(unc, lister, true, &s->all, err) < 0) {
+                if (lister || !is_refusal(err))
+                        return -1;
+        } else if (!lister) {
+                s->share_access = s->all.share_access & ALL_BITS;
+        }
+        if ((lister && prove && prove_found(s, unc, err) < 0) || decode_all(s, err) < 0)
+                return -1;
+        return s->proven && s->share_access ? try_unlisted(s, err) : 0;
+}
+
+int survey_read(Directory *directory, const char *unc, const char *lister, bool prove, Survey *ret, Error *err) {
         auto_(survey_done) Survey s = { .directory = directory };
 
-        if (unc_parse(unc, &s.unc, err) < 0 || know_group(&s, err) < 0 || read_files(&s, unc, ccache, err) < 0)
+        if (unc_parse(unc, &s.unc, err) < 0 || know_group(&s, err) < 0 || read_files(&s, unc, lister, prove, err) < 0)
                 return -1;
-        s.share_known = share_list_read(unc, ccache, &s.share, &s.share_unknown) == 0;
+        s.share_known = share_list_read(unc, lister, &s.share, &s.share_unknown) == 0;
         *ret = s;
         s = (Survey){ 0 };
         return 0;
@@ -192,6 +228,13 @@ static uint32_t granted_by(const Descriptor *d, const Token *token) {
         return access.granted;
 }
 
+/* What MxAc of a file can show.  On a share that lets nothing be written Samba takes all of FILE_GENERIC_WRITE out of it,
+ * also ReadPermissions and Synchronize, which it does grant. */
+static uint32_t shown_of_files(const Survey *s) {
+        uint32_t share = s->share_access;
+        return share & RIGHT_WRITE_DATA ? share : share & ~rights_map_generic(RIGHT_GENERIC_WRITE);
+}
+
 static void judge_item(const Survey *s, const SurveyHost *host, size_t i, uint32_t *parent_granted, size_t *parent,
                        SurveyCell *cell) {
         const PermissionsItem *item = &s->all.items[i];
@@ -209,8 +252,9 @@ static void judge_item(const Survey *s, const SurveyHost *host, size_t i, uint32
                 .layer = cell->layer, .descriptor = cell->list,
                 .parent = has_parent ? list_of(s, item->parent) : NULL, .parent_granted = has_parent ? *parent_granted : 0,
                 .token = host->token, .group = &s->group,
-                .proven = host->asked && (item->proven || item->refused.kind == ERROR_DENIED),
-                .proof = item->maximal_access, .share_proof = s->all.share_access & ALL_BITS,
+                .proven = host->asked && s->proven && s->share_access &&
+                          (item->proven || item->refused.kind == ERROR_DENIED),
+                .proof = item->maximal_access, .share_proof = shown_of_files(s),
         };
         matrix_judge(&q, &cell->cell);
 }
@@ -218,7 +262,7 @@ static void judge_item(const Survey *s, const SurveyHost *host, size_t i, uint32
 static void judge_share(const Survey *s, const SurveyHost *host, SurveyCell *cell) {
         const MatrixQuestion q = {
                 .layer = MATRIX_SHARE, .descriptor = list_of(s, SURVEY_SHARE), .token = host->token, .group = &s->group,
-                .proven = host->asked, .proof = s->all.share_access & ALL_BITS, .share_proof = ALL_BITS,
+                .proven = host->asked && s->proven, .proof = s->share_access, .share_proof = ALL_BITS,
         };
 
         cell->item = SURVEY_SHARE;

@@ -14,7 +14,8 @@ typedef struct Survey {
         Unc unc;                        /* what was asked about */
         Permissions all;
         Descriptor *lists;              /* one per item; only where all.items[i].bytes is */
-        bool refused;                   /* the share let the asking account not in at all; all is empty */
+        bool proven;                    /* what all says of access was said to this host */
+        uint32_t share_access;          /* TREE_CONNECT MaximalAccess of this host; 0: it was not let in at all */
         bool share_known;
         Descriptor share;               /* the share's own list, when known … */
         Error share_unknown;            /* … and why not */
@@ -22,14 +23,15 @@ typedef struct Survey {
         char group_name[DIRECTORY_PRINCIPAL_MAX];
 } Survey;
 
-/* @ccache: as whom; NULL: as this host's machine account. */
-int survey_read(Directory *directory, const char *unc, const char *ccache, Survey *ret, Error *err) FAILS;
+/* @lister: whose ticket reads lists, e.g. an administrator's, who may read more; NULL: this host's own.
+ * @prove: ask as this host, too, what the server lets it do; without @lister it always is. */
+int survey_read(Directory *directory, const char *unc, const char *lister, bool prove, Survey *ret, Error *err) FAILS;
 void survey_done(Survey *survey);
 
 typedef struct SurveyHost {
         char account[MACHINE_NAME_MAX]; /* HV1$ */
         char name[MACHINE_NAME_MAX];    /* HV1 */
-        bool asked;                     /* the survey was made as this host: what the server said is its proof */
+        bool asked;                     /* it is this host, so what the server said is its proof */
         Token *token;                   /* owned */
 } SurveyHost;
 

@@ -107,6 +107,17 @@ static int entry_for(const Descriptor *d, const Token *token) {
         return -1;
 }
 
+/* Somebody thought of the hosts here: an entry allows something to their group or to this host by name. */
+static bool speaks_of(const MatrixQuestion *q) {
+        for (size_t i = 0; i < q->descriptor->dacl.count; i++) {
+                const Ace *ace = &q->descriptor->dacl.aces[i];
+                if (ace->type == ACE_ALLOW && is_effective(ace) &&
+                    (sid_equal(&ace->sid, q->group) || sid_equal(&ace->sid, &q->token->sids[0])))
+                        return true;
+        }
+        return false;
+}
+
 /* Would the folder above have given it to what lies in it? */
 static bool parent_would(const MatrixQuestion *q, const Token *token, uint32_t missing) {
         uint8_t wanted = q->layer == MATRIX_FOLDER ? ACE_CONTAINER_INHERIT : ACE_OBJECT_INHERIT;
@@ -150,7 +161,7 @@ static void explain(const MatrixQuestion *q, MatrixCell *cell) {
         cell->entry = entry_for(q->descriptor, q->token);
         Access access;
         access_compute(q->descriptor, q->token, &access);
-        if (parent_would(q, t.token, left))
+        if (!speaks_of(q) && parent_would(q, t.token, left))
                 cell->reason = MATRIX_NOT_INHERITED;
         else if (access.granted == (RIGHT_READ_CONTROL | RIGHT_WRITE_DAC) && access.by[17] == ACCESS_BY_OWNERSHIP)
                 cell->reason = MATRIX_OWNER_ONLY;

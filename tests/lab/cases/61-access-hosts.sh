@@ -1,0 +1,59 @@
+# Other hosts, hosts outside the group, tickets older than the group, a share that is open to everybody, and a server with
+# a will of its own.
+source "$(dirname "${BASH_SOURCE[0]}")/access-lib.sh"
+probe_ready "$host"
+account=${host^^} other=${LAB_ACCESS_OTHER:-hv2}
+outside=${other^^}
+back() { samba group addmembers "Holdfast Hosts" "$outside\$" || true; }
+trap 'share_as_made || true; back; on $other systemctl restart holdfastd; on "$server" rm -rf "/srv/vms/$folder" || true' EXIT
+share_as_made
+fresh_files
+
+story "computed for another host"
+same "both hosts of the group" "" "$(findings "-ComputerName $host,$other")"
+same "a computer outside the group, cell by cell" "CLIENT OutsideGroup Modify LAB\\Holdfast_Hosts Computed" \
+        "$(findings "-ComputerName client" | awk '{ print $1, $4, $5, $6, $7 }' | sort -u)"
+same "all of them" "7" "$(findings "-ComputerName client" | wc -l)"
+set_sddl "$folder\\web01\\a.raw" "D:P(A;;FA;;;$admins)(A;;FA;;;BU)"
+same "an entry that only the server can judge is said to be unclear" "$outside File a.raw Conditional" \
+        "$(findings "-ComputerName $other" | cut -d' ' -f1-4)"
+same "the host itself asked the server and knows" "$account File a.raw NotInherited" "$(findings | cut -d' ' -f1-4)"
+fresh_files
+expect_fail "has no computer" on "$host" holdfast "Test-VMShare '$unc' -ComputerName nobody"
+
+story "a host that is taken out of the group, and put back"
+samba group removemembers "Holdfast Hosts" "$outside\$"
+on "$other" systemctl restart holdfastd
+sleep 2
+as_other() { host=$other findings; }
+same "it says so itself, by the server's word" "$outside Share vms OutsideGroup Modify LAB\\Holdfast_Hosts Server" "$(as_other)"
+host=$other mend
+sleep 1
+on "$other" holdfast "Get-VMHost" >/dev/null
+# the directory's answers are kept for 60 s; a fresh ticket alone changes what the server says
+eventually 75 bash -c '[[ $(LAB='"$lab"' on() { "$LAB" exec "$1" -- "${@:2}"; }; :)$("'"$lab"'" exec '"$other"' -- holdfast --json "Test-VMShare \"'"$unc"'\"") == *OldTicket* ]]'
+same "in the group, but with a ticket from before" "$outside Share vms OldTicket Modify - Server" \
+        "$(as_other | awk '{ $6 = "-"; print }')"
+on "$other" systemctl restart holdfastd
+sleep 2
+same "with a new ticket" "" "$(as_other)"
+
+story "the negative test"
+share_list --add "S-1-1-0:ALLOWED/0x0/FULL"
+same "open on the share, closed on the files" "" "$(findings)"
+set_sddl "$folder\\web01\\b.raw" "D:P(A;;FA;;;$admins)(A;;FA;;;$hosts)(A;;0x1200a9;;;WD)"
+broken "a disk that every computer of the domain may read" "(any other) File b.raw OpenToOthers - Everyone Computed"
+set_sddl "$folder\\web01" "D:PAI(A;OICI;FA;;;$admins)(A;OICI;FA;;;$hosts)(A;OICI;0x1301bf;;;AU)"
+same "a folder" "(any other) Folder web01 OpenToOthers - NT_AUTHORITY\\Authenticated_Users Computed" \
+        "$(findings)"
+share_as_made
+
+story "a server that refuses what its lists allow"
+fresh_files
+on "$server" bash -c 'sed -i "s|^\[vms\]|[vms]\n        read list = @\"LAB\\\\Holdfast Hosts\"|" /etc/samba/smb.conf; smbcontrol smbd reload-config'
+sleep 1
+proven=$(findings | cut -d' ' -f1-5)
+on "$server" bash -c 'sed -i "/read list/d" /etc/samba/smb.conf; smbcontrol smbd reload-config'
+sleep 1
+same "its word stands" "$account Share vms ServerRefuses WriteData,AppendData,WriteExtendedAttributes,WriteAttributes" "$proven"
+same "and afterwards" "" "$(findings)"
