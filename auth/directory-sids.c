@@ -117,11 +117,13 @@ static int need_token(Directory *d, const char *account, DirectoryToken **ret, E
         return 0;
 }
 
-int directory_groups(Directory *d, const char *account, DirectorySid **ret, size_t *ret_count, Error *err) {
+int directory_groups(Directory *d, const char *account, bool again, DirectorySid **ret, size_t *ret_count, Error *err) {
         DirectoryToken *t;
         DirectorySid *copy = NULL;
 
         (void)pthread_mutex_lock(&d->lock);
+        if (again)
+                token_of(d, account)->until_us = 0;
         int r = need_token(d, account, &t, err);
         if (r == 0 && !(copy = calloc(t->count, sizeof *copy)))
                 r = error_oom(err);

@@ -19,9 +19,10 @@ typedef struct DirectorySid {
 } DirectorySid;
 
 /* The account itself and all its groups, nested ones and the primary one included (tokenGroups): what its ticket will
- * show to a file server.  @account "HV1$".  The caller frees *ret.  ERROR_DENIED: the domain does not let this host read
+ * show to a file server.  @account "HV1$"; @again: not from the cache.  The caller frees *ret.  ERROR_DENIED: the domain does not let this host read
  * the groups of that one. */
-int directory_groups(Directory *directory, const char *account, DirectorySid **ret, size_t *ret_count, Error *err) FAILS;
+int directory_groups(Directory *directory, const char *account, bool again, DirectorySid **ret, size_t *ret_count,
+                     Error *err) FAILS;
 
 /* "LAB\Holdfast Hosts"; ERROR_NOT_FOUND when the domain has nothing with this SID. */
 int directory_sid_name(Directory *directory, const DirectorySid *sid, char to[static DIRECTORY_PRINCIPAL_MAX],

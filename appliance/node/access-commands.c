@@ -53,7 +53,7 @@ static int test_host(Invocation *invocation, const Survey *survey, const char *n
         auto_(survey_host_done) SurveyHost host = { 0 };
         Emission e = { invocation, survey, &host };
 
-        if (survey_host(survey->directory, name, machine->account, &host, err) < 0)
+        if (survey_host(survey, name, machine->account, &host, err) < 0)
                 return -1;
         return survey_judge(survey, &host, emit_cell, &e, err);
 }

@@ -64,7 +64,7 @@ static int grant_host(Granting *g, const char *path, const char *name, const Mac
 
         /* anew for every host: what was mended for one may be all that another needs */
         if (survey_read(directory, path, g->ccache, false, &survey, err) < 0 ||
-            survey_host(directory, name, machine->account, &host, err) < 0)
+            survey_host(&survey, name, machine->account, &host, err) < 0)
                 return -1;
         if (!survey.share_known)
                 invocation_warning(g->invocation, "%s", survey.share_unknown.text);

@@ -57,29 +57,39 @@ void survey_host_done(SurveyHost *host) {
         host->token = NULL;
 }
 
-int survey_host(Directory *directory, const char *name, const char *self, SurveyHost *ret, Error *err) {
-        auto_(survey_host_done) SurveyHost host = { .token = calloc(1, sizeof *host.token) };
+static int take_token(Directory *directory, const char *account, bool again, Token *token, Error *err) {
         auto_free DirectorySid *sids = NULL;
-        DirectoryComputer computer;
         size_t count;
+
+        if (directory_groups(directory, account, again, &sids, &count, err) < 0)
+                return -1;
+        token->count = 0;
+        for (size_t i = 0; i < count; i++) {
+                Sid sid;
+                if (to_sid(&sids[i], &sid, err) < 0 || token_add(token, &sid, err) < 0)
+                        return -1;
+        }
+        return token_add_network(token, err);
+}
+
+int survey_host(const Survey *survey, const char *name, const char *self, SurveyHost *ret, Error *err) {
+        auto_(survey_host_done) SurveyHost host = { .token = calloc(1, sizeof *host.token) };
+        DirectoryComputer computer;
 
         if (!host.token)
                 return error_oom(err);
-        if ((name ? directory_computer_by_host(directory, name, &computer, err)
-                  : directory_computer(directory, self, &computer, err)) < 0 ||
-            directory_groups(directory, computer.account, &sids, &count, err) < 0)
+        if ((name ? directory_computer_by_host(survey->directory, name, &computer, err)
+                  : directory_computer(survey->directory, self, &computer, err)) < 0 ||
+            take_token(survey->directory, computer.account, false, host.token, err) < 0)
+                return -1;
+        /* before it is said that a host is outside: an administrator may have just mended that */
+        if (!token_has(host.token, &survey->group) &&
+            take_token(survey->directory, computer.account, true, host.token, err) < 0)
                 return -1;
         (void)snprintf(host.account, sizeof host.account, "%s", computer.account);
         (void)snprintf(host.name, sizeof host.name, "%s", computer.account);
         host.name[strcspn(host.name, "$")] = '\0';
         host.asked = text_equal_nocase(computer.account, self);
-        for (size_t i = 0; i < count; i++) {
-                Sid sid;
-                if (to_sid(&sids[i], &sid, err) < 0 || token_add(host.token, &sid, err) < 0)
-                        return -1;
-        }
-        if (token_add_network(host.token, err) < 0)
-                return -1;
         *ret = host;
         host.token = NULL;
         return 0;
@@ -228,11 +238,11 @@ static uint32_t granted_by(const Descriptor *d, const Token *token) {
         return access.granted;
 }
 
-/* What MxAc of a file can show.  On a share that lets nothing be written Samba takes all of FILE_GENERIC_WRITE out of it,
- * also ReadPermissions and Synchronize, which it does grant. */
+/* What MxAc of a file can show.  On a share that lets nothing be written Samba takes all of FILE_GENERIC_WRITE and
+ * Delete out of it, so also ReadPermissions and Synchronize, which it does grant. */
 static uint32_t shown_of_files(const Survey *s) {
         uint32_t share = s->share_access;
-        return share & RIGHT_WRITE_DATA ? share : share & ~rights_map_generic(RIGHT_GENERIC_WRITE);
+        return share & RIGHT_WRITE_DATA ? share : share & ~(rights_map_generic(RIGHT_GENERIC_WRITE) | RIGHT_DELETE);
 }
 
 static void judge_item(const Survey *s, const SurveyHost *host, size_t i, uint32_t *parent_granted, size_t *parent,

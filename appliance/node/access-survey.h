@@ -36,7 +36,7 @@ typedef struct SurveyHost {
 } SurveyHost;
 
 /* @name as an administrator types it; @self: this host's own account. */
-int survey_host(Directory *directory, const char *name, const char *self, SurveyHost *ret, Error *err) FAILS;
+int survey_host(const Survey *survey, const char *name, const char *self, SurveyHost *ret, Error *err) FAILS;
 /* A computer of the domain that is in no group but Domain Computers. */
 int survey_stranger(const Survey *survey, SurveyHost *ret, Error *err) FAILS;
 void survey_host_done(SurveyHost *host);

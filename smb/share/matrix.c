@@ -182,7 +182,8 @@ static void explain_difference(const MatrixQuestion *q, MatrixCell *cell) {
                         t.token->sids[i] = t.token->sids[--t.token->count];
         access_compute(&t.d, t.token, &access);
         access_add_parent(&access, q->parent_granted);
-        if ((cell->missing & ~access.granted) == cell->missing) {
+        /* without the group there would be just what the server grants; it shows attributes to anybody */
+        if (((access.granted ^ cell->granted) & cell->needed & ~(uint32_t)RIGHT_READ_ATTRIBUTES) == 0) {
                 cell->reason = MATRIX_OLD_TICKET;
                 cell->new_ticket = true;
         }

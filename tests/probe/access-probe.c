@@ -112,7 +112,7 @@ static int token_of(Directory *directory, Account *a, Error *err) {
         auto_free DirectorySid *sids = NULL;
         size_t count;
 
-        if (directory_groups(directory, a->name, &sids, &count, err) < 0)
+        if (directory_groups(directory, a->name, false, &sids, &count, err) < 0)
                 return -1;
         for (size_t i = 0; i < count; i++) {
                 Reader r = reader_of(sids[i].bytes, sids[i].size);

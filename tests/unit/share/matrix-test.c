@@ -61,6 +61,8 @@ static const struct {
           false, -1 },
         { "the server does not know of the group yet", MATRIX_FILE, "D:(A;;FA;;;" HOSTS ")", NULL, true, 0x80, MATRIX_DENIED,
           MATRIX_OLD_TICKET, 0, false, false, -1 },
+        { "the server knows of the group and still grants less", MATRIX_SHARE, "D:(A;;FA;;;" HOSTS ")", NULL, true, 0x1200A9,
+          MATRIX_DENIED, MATRIX_SERVER_REFUSES, 0, false, false, -1 },
         { "the server refuses for reasons of its own", MATRIX_FILE, "D:(A;;FA;;;WD)", NULL, true, 0x1200A9, MATRIX_DENIED,
           MATRIX_SERVER_REFUSES, 0, false, false, -1 },
         { "the server grants more than the list says: its word stands", MATRIX_FILE, "D:(A;;FA;;;BA)", NULL, true, EVERYTHING,
