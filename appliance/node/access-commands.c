@@ -55,6 +55,11 @@ static int test_host(Invocation *invocation, const Survey *survey, const char *n
 
         if (survey_host(survey, name, machine->account, &host, err) < 0)
                 return -1;
+        /* hosts of the fabric ask the server themselves; what others may do is computed */
+        Error why = { 0 };
+        if (!host.self && host.in_fabric &&
+            survey_ask(survey, node_live(invocation_userdata(invocation)), &host, &why) < 0)
+                invocation_warning(invocation, "%s; what it may do is computed from the directory.", why.text);
         return survey_judge(survey, &host, emit_cell, &e, err);
 }
 

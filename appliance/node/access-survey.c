@@ -54,7 +54,9 @@ static int know_group(Survey *s, Error *err) {
 
 void survey_host_done(SurveyHost *host) {
         free(host->token);
+        free(host->asked.access);
         host->token = NULL;
+        host->asked = (SurveyProof){ 0 };
 }
 
 static int take_token(Directory *directory, const char *account, bool again, Token *token, Error *err) {
@@ -89,9 +91,36 @@ int survey_host(const Survey *survey, const char *name, const char *self, Survey
         (void)snprintf(host.account, sizeof host.account, "%s", computer.account);
         (void)snprintf(host.name, sizeof host.name, "%s", computer.account);
         host.name[strcspn(host.name, "$")] = '\0';
-        host.asked = text_equal_nocase(computer.account, self);
+        (void)snprintf(host.host, sizeof host.host, "%s", computer.host);
+        host.in_fabric = computer.in_fabric;
+        host.self = text_equal_nocase(computer.account, self);
+        if (host.self && survey->own.given)
+                host.proof = &survey->own;
         *ret = host;
         host.token = NULL;
+        return 0;
+}
+
+static const char **paths_of(const Survey *s) {
+        const char **paths = calloc(s->all.count + 1, sizeof *paths);
+
+        for (size_t i = 0; paths && i < s->all.count; i++)
+                paths[i] = s->all.items[i].path;
+        return paths;
+}
+
+int survey_ask(const Survey *survey, Live *live, SurveyHost *host, Error *err) {
+        auto_(prove_answer_done) ProveAnswer answer = { 0 };
+        auto_free const char **paths = paths_of(survey);
+        char share[UNC_TEXT_MAX + 1];
+
+        if (!paths)
+                return error_oom(err);
+        unc_text(&survey->unc, share);
+        if (live_prove(live, host->host, share, paths, survey->all.count, &answer, err) < 0)
+                return -1;
+        host->asked = (SurveyProof){ .given = true, .share = answer.share & ALL_BITS, .access = take_ptr(answer.access) };
+        host->proof = &host->asked;
         return 0;
 }
 
@@ -137,69 +166,53 @@ static void item_path(const Survey *s, size_t item, char to[static UNC_TEXT_MAX 
         unc_text(&unc, to);
 }
 
-/* A NULL list refuses nothing, and Samba's MxAc shows nothing of it: the one case where only an open tells. */
-static int try_unlisted(Survey *s, Error *err) {
-        char path[UNC_TEXT_MAX + 1];
-
-        for (size_t i = 0; i < s->all.count; i++) {
-                PermissionsItem *item = &s->all.items[i];
-                uint32_t needed = matrix_needed(item->folder ? MATRIX_FOLDER : MATRIX_FILE);
-                bool granted;
-                if (!item->bytes || (s->lists[i].dacl.present && s->lists[i].dacl.list_given) ||
-                    !(needed & ~item->maximal_access))
-                        continue;
-                item_path(s, i, path);
-                if (permissions_try(path, NULL, needed, &granted, err) < 0)
-                        return -1;
-                if (granted)
-                        item->maximal_access |= needed;
-        }
-        return 0;
-}
-
 /* TREE_CONNECT was refused: the share itself lets this account not in. */
 static bool is_refusal(const Error *err) { return err->kind == ERROR_DENIED && err->cause == STATUS_ACCESS_DENIED; }
 
-/* As this host: what was found by another's ticket. */
-static int prove_found(Survey *s, const char *unc, Error *err) {
-        auto_(permissions_done) Permissions own = { 0 };
-        auto_free const char **paths = calloc(s->all.count + 1, sizeof *paths);
-
-        if (!paths)
+/* What @told says of access becomes the proof; lists that only it could read are taken over: it may own a file. */
+static int take_proof(Survey *s, Permissions *told, Error *err) {
+        if (!(s->own.access = calloc(s->all.count + 1, sizeof *s->own.access)))
                 return error_oom(err);
-        for (size_t i = 0; i < s->all.count; i++)
-                paths[i] = s->all.items[i].path;
-        if (permissions_read_some(unc, NULL, paths, s->all.count, &own, err) < 0) {
-                if (!is_refusal(err))
-                        return -1;
-                for (size_t i = 0; i < s->all.count; i++)
-                        s->all.items[i].proven = false;
-                return 0;
-        }
-        s->share_access = own.share_access & ALL_BITS;
+        s->own.given = true;
+        s->own.share = told->share_access & ALL_BITS;
         for (size_t i = 0; i < s->all.count; i++) {
-                s->all.items[i].proven = own.items[i].proven;
-                s->all.items[i].maximal_access = own.items[i].maximal_access;
-                s->all.items[i].refused = own.items[i].refused;
-                if (s->all.items[i].bytes || !own.items[i].bytes)
-                        continue;
-                s->all.items[i].bytes = take_ptr(own.items[i].bytes);   /* the host may see more: it may own it */
-                s->all.items[i].size = own.items[i].size;
+                PermissionsItem *item = i < told->count ? &told->items[i] : NULL;
+                bool refused = !item || item->refused.kind == ERROR_DENIED;
+                s->own.access[i] = refused ? PROVE_REFUSED : item->proven ? (int64_t)item->maximal_access : PROVE_UNKNOWN;
+                if (item && item != &s->all.items[i] && item->bytes && !s->all.items[i].bytes) {
+                        s->all.items[i].bytes = take_ptr(item->bytes);
+                        s->all.items[i].size = item->size;
+                }
         }
         return 0;
 }
 
+/* As this host: what was found by another's ticket. */
+static int prove_found(Survey *s, const char *unc, Error *err) {
+        auto_(permissions_done) Permissions told = { 0 };
+        auto_free const char **paths = paths_of(s);
+
+        if (!paths)
+                return error_oom(err);
+        if (permissions_read_some(unc, NULL, paths, s->all.count, &told, err) < 0) {
+                if (!is_refusal(err))
+                        return -1;
+        } else if (permissions_try_unlisted(unc, &told, err) < 0) {
+                return -1;
+        }
+        return take_proof(s, &told, err);
+}
+
 static int read_files(Survey *s, const char *unc, const char *lister, bool prove, Error *err) {
-        s->proven = prove || !lister;
         if (permissions_read(unc, lister, true, &s->all, err) < 0) {
                 if (lister || !is_refusal(err))
                         return -1;
-        } else if (!lister) {
-                s->share_access = s->all.share_access & ALL_BITS;
-        }
-        if ((lister && prove && prove_found(s, unc, err) < 0) || decode_all(s, err) < 0)
+        } else if (!lister && permissions_try_unlisted(unc, &s->all, err) < 0) {
                 return -1;
-        return s->proven && s->share_access ? try_unlisted(s, err) : 0;
+        }
+        if (!lister ? take_proof(s, &s->all, err) < 0 : prove && prove_found(s, unc, err) < 0)
+                return -1;
+        return decode_all(s, err);
 }
 
 int survey_read(Directory *directory, const char *unc, const char *lister, bool prove, Survey *ret, Error *err) {
@@ -217,6 +230,7 @@ void survey_done(Survey *s) {
         for (size_t i = 0; s->lists && i < s->all.count; i++)
                 descriptor_done(&s->lists[i]);
         free(s->lists);
+        free(s->own.access);
         permissions_done(&s->all);
         descriptor_done(&s->share);
         *s = (Survey){ 0 };
@@ -240,8 +254,8 @@ static uint32_t granted_by(const Descriptor *d, const Token *token) {
 
 /* What MxAc of a file can show.  On a share that lets nothing be written Samba takes all of FILE_GENERIC_WRITE and
  * Delete out of it, so also ReadPermissions and Synchronize, which it does grant. */
-static uint32_t shown_of_files(const Survey *s) {
-        uint32_t share = s->share_access;
+static uint32_t shown_of_files(const SurveyProof *proof) {
+        uint32_t share = proof ? proof->share : 0;
         return share & RIGHT_WRITE_DATA ? share : share & ~(rights_map_generic(RIGHT_GENERIC_WRITE) | RIGHT_DELETE);
 }
 
@@ -258,13 +272,13 @@ static void judge_item(const Survey *s, const SurveyHost *host, size_t i, uint32
         cell->layer = item->folder ? MATRIX_FOLDER : MATRIX_FILE;
         cell->list = list_of(s, i);
         item_path(s, i, cell->path);
+        const SurveyProof *proof = host->proof;
+        int64_t told = proof && proof->share ? proof->access[i] : PROVE_UNKNOWN;        /* not let in: nothing was said of files */
         const MatrixQuestion q = {
                 .layer = cell->layer, .descriptor = cell->list,
                 .parent = has_parent ? list_of(s, item->parent) : NULL, .parent_granted = has_parent ? *parent_granted : 0,
                 .token = host->token, .group = &s->group,
-                .proven = host->asked && s->proven && s->share_access &&
-                          (item->proven || item->refused.kind == ERROR_DENIED),
-                .proof = item->maximal_access, .share_proof = shown_of_files(s),
+                .proven = told != PROVE_UNKNOWN, .proof = told > 0 ? (uint32_t)told : 0, .share_proof = shown_of_files(proof),
         };
         matrix_judge(&q, &cell->cell);
 }
@@ -272,7 +286,7 @@ static void judge_item(const Survey *s, const SurveyHost *host, size_t i, uint32
 static void judge_share(const Survey *s, const SurveyHost *host, SurveyCell *cell) {
         const MatrixQuestion q = {
                 .layer = MATRIX_SHARE, .descriptor = list_of(s, SURVEY_SHARE), .token = host->token, .group = &s->group,
-                .proven = host->asked && s->proven, .proof = s->share_access, .share_proof = ALL_BITS,
+                .proven = host->proof, .proof = host->proof ? host->proof->share : 0, .share_proof = ALL_BITS,
         };
 
         cell->item = SURVEY_SHARE;

@@ -6,16 +6,23 @@
 #pragma once
 
 #include "auth/directory-sids.h"
+#include "migrate/prove.h"
 #include "smb/share/matrix.h"
 #include "smb/share/permissions.h"
+
+/* What the file server told one host. */
+typedef struct SurveyProof {
+        bool given;
+        uint32_t share;                 /* TREE_CONNECT MaximalAccess; 0: not let in at all */
+        int64_t *access;                /* one per item of the survey: MxAc, or PROVE_REFUSED, PROVE_UNKNOWN */
+} SurveyProof;
 
 typedef struct Survey {
         Directory *directory;           /* borrowed */
         Unc unc;                        /* what was asked about */
         Permissions all;
         Descriptor *lists;              /* one per item; only where all.items[i].bytes is */
-        bool proven;                    /* what all says of access was said to this host */
-        uint32_t share_access;          /* TREE_CONNECT MaximalAccess of this host; 0: it was not let in at all */
+        SurveyProof own;                /* of this host */
         bool share_known;
         Descriptor share;               /* the share's own list, when known … */
         Error share_unknown;            /* … and why not */
@@ -31,12 +38,17 @@ void survey_done(Survey *survey);
 typedef struct SurveyHost {
         char account[MACHINE_NAME_MAX]; /* HV1$ */
         char name[MACHINE_NAME_MAX];    /* HV1 */
-        bool asked;                     /* it is this host, so what the server said is its proof */
+        char host[MACHINE_NAME_MAX];    /* hv1.lab.test */
+        bool self, in_fabric;
         Token *token;                   /* owned */
+        const SurveyProof *proof;       /* of this host: the survey's; else what was asked for, or NULL */
+        SurveyProof asked;              /* owned */
 } SurveyHost;
 
-/* @name as an administrator types it; @self: this host's own account. */
+/* @name as an administrator types it, NULL: this host; @self: this host's own account. */
 int survey_host(const Survey *survey, const char *name, const char *self, SurveyHost *ret, Error *err) FAILS;
+/* Has another host ask the server itself, over the channel. */
+int survey_ask(const Survey *survey, Live *live, SurveyHost *host, Error *err) FAILS;
 /* A computer of the domain that is in no group but Domain Computers. */
 int survey_stranger(const Survey *survey, SurveyHost *ret, Error *err) FAILS;
 void survey_host_done(SurveyHost *host);

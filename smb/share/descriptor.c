@@ -76,7 +76,9 @@ static int read_acl(const uint8_t *data, size_t size, size_t offset, Acl *acl, E
                 ace->type = read_u8(&list);
                 ace->flags = read_u8(&list);
                 size_t ace_size = read_u16(&list);
-                if (!reader_ok(&list) || ace_size < ACE_HEADER_SIZE || ace_size - ACE_HEADER_SIZE > reader_left(&list))
+                /* [MS-DTYP] 2.4.4.1: a multiple of 4; padding it when it is written would change what it says */
+                if (!reader_ok(&list) || ace_size < ACE_HEADER_SIZE || ace_size % ACE_ALIGN != 0 ||
+                    ace_size - ACE_HEADER_SIZE > reader_left(&list))
                         return damaged("an entry of an access list reaches beyond it", err);
                 read_ace_body(read_span(&list, ace_size - ACE_HEADER_SIZE), ace);
         }

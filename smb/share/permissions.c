@@ -6,6 +6,7 @@
 
 #include "appliance/base/cleanup.h"
 #include "smb/engine/directory.h"
+#include "smb/share/matrix.h"
 
 enum {
         WINDOW = 64,                    /* files asked about at a time */
@@ -318,18 +319,45 @@ int permissions_write(const char *unc, const char *ccache, const Descriptor *d, 
         return 0;
 }
 
-int permissions_try(const char *unc, const char *ccache, uint32_t access, bool *ret, Error *err) {
-        auto_(share_link_end) ShareLink link = { 0 };
+static bool has_no_list(const PermissionsItem *item) {
+        Descriptor d;
+        Error ignored;
+
+        if (!item->bytes || descriptor_decode(item->bytes, item->size, &d, &ignored) < 0)
+                return false;
+        bool none = !d.dacl.present || !d.dacl.list_given;
+        descriptor_done(&d);
+        return none;
+}
+
+static int try_one(ShareLink *link, const char *path, uint32_t access, bool *ret, Error *err) {
         SmbFile *file;
 
-        if (share_link_begin_as(unc, ccache, false, &link, err) < 0)
-                return error_wrap(err, "cannot try '%.150s'", unc);
-        if (share_link_open(&link, link.unc.path, access, SMB_OPEN, 0, &file, NULL, err) < 0) {
+        if (share_link_open(link, path, access, SMB_OPEN, 0, &file, NULL, err) < 0) {
                 if (err->kind != ERROR_DENIED && err->kind != ERROR_CONFLICT)
                         return -1;
                 *ret = err->kind == ERROR_CONFLICT;
+                *err = (Error){ 0 };
                 return 0;
         }
         *ret = true;
-        return smb_sync_close(link.sync, file, err);
+        return smb_sync_close(link->sync, file, err);
+}
+
+int permissions_try_unlisted(const char *unc, Permissions *all, Error *err) {
+        auto_(share_link_end) ShareLink link = { 0 };
+
+        for (size_t i = 0; i < all->count; i++) {
+                PermissionsItem *item = &all->items[i];
+                uint32_t needed = matrix_needed(item->folder ? MATRIX_FOLDER : MATRIX_FILE);
+                bool granted;
+                if (!(needed & ~item->maximal_access) || !has_no_list(item))
+                        continue;
+                if ((!link.sync && share_link_begin(unc, &link, err) < 0) ||
+                    try_one(&link, item->path, needed, &granted, err) < 0)
+                        return error_wrap(err, "cannot try what '%.150s' lets this host do", unc);
+                if (granted)
+                        item->maximal_access |= needed;
+        }
+        return 0;
 }

@@ -39,6 +39,7 @@ void permissions_done(Permissions *permissions);
 /* Replaces the list (not owner, not group) of one file or folder. */
 int permissions_write(const char *unc, const char *ccache, const Descriptor *d, Error *err) FAILS;
 
-/* Whether opening for @access is let through, where nothing else can tell; nothing is read or written.  Somebody's share
- * mode in the way (ERROR_CONFLICT) comes after the permissions, so that is a yes. */
-int permissions_try(const char *unc, const char *ccache, uint32_t access, bool *ret, Error *err) FAILS;
+/* A NULL list refuses nothing, and Samba's MxAc shows nothing of that: where such a thing seems to be refused, it is opened
+ * for what VMs need and closed again, and what was let through is added to maximal_access.  Nothing is read or written;
+ * somebody's share mode in the way is a yes, for it comes after the permissions. */
+int permissions_try_unlisted(const char *unc, Permissions *all, Error *err) FAILS;

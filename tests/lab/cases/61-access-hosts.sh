@@ -9,17 +9,32 @@ trap 'share_as_made || true; back; on $other systemctl restart holdfastd; on "$s
 share_as_made
 fresh_files
 
-story "computed for another host"
+story "other hosts"
 same "both hosts of the group" "" "$(findings "-ComputerName $host,$other")"
+same "the other one asked the server itself" "Server" "$(matrix "-ComputerName $other" | python3 -c '
+import json, sys
+print(*{row["Proof"] for row in json.load(sys.stdin) if not row["ComputerName"].startswith("(")})')"
+set_sddl "$folder\\web01\\a.raw" "D:P(A;;FA;;;$admins)(A;;0x1301bf;;;$(sid "$account\$"))"
+broken "a disk that is granted to one host only" "$outside File a.raw NotInherited ReadData,WriteData,AppendData,ReadExtendedAttributes,WriteExtendedAttributes,WriteAttributes,ReadPermissions,Synchronize - Server" \
+        "-ComputerName $host,$other"
 same "a computer outside the group, cell by cell" "CLIENT OutsideGroup Modify LAB\\Holdfast_Hosts Computed" \
         "$(findings "-ComputerName client" | awk '{ print $1, $4, $5, $6, $7 }' | sort -u)"
 same "all of them" "7" "$(findings "-ComputerName client" | wc -l)"
+expect_fail "has no computer" on "$host" holdfast "Test-VMShare '$unc' -ComputerName nobody -ErrorAction Stop"
+
+story "another host that does not answer"
+fresh_files
+on "$other" systemctl stop holdfastd
+said=$(on "$host" holdfast "Test-VMShare '$unc' -ComputerName $other" 2>&1 >/dev/null)
+[[ $said == *"$other"*"computed from the directory"* ]] || fail "no warning: $said"
+same "is judged by the lists" "" "$(findings "-ComputerName $other")"
 set_sddl "$folder\\web01\\a.raw" "D:P(A;;FA;;;$admins)(A;;FA;;;BU)"
-same "an entry that only the server can judge is said to be unclear" "$outside File a.raw Conditional" \
+same "and what only the server can judge is said to be unclear" "$outside File a.raw Conditional" \
         "$(findings "-ComputerName $other" | cut -d' ' -f1-4)"
 same "the host itself asked the server and knows" "$account File a.raw NotInherited" "$(findings | cut -d' ' -f1-4)"
+on "$other" systemctl start holdfastd
 fresh_files
-expect_fail "has no computer" on "$host" holdfast "Test-VMShare '$unc' -ComputerName nobody"
+sleep 2
 
 story "a host that is taken out of the group, and put back"
 samba group removemembers "Holdfast Hosts" "$outside\$"

@@ -44,6 +44,7 @@ static const struct { const char *why; size_t at; uint8_t value; const char *say
         { "more entries than fit", 56, 9, "shorter than its entries" },
         { "far more entries", 57, 0xFF, "up to 2048" },
         { "an entry longer than the list", 62, 0x18, "reaches beyond it" },
+        { "an entry of an odd size", 62, 0x12, "reaches beyond it" },
         { "an entry of no size", 62, 0x00, "reaches beyond it" },
         { "a second entry that is not there", 56, 2, "reaches beyond it" },
 };
