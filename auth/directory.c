@@ -6,41 +6,15 @@
 #include <time.h>
 
 #include "appliance/base/text.h"
-#include "auth/ldap-link.h"
+#include "auth/directory-internal.h"
 
 enum {
         FAILURE_US = 2 * 1000000,
-        CACHE_MAX = 256,                /* answers kept; the oldest goes */
-        SID_MAX = 68,                   /* MS-DTYP 2.4.2.2: 8 + 15 sub-authorities of 4 bytes */
         FILTER_MAX = 4 * MACHINE_NAME_MAX + LDAP_LINK_DN_MAX,
         ACCOUNT_DISABLED = 0x2,         /* MS-ADTS 2.2.16 ADS_UF_ACCOUNTDISABLE */
 };
 
-typedef struct Answer {
-        char key[MACHINE_NAME_MAX];     /* what was asked; "" = free */
-        DirectoryComputer computer;
-        uint64_t until_us;
-} Answer;
-
-typedef struct Group {
-        char dn[LDAP_LINK_DN_MAX];
-        uint8_t sid[SID_MAX];
-        size_t sid_size;
-        uint64_t until_us;
-} Group;
-
-struct Directory {
-        pthread_mutex_t lock;           /* over everything below, and over the wire: one question at a time */
-        Machine machine;
-        LdapLink *link;
-        Group group;
-        Answer answers[CACHE_MAX];
-        uint64_t questions;
-        Error failure;                  /* why there is no link … */
-        uint64_t failure_until_us;      /* … said at once to those who waited for the lock meanwhile */
-};
-
-static uint64_t now_us(void) {
+uint64_t directory_now_us(void) {
         struct timespec t;
         (void)clock_gettime(CLOCK_BOOTTIME, &t);        /* a suspended host's answers grow old too */
         return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
@@ -60,6 +34,7 @@ void directory_free(Directory *d) {
         if (!d)
                 return;
         ldap_link_close(d->link);
+        directory_forget_sids(d);
         (void)pthread_mutex_destroy(&d->lock);
         free(d);
 }
@@ -67,20 +42,20 @@ void directory_free(Directory *d) {
 /* ---- the cache --------------------------------------------------------------------------------------- */
 
 static const DirectoryComputer *remembered(Directory *d, const char *key) {
-        uint64_t now = now_us();
-        for (size_t i = 0; i < CACHE_MAX; i++)
+        uint64_t now = directory_now_us();
+        for (size_t i = 0; i < DIRECTORY_ANSWERS_MAX; i++)
                 if (d->answers[i].until_us > now && text_equal_nocase(d->answers[i].key, key))
                         return &d->answers[i].computer;
         return NULL;
 }
 
 static void remember(Directory *d, const char *key, const DirectoryComputer *computer) {
-        Answer *oldest = &d->answers[0];
+        DirectoryAnswer *oldest = &d->answers[0];
 
         if (strlen(key) >= sizeof oldest->key)
                 return;
-        for (size_t i = 0; i < CACHE_MAX; i++) {
-                Answer *a = &d->answers[i];
+        for (size_t i = 0; i < DIRECTORY_ANSWERS_MAX; i++) {
+                DirectoryAnswer *a = &d->answers[i];
                 if (text_equal_nocase(a->key, key)) {
                         oldest = a;
                         break;
@@ -90,35 +65,34 @@ static void remember(Directory *d, const char *key, const DirectoryComputer *com
         }
         (void)snprintf(oldest->key, sizeof oldest->key, "%s", key);
         oldest->computer = *computer;
-        oldest->until_us = now_us() + DIRECTORY_CACHE_US;
+        oldest->until_us = directory_now_us() + DIRECTORY_CACHE_US;
 }
 
 static void forget(Directory *d) {
         memset(d->answers, 0, sizeof d->answers);
+        directory_forget_sids(d);
         d->group.until_us = 0;
         d->failure_until_us = 0;
 }
 
 /* ---- the wire ---------------------------------------------------------------------------------------- */
 
-typedef int Each(void *userdata, const LdapEntry *entry, Error *err);
-
 static int need_link(Directory *d, Error *err) {
         if (d->link)
                 return 0;
-        if (d->failure_until_us > now_us()) {
+        if (d->failure_until_us > directory_now_us()) {
                 *err = d->failure;
                 return -1;
         }
         if (ldap_link_open(&d->machine, &d->link, err) == 0)
                 return 0;
         d->failure = *err;
-        d->failure_until_us = now_us() + FAILURE_US;
+        d->failure_until_us = directory_now_us() + FAILURE_US;
         return -1;
 }
 
 /* A link may have died since the last question: the second try has a new one. */
-static int ask(Directory *d, const LdapQuery *query, Each *each, void *userdata, Error *err) {
+int directory_ask(Directory *d, const LdapQuery *query, DirectoryEach *each, void *userdata, Error *err) {
         for (unsigned try = 0;; try++) {
                 bool fresh = !d->link;
                 if (need_link(d, err) < 0)
@@ -138,7 +112,7 @@ static int ask(Directory *d, const LdapQuery *query, Each *each, void *userdata,
 }
 
 static int take_group(void *userdata, const LdapEntry *entry, Error *err) {
-        Group *group = userdata;
+        DirectoryFabric *group = userdata;
         if (strlen(ldap_entry_dn(entry)) >= sizeof group->dn ||
             !ldap_entry_bytes(entry, "objectSid", group->sid, sizeof group->sid, &group->sid_size))
                 return error_set(err, ERROR_PROTOCOL, 0,
@@ -147,18 +121,18 @@ static int take_group(void *userdata, const LdapEntry *entry, Error *err) {
         return 0;
 }
 
-static int need_group(Directory *d, Error *err) {
+int directory_need_group(Directory *d, Error *err) {
         static const char *const attributes[] = { "objectSid", NULL };
         const LdapQuery query = {
                 .filter = "(&(objectCategory=group)(sAMAccountName=" DIRECTORY_FABRIC_GROUP "))",
                 .attributes = attributes,
                 .max = 2,
         };
-        Group found = { 0 };
+        DirectoryFabric found = { 0 };
 
-        if (d->group.until_us > now_us())
+        if (d->group.until_us > directory_now_us())
                 return 0;
-        if (ask(d, &query, take_group, &found, err) < 0)
+        if (directory_ask(d, &query, take_group, &found, err) < 0)
                 return -1;
         if (!found.dn[0])
                 return error_set(err, ERROR_NOT_FOUND, 0,
@@ -166,13 +140,13 @@ static int need_group(Directory *d, Error *err) {
                                  "administrator makes it with: New-ADGroup '" DIRECTORY_FABRIC_GROUP
                                  "' -GroupScope Global",
                                  d->machine.domain);
-        found.until_us = now_us() + DIRECTORY_CACHE_US;
+        found.until_us = directory_now_us() + DIRECTORY_CACHE_US;
         d->group = found;
         return 0;
 }
 
 typedef struct Seen {
-        const Group *group;
+        const DirectoryFabric *group;
         DirectoryComputer computer;
         char dn[LDAP_LINK_DN_MAX];
         unsigned count;
@@ -215,7 +189,7 @@ static int membership(Directory *d, Seen *seen, Error *err) {
         const LdapQuery token = { seen->dn, true, "(objectClass=*)", attributes, 1 };
         char dn[3 * LDAP_LINK_DN_MAX], filter[sizeof dn + 64];
 
-        if (ask(d, &token, take_membership, seen, err) < 0)
+        if (directory_ask(d, &token, take_membership, seen, err) < 0)
                 return -1;
         if (seen->groups_readable)
                 return 0;
@@ -223,7 +197,7 @@ static int membership(Directory *d, Seen *seen, Error *err) {
                 return -1;
         (void)snprintf(filter, sizeof filter, "(memberOf:1.2.840.113556.1.4.1941:=%s)", dn);
         const LdapQuery rule = { seen->dn, true, filter, none, 1 };
-        return ask(d, &rule, take_match, &seen->computer.in_fabric, err);
+        return directory_ask(d, &rule, take_match, &seen->computer.in_fabric, err);
 }
 
 /* @filter picks one computer; @name is what the user called it. */
@@ -232,7 +206,7 @@ static int look_up(Directory *d, const char *filter, const char *name, Directory
         const LdapQuery query = { NULL, false, filter, attributes, 2 };
         Seen seen = { .group = &d->group };
 
-        if (need_group(d, err) < 0 || ask(d, &query, take_computer, &seen, err) < 0)
+        if (directory_need_group(d, err) < 0 || directory_ask(d, &query, take_computer, &seen, err) < 0)
                 return -1;
         if (seen.count == 0)
                 return error_set(err, ERROR_NOT_FOUND, 0,
@@ -376,14 +350,14 @@ int directory_fabric(Directory *d, DirectoryComputer **ret, size_t *ret_count, E
         List list = { 0 };
 
         (void)pthread_mutex_lock(&d->lock);
-        int r = need_group(d, err);
+        int r = directory_need_group(d, err);
         if (r == 0)
                 r = ldap_link_escape(d->group.dn, dn, sizeof dn, err);
         if (r == 0) {
                 (void)snprintf(filter, sizeof filter,
                                "(&(objectCategory=computer)(memberOf:1.2.840.113556.1.4.1941:=%s))", dn);
                 const LdapQuery query = { NULL, false, filter, attributes, DIRECTORY_FABRIC_MAX };
-                r = ask(d, &query, take_member, &list, err);
+                r = directory_ask(d, &query, take_member, &list, err);
         }
         (void)pthread_mutex_unlock(&d->lock);
         if (r < 0) {

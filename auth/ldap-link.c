@@ -229,6 +229,21 @@ bool ldap_entry_has(const LdapEntry *entry, const char *attribute, const void *v
         return has;
 }
 
+int ldap_entry_each(const LdapEntry *entry, const char *attribute,
+                    int (*each)(void *userdata, const uint8_t *data, size_t size, Error *err), void *userdata,
+                    Error *err) {
+        struct berval **values = ldap_get_values_len(entry->ldap, entry->message, attribute);
+        int r = 0;
+
+        for (size_t i = 0; values && values[i] && r == 0; i++)
+                r = i < LDAP_LINK_VALUES_MAX
+                            ? each(userdata, (const uint8_t *)values[i]->bv_val, values[i]->bv_len, err)
+                            : error_set(err, ERROR_LIMIT, 0, "the directory has more than %d values of %s",
+                                        LDAP_LINK_VALUES_MAX, attribute);
+        ldap_value_free_len(values);
+        return r;
+}
+
 /* ---- searching --------------------------------------------------------------------------------------------- */
 
 typedef struct Page {

@@ -41,6 +41,10 @@ bool ldap_entry_text(const LdapEntry *entry, const char *attribute, char *to, si
 bool ldap_entry_has(const LdapEntry *entry, const char *attribute, const void *value, size_t size, bool *ret_any);
 /* First value as bytes; false when absent or longer than @size. */
 bool ldap_entry_bytes(const LdapEntry *entry, const char *attribute, uint8_t *to, size_t size, size_t *ret_size);
+/* Every value as bytes, at most LDAP_LINK_VALUES_MAX; @each returns -1 with *err to stop. */
+int ldap_entry_each(const LdapEntry *entry, const char *attribute,
+                    int (*each)(void *userdata, const uint8_t *data, size_t size, Error *err), void *userdata,
+                    Error *err) FAILS;
 const char *ldap_entry_dn(const LdapEntry *entry);
 
 typedef struct LdapQuery {

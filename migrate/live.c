@@ -12,6 +12,7 @@
 
 #include "migrate/libvirt-error.h"
 #include "migrate/live-internal.h"
+#include "migrate/prove.h"
 
 uint64_t live_now_us(void) {
         struct timespec ts;
@@ -97,6 +98,8 @@ static int on_call(void *userdata, Channel *channel, const char *method, sd_json
 
         if (strcmp(method, "adopt") == 0)
                 return serve_adopt(live, parameters, err);
+        if (strcmp(method, "prove") == 0)
+                return prove_serve(parameters, ret, err);
         if (move_token_check(token, err) < 0)
                 return -1;
         if (strcmp(method, "compare") == 0)

@@ -167,6 +167,22 @@ static const Type incompatibility = {
         .text = "Message",
 };
 
+static const Type share_access = {
+        .name = HYPERV "VMShareAccess",
+        .properties = (const Property[]){
+                { "ComputerName", "String" }, { "Path", "String" }, { "Layer", "String" }, { "Access", "String" },
+                { "Passed", "Boolean" }, { "MissingRights", "String[]" }, { "Finding", "String" }, { "Reason", "String" },
+                { "Account", "String" }, { "Entry", "String" }, { "Proof", "String" }, { "Granted", "String" },
+                { "Computed", "String" }, { "Differs", "Boolean" }, { "Windows", "String[]" }, { "Samba", "String[]" },
+                { "NetApp", "String[]" }, { NULL } },
+        .table = (const Column[]){
+                { NULL, "ComputerName" }, { NULL, "Layer" }, { NULL, "Access" }, { NULL, "Proof" },
+                { NULL, "Path" }, { NULL, "MissingRights" }, { NULL, NULL } },
+        .list = "ComputerName,Path,Layer,Access,Passed,MissingRights,Finding,Reason,Account,Entry,Proof,Granted,Computed,Differs,"
+                "Windows,Samba,NetApp",
+        .text = "Access",
+};
+
 static const Type computer_change = {
         .name = "Microsoft.PowerShell.Commands.ComputerChangeInfo",
         .properties = (const Property[]){
@@ -197,7 +213,7 @@ static const Type measure_info = {
 const Type *const types[] = {
         &virtual_machine, &hard_disk_drive, &network_adapter, &vm_host, &virtual_hard_disk, &migration_job,
         &migration_report, &migration_report_disk, &migration_report_phase, &compatibility_report, &incompatibility,
-        &computer_change, &command_info, &measure_info, NULL,
+        &share_access, &computer_change, &command_info, &measure_info, NULL,
 };
 
 const Type *type_find(const char *name) {

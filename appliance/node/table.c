@@ -1,5 +1,6 @@
 /* Every command of the product, in the order in which Get-Command lists them.  The rows stand beside their handlers. */
 #include "appliance/command/utility.h"
+#include "appliance/node/access-commands.h"
 #include "appliance/node/domain-commands.h"
 #include "appliance/node/host-commands.h"
 #include "appliance/node/move-commands.h"
@@ -10,6 +11,7 @@ static const Command *const rows[] = {
         &command_add_computer, &command_get_vmhost,
         &command_get_vm, &command_new_vm, &command_start_vm, &command_stop_vm, &command_remove_vm, &command_import_vm,
         &command_new_vhd, &command_get_vhd, &command_convert_vhd,
+        &command_test_vmshare, &command_grant_vmshareaccess,
         &command_move_vm, &command_compare_vm, &command_get_vmmigration, &command_stop_vmmigration,
         &command_where_object, &command_select_object, &command_sort_object, &command_measure_object,
         &command_format_table, &command_format_list, &command_convertto_json,

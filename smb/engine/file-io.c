@@ -207,8 +207,8 @@ static void on_set(Request *r, const Reply *reply, const Error *lost) {
         owner.call.done(owner.userdata, &err);
 }
 
-int smb_set_info(SmbFile *file, uint8_t type, uint8_t info_class, const void *in, uint32_t in_size, SmbDone done,
-                 void *userdata, Error *err) {
+static int set(SmbFile *file, const WireQuery *what, const void *in, uint32_t in_size, SmbDone done, void *userdata,
+               Error *err) {
         Writer w;
         if (check_transact(file, in_size, 0, err) < 0)
                 return -1;
@@ -217,8 +217,20 @@ int smb_set_info(SmbFile *file, uint8_t type, uint8_t info_class, const void *in
                 return -1;
         r->owner.call.done = done;
         r->owner.userdata = userdata;
-        wire_set_info_encode(&w, file->id, type, info_class, (Span){ in, in_size });
+        wire_set_info_encode(&w, file->id, what, (Span){ in, in_size });
         return file_submit(file, r, &w, in_size, err);
+}
+
+int smb_set_info(SmbFile *file, uint8_t type, uint8_t info_class, const void *in, uint32_t in_size, SmbDone done,
+                 void *userdata, Error *err) {
+        const WireQuery what = { .type = type, .info_class = info_class };
+        return set(file, &what, in, in_size, done, userdata, err);
+}
+
+int smb_set_security(SmbFile *file, uint32_t parts, const void *in, uint32_t in_size, SmbDone done, void *userdata,
+                     Error *err) {
+        const WireQuery what = { .type = SMB_INFO_SECURITY, .additional = parts };
+        return set(file, &what, in, in_size, done, userdata, err);
 }
 
 /* ---- made from the above ---------------------------------------------------------------------- */

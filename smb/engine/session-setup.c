@@ -49,7 +49,7 @@ static int take_tree(SmbSession *session, const Reply *reply, Error *err) {
                 return status_error(reply->header.status, "connect to share", unc, err);
         if (wire_tree_reply_decode(reply->message, &tree, err) < 0)
                 return -1;
-        if (tree.type != SHARE_TYPE_DISK)
+        if (tree.type != (session->config.pipes ? SHARE_TYPE_PIPE : SHARE_TYPE_DISK))
                 return error_set(err, ERROR_INVALID, 0, "%s is no file share; name a share that holds files", unc);
         c->tree_id = reply->header.tree_id;
         SmbFacts *facts = &session->facts;

@@ -42,6 +42,7 @@ typedef struct SmbConfig {
         uint8_t client_guid[16];
         SmbProtection protection;
         const char *ccache;             /* e.g. "FILE:/run/holdfast/krb5/machine"; NULL: default.  Copied. */
+        bool pipes;                     /* the share is IPC$: its files are named pipes, one message in, one out */
         uint64_t previous_session;      /* smb_session_id() of one whose connection broke: the server ends it at
                                          * once, not when it notices, so that durable handles can be reopened */
         uint64_t timeout_us;            /* per request and for connecting; 0 means 30 s.  A CREATE that waits for
@@ -159,6 +160,10 @@ int smb_query_info(SmbFile *file, uint8_t type, uint8_t info_class, uint32_t add
                    SmbDataDone done, void *userdata, Error *err) FAILS;
 int smb_set_info(SmbFile *file, uint8_t type, uint8_t info_class, const void *in, uint32_t in_size, SmbDone done,
                  void *userdata, Error *err) FAILS;
+/* @parts of the descriptor that @in holds are replaced ([MS-SMB2] 2.2.39, AdditionalInformation). */
+enum { SMB_SECURITY_OWNER = 1, SMB_SECURITY_GROUP = 2, SMB_SECURITY_DACL = 4 };
+int smb_set_security(SmbFile *file, uint32_t parts, const void *in, uint32_t in_size, SmbDone done, void *userdata,
+                     Error *err) FAILS;
 
 /* ---- made from the above ---------------------------------------------------------------------- */
 

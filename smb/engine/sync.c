@@ -167,3 +167,18 @@ int smb_sync_query(SmbSync *sync, SmbFile *file, uint8_t type, uint8_t info_clas
         *ret_size = answer.size;
         return 0;
 }
+
+int smb_sync_set_security(SmbSync *sync, SmbFile *file, uint32_t parts, const void *in, uint32_t size, Error *err) {
+        Answer answer = { 0 };
+        return wait_for(sync, &answer, smb_set_security(file, parts, in, size, on_done, &answer, err), err);
+}
+
+int smb_sync_ioctl(SmbSync *sync, SmbFile *file, uint32_t code, const void *in, uint32_t in_size, void *to,
+                   uint32_t size, uint32_t *ret_size, Error *err) {
+        Answer answer = { .to = to };
+        int r = smb_ioctl(file, code, in, in_size, size, on_data, &answer, err);
+        if (wait_for(sync, &answer, r, err) < 0)
+                return -1;
+        *ret_size = answer.size;
+        return 0;
+}

@@ -373,14 +373,14 @@ int wire_query_info_reply_decode(Span message, Span *ret, Error *err) {
         return 0;
 }
 
-void wire_set_info_encode(Writer *w, const uint64_t id[2], uint8_t type, uint8_t info_class, Span in) {
+void wire_set_info_encode(Writer *w, const uint64_t id[2], const WireQuery *what, Span in) {
         start(w, 33);
-        write_u8(w, type);
-        write_u8(w, info_class);
+        write_u8(w, what->type);
+        write_u8(w, what->info_class);
         write_u32(w, (uint32_t)in.size);
         write_u16(w, WIRE_HEADER_SIZE + 32);
         write_u16(w, 0);
-        write_u32(w, 0);
+        write_u32(w, what->additional);
         write_id(w, id);
         write_bytes(w, in.data, in.size);
 }

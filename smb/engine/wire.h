@@ -71,7 +71,7 @@ typedef struct WireSessionReply {
 } WireSessionReply;
 int wire_session_reply_decode(Span message, WireSessionReply *ret, Error *err) FAILS;
 
-enum { SHARE_TYPE_DISK = 1, SHARE_FLAG_ENCRYPT = 0x8000 };      /* 2.2.10 */
+enum { SHARE_TYPE_DISK = 1, SHARE_TYPE_PIPE = 2, SHARE_FLAG_ENCRYPT = 0x8000 };      /* 2.2.10 */
 /* \\host\share */
 int wire_tree_connect_encode(Writer *w, const char *unc, Error *err) FAILS;
 typedef struct WireTreeReply {
@@ -100,7 +100,7 @@ int wire_ioctl_reply_decode(Span message, Span *ret, Error *err) FAILS;
 typedef struct WireQuery { uint8_t type, info_class; uint32_t additional, out_max; } WireQuery;
 void wire_query_info_encode(Writer *w, const uint64_t id[2], const WireQuery *query);
 int wire_query_info_reply_decode(Span message, Span *ret, Error *err) FAILS;
-void wire_set_info_encode(Writer *w, const uint64_t id[2], uint8_t type, uint8_t info_class, Span in);
+void wire_set_info_encode(Writer *w, const uint64_t id[2], const WireQuery *what, Span in);    /* out_max unused */
 
 typedef struct WireLeaseBreak {
         bool is_lease;                  /* false: an oplock break; we never ask for oplocks */

@@ -10,7 +10,11 @@
 enum { FILE_RENAME_INFORMATION = 10, FILE_DISPOSITION_INFORMATION = 13 };       /* [MS-FSCC] 2.4 */
 
 int share_link_begin(const char *unc, ShareLink *ret, Error *err) {
-        SmbConfig config = { .protection = SMB_PROTECT_ENCRYPT };
+        return share_link_begin_as(unc, NULL, false, ret, err);
+}
+
+int share_link_begin_as(const char *unc, const char *ccache, bool pipes, ShareLink *ret, Error *err) {
+        SmbConfig config = { .protection = SMB_PROTECT_ENCRYPT, .ccache = ccache, .pipes = pipes };
         ShareLink link = { 0 };
 
         if (unc_parse(unc, &link.unc, err) < 0)
@@ -18,7 +22,7 @@ int share_link_begin(const char *unc, ShareLink *ret, Error *err) {
         if (gnutls_rnd(GNUTLS_RND_NONCE, config.client_guid, sizeof config.client_guid) < 0)
                 return error_set(err, ERROR_INTERNAL, 0, "no random numbers");
         (void)snprintf(config.host, sizeof config.host, "%s", link.unc.host);
-        (void)snprintf(config.share, sizeof config.share, "%s", link.unc.share);
+        (void)snprintf(config.share, sizeof config.share, "%s", pipes ? "IPC$" : link.unc.share);
         if (smb_sync_connect(&config, &link.sync, err) < 0)
                 return -1;
         *ret = link;
