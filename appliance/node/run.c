@@ -17,7 +17,7 @@ typedef struct Secret {
 
 struct Run {
         Node *node;
-        char *text, caller[256];
+        char *text, caller[256], origin[80];
         Role role;
         unsigned width;
         Secret secrets[RUN_SECRETS_MAX];
@@ -169,13 +169,14 @@ static int send_record(void *sink, RecordStream stream, sd_json_variant *record,
 static void audit(void *sink, const Command *command, const ErrorRecord *failure) {
         const Run *run = sink;
         const LogField fields[] = { { "USER", run->caller },
+                                    { "FROM", run->origin[0] ? run->origin : NULL },
                                     { "COMMAND", command->name },
                                     { "RESULT", failure ? "failed" : "done" },
                                     { "ERROR_ID", failure ? failure->id : "" },
                                     { "ERROR_KIND", failure ? error_kind_name(failure->kind) : "" },
                                     { NULL, NULL } };
-        log_write(failure ? LOG_NOTICE : LOG_INFO, LOG_ID_COMMAND, fields, "%s ran %s%s%s", run->caller,
-                  command->name, failure ? ": " : "", failure ? failure->message : "");
+        log_write(failure ? LOG_NOTICE : LOG_INFO, LOG_ID_COMMAND, fields, "%s%s%s ran %s%s%s", run->caller,
+                  run->origin[0] ? " from " : "", run->origin, command->name, failure ? ": " : "", failure ? failure->message : "");
 }
 
 static void refuse(Run *run, const ErrorRecord *record) {
@@ -252,6 +253,7 @@ int run_start(const RunRequest *request, Run **ret, Error *err) {
                       .lock = PTHREAD_MUTEX_INITIALIZER,
                       .wake = PTHREAD_COND_INITIALIZER };
         (void)snprintf(run->caller, sizeof run->caller, "%s", request->caller);
+        (void)snprintf(run->origin, sizeof run->origin, "%s", request->origin ? request->origin : "");
         if (!(run->text = strdup(request->text))) {
                 run_free(run);
                 return error_oom(err);

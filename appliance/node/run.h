@@ -23,6 +23,7 @@ typedef struct RunRequest {
         const char *text;
         sd_json_variant *secrets;       /* object of strings, or NULL; copied to memory that is erased */
         const char *caller;
+        const char *origin;             /* the address of a remote caller, or NULL */
         Role role;
         unsigned width;
         RunEnded ended;
