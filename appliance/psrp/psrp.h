@@ -2,7 +2,7 @@
  *
  * A PsrpPool is one runspace pool: one WS-Man shell, or one SSH channel.  Three things drive it, all on one
  * event loop: bytes from the client, records from the node, and the transport asking for bytes to send.  It never
- * blocks, does no I/O, reads no clock, and keeps within the limits below whatever the client sends.
+ * blocks, does no I/O, and keeps within the limits below whatever the client sends.
  *
  *      client ─bytes─▶ psrp_receive() ─PsrpRunner.run()─▶ holdfastd
  *      client ◀──── psrp_take() ◀── queues ◀── psrp_record(), psrp_ended() ◀──┘
@@ -71,10 +71,16 @@ void psrp_pool_free(PsrpPool *pool);    /* cancels every run; accepts NULL */
 
 /* ---- from the client --------------------------------------------------------------------------- */
 
+typedef enum PsrpStream {
+        PSRP_STDIN,                     /* WS-Man "stdin", SSH "Default" */
+        PSRP_PROMPT_RESPONSE,           /* WS-Man "pr", SSH "PromptResponse": answers to host calls overtake input */
+} PsrpStream;
+
 /* Bytes of fragments, cut anywhere, for the pool (@pipeline NULL) or an open pipeline.  -1 with ERROR_PROTOCOL,
  * ERROR_LIMIT or ERROR_INTERNAL: this client cannot be served, free the pool; with ERROR_NOT_FOUND: there is no such
  * pipeline (any more), the pool is well.  What is merely wrong in a command is answered inside the protocol. */
-int psrp_receive(PsrpPool *pool, const PsrpGuid *pipeline, const void *data, size_t size, Error *err) FAILS;
+int psrp_receive(PsrpPool *pool, const PsrpGuid *pipeline, PsrpStream stream, const void *data, size_t size,
+                 Error *err) FAILS;
 /* WS-Man Command, SSH <Command>: before the pipeline's first bytes.  ERROR_CONFLICT: the id is taken, ERROR_LIMIT. */
 int psrp_pipeline_open(PsrpPool *pool, const PsrpGuid *pipeline, Error *err) FAILS;
 /* Ctrl+C: ends in PIPELINE_STATE Stopped.  One that does not exist or has ended is no error. */
@@ -107,5 +113,8 @@ bool psrp_pool_is_open(const PsrpPool *pool);
 void psrp_record(PsrpPool *pool, uint64_t run, RecordStream stream, sd_json_variant *record);
 /* Nothing ran: run again with these passwords (io.holdfast.Node.SecretsNeeded).  Ends the run. */
 void psrp_secrets_needed(PsrpPool *pool, uint64_t run, sd_json_variant *needs);
-/* @failure: the node could not be asked, or went away; NULL when the run came to its end. */
-void psrp_ended(PsrpPool *pool, uint64_t run, const Error *failure);
+typedef struct PsrpEnd {
+        bool refused;                   /* nothing ran: the text was not understood */
+        Error failure;                  /* the node could not be asked, or went away; ERROR_NONE: it came to its end */
+} PsrpEnd;
+void psrp_ended(PsrpPool *pool, uint64_t run, const PsrpEnd *end);
