@@ -81,13 +81,17 @@ static int on_run(sd_varlink *link, sd_json_variant *parameters, sd_varlink_meth
         struct {
                 const char *pipeline;
                 uint64_t width;
-                sd_json_variant *secrets;
+                sd_json_variant *secrets, *variables, *input;
         } p = { 0 };
         static const sd_json_dispatch_field fields[] = {
                 { "Pipeline", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string, 0, SD_JSON_MANDATORY },
                 { "Width", _SD_JSON_VARIANT_TYPE_INVALID, sd_json_dispatch_uint64, sizeof(void *),
                   SD_JSON_NULLABLE },
                 { "Secrets", SD_JSON_VARIANT_OBJECT, sd_json_dispatch_variant_noref, 2 * sizeof(void *),
+                  SD_JSON_NULLABLE },
+                { "Variables", SD_JSON_VARIANT_OBJECT, sd_json_dispatch_variant_noref, 3 * sizeof(void *),
+                  SD_JSON_NULLABLE },
+                { "Input", SD_JSON_VARIANT_ARRAY, sd_json_dispatch_variant_noref, 4 * sizeof(void *),
                   SD_JSON_NULLABLE },
                 { 0 },
         };
@@ -105,7 +109,8 @@ static int on_run(sd_varlink *link, sd_json_variant *parameters, sd_varlink_meth
         if (uid != 0)                   /* the socket's mode says so too */
                 return sd_varlink_error(link, SD_VARLINK_ERROR_PERMISSION_DENIED, NULL);
         (void)snprintf(caller, sizeof caller, "root");
-        const RunRequest request = { .node = server->node, .link = link, .text = p.pipeline, .secrets = p.secrets,
+        const RunRequest request = { .node = server->node, .link = link, .text = p.pipeline,
+                                     .variables = p.variables, .input = p.input, .secrets = p.secrets,
                                      .caller = caller, .role = ROLE_ADMINISTRATOR, .width = (unsigned)p.width,
                                      .ended = on_ended, .userdata = server };
         return start(server, &request);

@@ -53,9 +53,9 @@ typedef struct PsrpRunner {
          * from inside run().  -1 with *err when it cannot be started. */
         int (*run)(void *userdata, PsrpPool *pool, uint64_t run, const PsrpWork *work, Error *err);
         /* Nobody wants it any more: stop it, call nothing for it again.  Not called for a run that has ended. */
-        void (*cancel)(void *userdata, uint64_t run);
+        void (*cancel)(void *userdata, PsrpPool *pool, uint64_t run);
         /* The client reads too slowly: hold records back, or go on. */
-        void (*pause)(void *userdata, uint64_t run, bool paused);
+        void (*pause)(void *userdata, PsrpPool *pool, uint64_t run, bool paused);
         void *userdata;
 } PsrpRunner;
 
