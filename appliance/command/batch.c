@@ -70,8 +70,9 @@ static int check_role(const Command *command, Role role, ErrorRecord *record) {
         return record_error(record, command, &err, NULL, NULL);
 }
 
-static int bind_statement(Batch *batch, const Pipeline *pipeline, Role role, unsigned *number,
+static int bind_statement(Batch *batch, const Pipeline *pipeline, const BatchText *source, unsigned *number,
                           ErrorRecord *record) {
+        bool has_input = source->has_input && batch->count == 0;
         Statement *s = &batch->statements[batch->count++];
 
         s->commands = calloc(pipeline->count, sizeof *s->commands);
@@ -87,8 +88,8 @@ static int bind_statement(Batch *batch, const Pipeline *pipeline, Role role, uns
                 invocation->command = command;
                 invocation->index = (unsigned)s->count;
                 invocation->number = (*number)++;
-                if (check_role(command, role, record) < 0 ||
-                    bind_line(command, stage, s->count > 0, &invocation->binding, record) < 0)
+                if (check_role(command, source->role, record) < 0 ||
+                    bind_line(command, stage, s->count > 0 || has_input, &invocation->binding, record) < 0)
                         return -1;
                 if (s->count > 0)
                         s->commands[s->count - 1].next = invocation;
@@ -97,12 +98,12 @@ static int bind_statement(Batch *batch, const Pipeline *pipeline, Role role, uns
         return 0;
 }
 
-int batch_new(const CommandTable *table, const char *text, Role role, Batch **ret, ErrorRecord *record) {
+int batch_new(const CommandTable *table, const BatchText *source, Batch **ret, ErrorRecord *record) {
         auto_(script_clear) Script script = { 0 };
         auto_(batch_freep) Batch *batch = calloc(1, sizeof *batch);
         unsigned number = 0;
 
-        if (syntax_parse(text, &script, record) < 0)
+        if (syntax_parse(source->text, source->variables, &script, record) < 0)
                 return -1;
         if (batch)
                 batch->statements = calloc(script.count + 1, sizeof *batch->statements);
@@ -110,7 +111,7 @@ int batch_new(const CommandTable *table, const char *text, Role role, Batch **re
                 return record_syntax(record, "OutOfMemory", "There is not enough memory for the command.");
         batch->table = table;
         for (size_t i = 0; i < script.count; i++)
-                if (bind_statement(batch, &script.pipelines[i], role, &number, record) < 0)
+                if (bind_statement(batch, &script.pipelines[i], source, &number, record) < 0)
                         return -1;
         *ret = take_ptr(batch);
         return 0;
@@ -172,12 +173,16 @@ int invocation_feed(Invocation *invocation, sd_json_variant *object, Error *err)
         return r;
 }
 
-static void run_statement(Statement *s, Execution *x) {
+static void run_statement(Statement *s, sd_json_variant *input, Execution *x) {
         Error err = { 0 };
 
         for (size_t i = 0; i < s->count; i++)
                 s->commands[i].execution = x;
-        (void)invocation_call(&s->commands[0], s->commands[0].command->run, &err);
+        if (!input)
+                (void)invocation_call(&s->commands[0], s->commands[0].command->run, &err);
+        for (size_t i = 0; input && i < sd_json_variant_elements(input); i++)
+                if (invocation_feed(&s->commands[0], sd_json_variant_by_index(input, i), &err) < 0 || x->stopped)
+                        break;
         for (size_t i = 0; i < s->count; i++) {
                 Invocation *invocation = &s->commands[i];
                 if (x->stopped || i < x->enough || !invocation->command->end || invocation_cancelled(invocation))
@@ -198,7 +203,7 @@ bool batch_run(Batch *batch, const BatchRun *run) {
 
         for (size_t i = 0; i < batch->count; i++) {
                 Execution x = { .table = batch->table, .run = run };
-                run_statement(&batch->statements[i], &x);
+                run_statement(&batch->statements[i], i == 0 ? run->input : NULL, &x);
                 had_errors = had_errors || x.had_errors;
                 if (x.stop_all || (run->cancelled && atomic_load(run->cancelled)))
                         return true;

@@ -34,8 +34,15 @@ typedef struct SecretNeed {
         const char *command, *parameter, *user; /* borrowed from the Batch */
 } SecretNeed;
 
-/* @role: what the caller may do.  @table and its rows outlive the Batch. */
-int batch_new(const CommandTable *table, const char *text, Role role, Batch **ret, ErrorRecord *record) FAILS;
+typedef struct BatchText {
+        const char *text;
+        sd_json_variant *variables;     /* object: values of the text's variables, or NULL */
+        bool has_input;                 /* BatchRun.input will be piped into the first command */
+        Role role;                      /* what the caller may do */
+} BatchText;
+
+/* @table and its rows outlive the Batch. */
+int batch_new(const CommandTable *table, const BatchText *source, Batch **ret, ErrorRecord *record) FAILS;
 void batch_free(Batch *batch);
 /* The i-th secret; false when there are fewer. */
 bool batch_secret(const Batch *batch, size_t i, SecretNeed *ret);
@@ -44,6 +51,7 @@ typedef struct BatchRun {
         void *userdata;                 /* invocation_userdata() */
         const char *caller;             /* "root", "LAB\\anna" */
         unsigned width;                 /* of the caller's terminal; 0: no limit */
+        sd_json_variant *input;         /* array, when the text was made with has_input */
         const atomic_bool *cancelled;   /* set from any thread: stop soon */
         /* The secret for a key of batch_secret(), or NULL.  May be NULL when there are none. */
         const char *(*secret)(void *sink, const char *key);

@@ -70,6 +70,9 @@ bool literal_fits(const Literal *literal, const Parameter *parameter) {
                 return type_is_anything(type);
         case LITERAL_HASHTABLE:
                 return type_is(type, "Hashtable") || type_is_anything(type);
+        case LITERAL_VALUE:
+                return object_fits(literal->value, parameter) ||
+                       (type_is_array(type) && sd_json_variant_is_array(literal->value));
         case LITERAL_ARRAY:
                 break;
         }
@@ -117,7 +120,8 @@ sd_json_variant *literal_json(const Literal *literal) {
                 r = sd_json_variant_new_string(&ret, literal->text);
                 break;
         case LITERAL_NUMBER:
-                return sd_json_variant_ref(literal->number);
+        case LITERAL_VALUE:
+                return sd_json_variant_ref(literal->value);
         case LITERAL_TRUE:
         case LITERAL_FALSE:
                 r = sd_json_variant_new_boolean(&ret, literal->kind == LITERAL_TRUE);
@@ -152,9 +156,12 @@ static int convert_item(Source *source, sd_json_variant *item, const char *text,
 }
 
 static int convert_list(Source *source, const Literal *literal, sd_json_variant *list, sd_json_variant **ret) {
-        size_t count = literal ? literal->count : sd_json_variant_elements(list);
+        size_t count;
         auto_(sd_json_variant_unrefp) sd_json_variant *array = NULL;
 
+        if (literal && literal->kind == LITERAL_VALUE)
+                literal = NULL;         /* its items are the list's */
+        count = literal ? literal->count : sd_json_variant_elements(list);
         if (sd_json_variant_new_array(&array, NULL, 0) < 0)
                 return no_memory(source->command, source->record);
         for (size_t i = 0; i < count; i++) {

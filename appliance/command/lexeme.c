@@ -7,6 +7,7 @@
 
 #include "appliance/base/cleanup.h"
 #include "appliance/base/text.h"
+#include "appliance/command/object.h"
 
 static bool starts(const char *p, const char *prefix) { return strncmp(p, prefix, strlen(prefix)) == 0; }
 
@@ -102,6 +103,100 @@ static int read_quoted(Cursor *c, char straight, char **to) {
         }
 }
 
+/* [n], from either end; nothing where there is nothing. */
+static sd_json_variant *element(sd_json_variant *value, long i) {
+        long count = value && sd_json_variant_is_array(value) ? (long)sd_json_variant_elements(value) : 0;
+        if (value && !sd_json_variant_is_array(value) && (i == 0 || i == -1))
+                return value;           /* one value is a list of one */
+        i = i < 0 ? count + i : i;
+        return i >= 0 && i < count ? sd_json_variant_by_index(value, (size_t)i) : NULL;
+}
+
+/* .Property; of a list, its Count or that of each element.  *ret is a new reference or NULL. */
+static int member(sd_json_variant *value, const char *name, sd_json_variant **ret) {
+        bool is_list = value && sd_json_variant_is_array(value);
+        if (is_list && (text_equal_nocase(name, "Count") || text_equal_nocase(name, "Length")))
+                return sd_json_variant_new_unsigned(ret, sd_json_variant_elements(value));
+        if (!is_list) {
+                *ret = value ? sd_json_variant_ref(object_property(value, name)) : NULL;
+                return 0;
+        }
+        auto_(sd_json_variant_unrefp) sd_json_variant *all = NULL;
+        int r = sd_json_variant_new_array(&all, NULL, 0);
+        for (size_t i = 0; r >= 0 && i < sd_json_variant_elements(value); i++) {
+                sd_json_variant *one = object_property(sd_json_variant_by_index(value, i), name);
+                if (one)
+                        r = sd_json_variant_append_array(&all, one);
+        }
+        *ret = take_ptr(all);
+        return r;
+}
+
+#define NAME_LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
+
+/* What follows a variable: .Property and [index], to the end of the word.  Takes *value, a reference. */
+static int read_members(Cursor *c, sd_json_variant **value) {
+        char name[RECORD_NAME_MAX];
+
+        while (*c->at == '.' || *c->at == '[') {
+                auto_(sd_json_variant_unrefp) sd_json_variant *next = NULL;
+                size_t size = strspn(c->at + 1, NAME_LETTERS);
+                int r = 0;
+                if (*c->at == '[') {
+                        char *end;
+                        long i = strtol(c->at + 1, &end, 10);
+                        if (end == c->at + 1 || *end != ']')
+                                return no_variables(c, c->at);
+                        next = sd_json_variant_ref(element(*value, i));
+                        c->at = end + 1;
+                } else {
+                        if (size == 0 || size >= sizeof name)
+                                return no_variables(c, c->at);
+                        memcpy(name, c->at + 1, size);
+                        name[size] = '\0';
+                        r = member(*value, name, &next);
+                        c->at += 1 + size;
+                }
+                if (r < 0)
+                        return record_syntax(c->record, "OutOfMemory", "There is not enough memory for the command.");
+                (void)sd_json_variant_unref(*value);
+                *value = take_ptr(next);
+        }
+        return 0;
+}
+
+/* $name, ${name}, $using:name: moves behind it and gives its value (borrowed), NULL: it has none here. */
+static sd_json_variant *find_variable(Cursor *c) {
+        const char *p = c->at + 1;
+        bool brace = *p == '{';
+        char name[RECORD_NAME_MAX];
+
+        p += brace;
+        size_t size = strspn(p, NAME_LETTERS ":");
+        if (size == 0 || size >= sizeof name || (brace && p[size] != '}') || !c->variables)
+                return NULL;
+        memcpy(name, p, size);
+        name[size] = '\0';
+        sd_json_variant *value = object_property(c->variables, name);
+        if (value)
+                c->at = p + size + brace;
+        return value;
+}
+
+static int read_variable(Cursor *c, Literal *ret) {
+        const char *start = c->at;
+        auto_(sd_json_variant_unrefp) sd_json_variant *value = sd_json_variant_ref(find_variable(c));
+
+        if (!value)
+                return no_variables(c, start);
+        if (read_members(c, &value) < 0)
+                return -1;
+        if (!ends_word(*c->at))
+                return no_variables(c, start);
+        *ret = value ? (Literal){ .kind = LITERAL_VALUE, .value = take_ptr(value) } : (Literal){ .kind = LITERAL_NULL };
+        return 0;
+}
+
 static int read_constant(Cursor *c, Literal *ret) {
         static const struct { const char *name; LiteralKind kind; } constants[] = {
                 { "$true", LITERAL_TRUE }, { "$false", LITERAL_FALSE }, { "$null", LITERAL_NULL },
@@ -115,7 +210,7 @@ static int read_constant(Cursor *c, Literal *ret) {
                 *ret = (Literal){ .kind = constants[i].kind };
                 return 0;
         }
-        return no_variables(c, c->at);
+        return read_variable(c, ret);
 }
 
 /* @to has room for everything up to the end of the word: no piece grows when it is read. */
@@ -180,7 +275,7 @@ int read_word(Cursor *c, bool stop_at_equals, Literal *ret) {
         sd_json_variant *number = quoted ? NULL : number_parse(text);
         *ret = (Literal){ .kind = number ? LITERAL_NUMBER : LITERAL_STRING,
                           .text = take_ptr(text),
-                          .number = number };
+                          .value = number };
         return 0;
 }
 

@@ -9,6 +9,7 @@
 
 typedef struct Cursor {
         const char *at;                 /* NUL-terminated */
+        sd_json_variant *variables;     /* object, or NULL */
         ErrorRecord *record;
 } Cursor;
 

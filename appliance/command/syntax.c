@@ -16,7 +16,7 @@ void literal_clear(Literal *literal) {
         free(literal->items);
         free(literal->text);
         free(literal->key);
-        (void)sd_json_variant_unref(literal->number);
+        (void)sd_json_variant_unref(literal->value);
         *literal = (Literal){ 0 };
 }
 
@@ -257,9 +257,9 @@ static int parse_pipeline(Cursor *c, Pipeline *pipeline) {
         }
 }
 
-int syntax_parse(const char *text, Script *ret, ErrorRecord *record) {
+int syntax_parse(const char *text, sd_json_variant *variables, Script *ret, ErrorRecord *record) {
         auto_(script_clear) Script script = { 0 };
-        Cursor c = { .at = text, .record = record };
+        Cursor c = { .at = text, .variables = variables, .record = record };
         size_t length = strlen(text);
 
         if (length > SYNTAX_TEXT_MAX)

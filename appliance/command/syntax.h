@@ -2,8 +2,9 @@
  *
  * A strict subset: statements by ; or newline, pipelines by |, commands with -Param value,
  * -Param:value, -Switch and positional arguments; 'single' and "double" quoted strings, numbers with
- * KB…PB and hex, $true/$false/$null, a,b lists, @(…) and @{A='x'}.  Anything else PowerShell would
- * accept is refused by name.  The whole text is parsed before anything runs; nothing is evaluated.
+ * KB…PB and hex, $true/$false/$null, a,b lists, @(…) and @{A='x'}; variables whose values came with the text, with
+ * .Property and [index] behind them.  Anything else PowerShell would accept is refused by name.  The whole text is
+ * parsed before anything runs; nothing is evaluated.
  * Neither time nor memory grows more than linearly with the text.
  */
 #pragma once
@@ -24,12 +25,13 @@ enum {
 
 typedef enum LiteralKind {
         LITERAL_STRING, LITERAL_NUMBER, LITERAL_TRUE, LITERAL_FALSE, LITERAL_NULL, LITERAL_ARRAY, LITERAL_HASHTABLE,
+        LITERAL_VALUE,                  /* of a variable */
 } LiteralKind;
 
 typedef struct Literal {
         LiteralKind kind;
         char *text;                     /* STRING: the value.  NUMBER: as typed ("0x10", "4GB") */
-        sd_json_variant *number;        /* NUMBER */
+        sd_json_variant *value;         /* NUMBER, VALUE */
         char *key;                      /* inside a HASHTABLE */
         struct Literal *items;          /* ARRAY, HASHTABLE */
         size_t count;
@@ -57,7 +59,8 @@ typedef struct Script {
         size_t count;
 } Script;
 
-/* @text is NUL-terminated UTF-8.  Blank text gives a Script without pipelines. */
-int syntax_parse(const char *text, Script *ret, ErrorRecord *record) FAILS;
+/* @text is NUL-terminated UTF-8.  Blank text gives a Script without pipelines.
+ * @variables: an object, by name ("x", "using:x"), or NULL. */
+int syntax_parse(const char *text, sd_json_variant *variables, Script *ret, ErrorRecord *record) FAILS;
 void script_clear(Script *script);
 void literal_clear(Literal *literal);

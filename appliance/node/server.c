@@ -125,7 +125,7 @@ static int on_run(sd_varlink *link, sd_json_variant *parameters, sd_varlink_meth
         struct {
                 const char *pipeline;
                 uint64_t width;
-                sd_json_variant *secrets;
+                sd_json_variant *secrets, *variables, *input;
                 const char *session;
         } p = { 0 };
         static const sd_json_dispatch_field fields[] = {
@@ -134,7 +134,11 @@ static int on_run(sd_varlink *link, sd_json_variant *parameters, sd_varlink_meth
                   SD_JSON_NULLABLE },
                 { "Secrets", SD_JSON_VARIANT_OBJECT, sd_json_dispatch_variant_noref, 2 * sizeof(void *),
                   SD_JSON_NULLABLE },
-                { "Session", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string, 3 * sizeof(void *),
+                { "Variables", SD_JSON_VARIANT_OBJECT, sd_json_dispatch_variant_noref, 3 * sizeof(void *),
+                  SD_JSON_NULLABLE },
+                { "Input", SD_JSON_VARIANT_ARRAY, sd_json_dispatch_variant_noref, 4 * sizeof(void *),
+                  SD_JSON_NULLABLE },
+                { "Session", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string, 5 * sizeof(void *),
                   SD_JSON_NULLABLE },
                 { 0 },
         };
@@ -148,7 +152,8 @@ static int on_run(sd_varlink *link, sd_json_variant *parameters, sd_varlink_meth
         r = find_caller(server, link, p.session, &caller);
         if (r != 0)
                 return r;
-        const RunRequest request = { .node = server->node, .link = link, .text = p.pipeline, .secrets = p.secrets,
+        const RunRequest request = { .node = server->node, .link = link, .text = p.pipeline,
+                                     .variables = p.variables, .input = p.input, .secrets = p.secrets,
                                      .caller = caller.name, .origin = caller.origin, .role = caller.role,
                                      .width = (unsigned)p.width, .ended = on_ended, .userdata = server };
         return start(server, &request);

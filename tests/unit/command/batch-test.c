@@ -169,8 +169,10 @@ static void test_secrets(void **state) {
         Batch *batch = NULL;
         ErrorRecord record;
         SecretNeed need;
-        assert_int_equal(batch_new(&fixture_table, "Get-VM; Move-VM a b -Credential 'LAB\\anna'", ROLE_ADMINISTRATOR, &batch,
-                                   &record), 0);
+        assert_int_equal(batch_new(&fixture_table,
+                                   &(BatchText){ .text = "Get-VM; Move-VM a b -Credential 'LAB\\anna'",
+                                                 .role = ROLE_ADMINISTRATOR },
+                                   &batch, &record), 0);
         assert_true(batch_secret(batch, 0, &need));
         assert_string_equal(need.key, "1.Credential");
         assert_string_equal(need.command, "Move-VM");

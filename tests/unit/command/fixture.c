@@ -163,7 +163,7 @@ static char *run(const char *text, Role role, unsigned after) {
         ErrorRecord record = { 0 };
         const BatchRun how = { .caller = "root", .cancelled = &lines.cancelled, .record = put, .sink = &lines };
 
-        if (batch_new(&fixture_table, text, role, &batch, &record) < 0)
+        if (batch_new(&fixture_table, &(BatchText){ .text = text, .role = role }, &batch, &record) < 0)
                 (void)fprintf(lines.to, "refused: %s: %s: %s", record.category, record.id, record.message);
         else
                 (void)batch_run(batch, &how);

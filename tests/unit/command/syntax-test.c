@@ -15,7 +15,7 @@ static void put_literal(FILE *to, const Literal *l) {
                 (void)fprintf(to, "'%s'", l->text);
         } else if (l->kind == LITERAL_NUMBER) {
                 auto_free char *number = NULL;
-                assert_true(sd_json_variant_format(l->number, 0, &number) >= 0);
+                assert_true(sd_json_variant_format(l->value, 0, &number) >= 0);
                 (void)fputs(number, to);
         } else if (l->kind == LITERAL_ARRAY || l->kind == LITERAL_HASHTABLE) {
                 (void)fputc(l->kind == LITERAL_ARRAY ? '[' : '{', to);
@@ -91,7 +91,7 @@ static void test_parse(void **state) {
         for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
                 auto_(script_clear) Script script = { 0 };
                 ErrorRecord record = { 0 };
-                if (syntax_parse(rows[i].text, &script, &record) < 0)
+                if (syntax_parse(rows[i].text, NULL, &script, &record) < 0)
                         fail_msg("%s: %s", rows[i].why, record.message);
                 auto_free char *parsed = describe(&script);
                 if (strcmp(parsed, rows[i].parsed) != 0)
@@ -132,7 +132,7 @@ static void test_refused(void **state) {
         for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
                 Script script = { 0 };
                 ErrorRecord record = { 0 };
-                if (syntax_parse(refused[i].text, &script, &record) == 0)
+                if (syntax_parse(refused[i].text, NULL, &script, &record) == 0)
                         fail_msg("%s: was accepted", refused[i].why);
                 if (strcmp(record.id, refused[i].id) != 0 || !strstr(record.message, refused[i].says))
                         fail_msg("%s: %s: %s", refused[i].why, record.id, record.message);
@@ -159,18 +159,18 @@ static void test_limits(void **state) {
                 auto_free char *more = repeat(limits[i].start, limits[i].piece, limits[i].most + 1);
                 auto_(script_clear) Script script = { 0 };
                 ErrorRecord record = { 0 };
-                if (syntax_parse(fits, &script, &record) < 0)
+                if (syntax_parse(fits, NULL, &script, &record) < 0)
                         fail_msg("%s: %s", limits[i].why, record.message);
                 Script none = { 0 };
-                assert_int_equal(syntax_parse(more, &none, &record), -1);
+                assert_int_equal(syntax_parse(more, NULL, &none, &record), -1);
                 assert_string_equal(record.id, "LimitExceeded");
         }
         auto_free char *deep = repeat("X ", "@(", 100000);
         auto_free char *long_text = repeat("X ", "aaaaaaaaaaaaaaaa", SYNTAX_TEXT_MAX / 16);
         Script none = { 0 };
         ErrorRecord record = { 0 };
-        assert_int_equal(syntax_parse(deep, &none, &record), -1);
-        assert_int_equal(syntax_parse(long_text, &none, &record), -1);
+        assert_int_equal(syntax_parse(deep, NULL, &none, &record), -1);
+        assert_int_equal(syntax_parse(long_text, NULL, &none, &record), -1);
         assert_string_equal(record.id, "LimitExceeded");
 }
 
