@@ -7,7 +7,9 @@
 
 #include "appliance/base/cleanup.h"
 
-enum { ROLE_COUNT = ROLE_ADMINISTRATOR + 1, ASK_AGAIN_US = 10 * 1000000 };
+#define ASK_AGAIN_US (5 * 1000000ULL)
+
+enum { ROLE_COUNT = ROLE_ADMINISTRATOR + 1 };
 
 typedef struct Known {
         Sid sid;                        /* size 0: the domain has no such group */
@@ -18,7 +20,7 @@ struct Roles {
         pthread_mutex_t lock;           /* guards what follows */
         Known known[ROLE_COUNT][NODE_GROUPS_MAX];
         bool any;                       /* asked successfully at least once */
-        uint64_t until_us;
+        uint64_t asked_us;              /* 0: never, or in vain */
 };
 
 const char *role_name(Role role) {
@@ -100,28 +102,35 @@ static int none(const Roles *roles, const PacLogon *logon, Error *err) {
                          logon->domain, logon->user, groups);
 }
 
+static int find_role(const Roles *roles, const PacLogon *logon) {
+        int found = -1;
+        for (unsigned role = 0; role < ROLE_COUNT; role++)
+                if (has(logon, roles->known[role]))
+                        found = (int)role;
+        return found;
+}
+
 int roles_judge(Roles *roles, Directory *directory, const PacLogon *logon, Role *ret, Error *err) {
         Error why = { 0 };
         int found = -1;
 
         (void)pthread_mutex_lock(&roles->lock);
-        int r = 0;
-        if (roles->until_us <= now_us()) {
-                r = learn(roles, directory, &why);
-                roles->until_us = now_us() + (r == 0 ? ROLES_FRESH_US : ASK_AGAIN_US);
+        for (unsigned round = 0; round < 2 && found < 0; round++) {
+                uint64_t age = now_us() - roles->asked_us;
+                /* a "no" is asked again before it is said: the administrator may just have made the group */
+                if (roles->asked_us == 0 || age >= (round == 0 ? ROLES_FRESH_US : ASK_AGAIN_US)) {
+                        bool learned = learn(roles, directory, &why) == 0;
+                        roles->asked_us = learned || roles->any ? now_us() : 0;
+                }
+                if (roles->any)
+                        found = find_role(roles, logon);
         }
-        if (!roles->any) {
-                roles->until_us = 0;
-                *err = why;
-        } else {
-                r = 0;
-                for (unsigned role = 0; role < ROLE_COUNT; role++)
-                        if (has(logon, roles->known[role]))
-                                found = (int)role;
-        }
+        bool any = roles->any;
         (void)pthread_mutex_unlock(&roles->lock);
-        if (r < 0)
+        if (!any) {
+                *err = why;
                 return -1;
+        }
         if (found < 0)
                 return none(roles, logon, err);
         *ret = (Role)found;

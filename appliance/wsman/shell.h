@@ -22,9 +22,12 @@ typedef struct ShellKind {
         /* Writes what a Receive gets: 1, or 0 when there is nothing yet, -1 with a fault.  @room: bytes of data that
          * the reply may hold.  @command "": the shell's own streams. */
         int (*receive)(Shell *shell, const char *command, size_t room, XmlWriter *w, WsmanFault *fault);
+        /* Another client takes over; writes the body of the reply.  NULL: cannot be disconnected from. */
+        int (*connect)(Shell *shell, const Envelope *envelope, XmlWriter *w, WsmanFault *fault);
+        void (*commands)(Shell *shell, XmlWriter *w);   /* rsp:Command of each; may be NULL */
 } ShellKind;
 
-extern const ShellKind winrs_kind;
+extern const ShellKind winrs_kind, remoting_kind;
 
 struct Shell {
         Shell *next;
@@ -35,9 +38,11 @@ struct Shell {
         char sid[SHELL_SID_MAX], user[SHELL_NAME_MAX], origin[SHELL_ORIGIN_MAX];
         char session[SHELL_SESSION_MAX];        /* of the last request: what runs now runs with it */
         unsigned idle_s;
-        sd_event_source *idle, *wake;
+        sd_event_source *idle;
+        sd_event_source *wake, *late;   /* somebody who waits may be answered */
         WsmanWait *waits;
-        bool compressed;
+        bool disconnected;              /* until Reconnect or Connect */
+        bool broken;                    /* its client cannot be served: end it */
 };
 
 struct Wsman {
@@ -47,10 +52,10 @@ struct Wsman {
         unsigned count;
 };
 
-/* There is output; @done: nothing more will come, so that nobody need wait. */
-void shell_wake(Shell *shell, bool done);
+/* There is output, or an end: whoever waits is answered once what is under way has come together. */
+void shell_wake(Shell *shell);
 
-/* The timer behind shell_wake(); negative errno. */
+/* The sources behind shell_wake(); negative errno. */
 int wait_prepare(Shell *shell);
 /* Answers a Receive, or keeps it until there is something or its time is over. */
 void wait_receive(Shell *shell, const Envelope *envelope, WsmanAnswer answer, void *userdata, WsmanWait **ret_wait);

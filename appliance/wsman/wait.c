@@ -6,7 +6,7 @@
 #include <string.h>
 
 enum {
-        COALESCE_US = 5 * 1000,         /* output that comes in quick succession travels together */
+        COALESCE_US = 20 * 1000,
         ROOM_SPARE = 4096,              /* of an envelope, for what is not data */
 };
 
@@ -83,32 +83,50 @@ static bool try_answer(WsmanWait *wait) {
         return true;
 }
 
-static int on_wake(sd_event_source *source, uint64_t usec, void *userdata) {
-        Shell *shell = userdata;
+static void answer_all(Shell *shell) {
+        (void)sd_event_source_set_enabled(shell->wake, SD_EVENT_OFF);
+        (void)sd_event_source_set_enabled(shell->late, SD_EVENT_OFF);
         for (WsmanWait *wait = shell->waits, *next; wait; wait = next) {
                 next = wait->next;
                 (void)try_answer(wait);
         }
+}
+
+static int on_wake(sd_event_source *source, void *userdata) {
+        answer_all(userdata);
         return 0;
 }
 
-void shell_wake(Shell *shell, bool done) {
-        uint64_t now = 0, until = 0;
+static int on_late(sd_event_source *source, uint64_t usec, void *userdata) {
+        answer_all(userdata);
+        return 0;
+}
+
+/* Output that comes in quick succession travels together: the answer waits until nothing else is to be done, but not
+ * longer than COALESCE_US, for on a busy host there is always something. */
+void shell_wake(Shell *shell) {
         int enabled = SD_EVENT_OFF;
 
-        (void)sd_event_now(shell->wsman->event, CLOCK_MONOTONIC, &now);
-        uint64_t wanted = now + (done ? 0 : COALESCE_US);
-        (void)sd_event_source_get_enabled(shell->wake, &enabled);
-        (void)sd_event_source_get_time(shell->wake, &until);
-        if (enabled != SD_EVENT_OFF && until <= wanted)
+        if (!shell->waits)
                 return;
-        (void)sd_event_source_set_time(shell->wake, wanted);
+        (void)sd_event_source_get_enabled(shell->late, &enabled);
+        if (enabled != SD_EVENT_OFF)
+                return;
+        (void)sd_event_source_set_time_relative(shell->late, COALESCE_US);
+        (void)sd_event_source_set_enabled(shell->late, SD_EVENT_ONESHOT);
         (void)sd_event_source_set_enabled(shell->wake, SD_EVENT_ONESHOT);
 }
 
 int wait_prepare(Shell *shell) {
-        int r = sd_event_add_time(shell->wsman->event, &shell->wake, CLOCK_MONOTONIC, 0, 1000, on_wake, shell);
-        return r < 0 ? r : sd_event_source_set_enabled(shell->wake, SD_EVENT_OFF);
+        sd_event *event = shell->wsman->event;
+        int r = sd_event_add_defer(event, &shell->wake, on_wake, shell);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(shell->wake, SD_EVENT_OFF);
+        if (r >= 0)
+                r = sd_event_source_set_priority(shell->wake, SD_EVENT_PRIORITY_IDLE);
+        if (r >= 0)
+                r = sd_event_add_time(event, &shell->late, CLOCK_MONOTONIC, 0, 1000, on_late, shell);
+        return r < 0 ? r : sd_event_source_set_enabled(shell->late, SD_EVENT_OFF);
 }
 
 static int on_timeout(sd_event_source *source, uint64_t usec, void *userdata) {

@@ -179,7 +179,7 @@ static void on_record(void *userdata, RecordStream stream, sd_json_variant *valu
                 return;
         }
         hold_back(c);
-        shell_wake(c->shell, false);
+        shell_wake(c->shell);
 }
 
 static void finish(WinrsCommand *c, unsigned exit_code) {
@@ -192,7 +192,7 @@ static void finish(WinrsCommand *c, unsigned exit_code) {
                 put(c, &c->err, "</Objs>", 7);
         c->exit_code = exit_code;
         c->done = true;
-        shell_wake(c->shell, true);
+        shell_wake(c->shell);
 }
 
 static void on_needs(void *userdata, sd_json_variant *needs) {
@@ -340,7 +340,7 @@ static int winrs_signal(Shell *shell, const char *command, const char *code, Wsm
                 return -1;
         if (ends_with(code, "/signal/terminate")) {
                 forget(shell->inside, c);
-                shell_wake(shell, true);        /* whoever waits for it learns that it is gone */
+                shell_wake(shell);        /* whoever waits for it learns that it is gone */
                 return 0;
         }
         if (!ends_with(code, "/signal/ctrl_c") && !ends_with(code, "/signal/ctrl_break"))

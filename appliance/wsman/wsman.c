@@ -24,6 +24,7 @@ static void shell_free(Shell *shell) {
         wait_free_all(shell);
         (void)sd_event_source_disable_unref(shell->idle);
         (void)sd_event_source_disable_unref(shell->wake);
+        (void)sd_event_source_disable_unref(shell->late);
         free(shell);
 }
 
@@ -48,6 +49,15 @@ static Shell *find_shell(Request *r) {
                         "selectors for the resource: there is no shell '%.60s'; it was deleted, was idle too long, or "
                         "belongs to somebody else.",
                         r->envelope.shell);
+        return NULL;
+}
+
+/* For what needs a client that is there. */
+static Shell *find_connected(Request *r) {
+        Shell *shell = find_shell(r);
+        if (!shell || !shell->disconnected)
+                return shell;
+        (void)fault_set(&r->fault, FAULT_INTERNAL, "The shell is disconnected; reconnect to it first.");
         return NULL;
 }
 
@@ -87,6 +97,9 @@ static int check_quota(Request *r) {
 static const ShellKind *find_kind(Request *r) {
         if (strcasecmp(r->envelope.resource, WSMAN_CMD_URI) == 0)
                 return &winrs_kind;
+        if (text_starts_nocase(r->envelope.resource, WSMAN_POWERSHELL_URI "Microsoft.PowerShell") ||
+            text_starts_nocase(r->envelope.resource, WSMAN_POWERSHELL_URI "PowerShell."))
+                return &remoting_kind;
         (void)fault_set(&r->fault, FAULT_RESOURCE, "The resource URI '%.200s' is not supported by this service.",
                         r->envelope.resource);
         return NULL;
@@ -172,7 +185,7 @@ static void describe(XmlWriter *w, const Shell *shell) {
         xml_writef(w, "<rsp:IdleTimeOut>PT%u.000S</rsp:IdleTimeOut>", shell->idle_s);
         element(w, "InputStreams", shell->kind->input);
         element(w, "OutputStreams", shell->kind->output);
-        element(w, "State", "Connected");
+        element(w, "State", shell->disconnected ? "Disconnected" : "Connected");
         xml_write(w, "</rsp:Shell>");
 }
 
@@ -207,6 +220,13 @@ static int do_create(Request *r) {
         return 0;
 }
 
+/* After the kind said no: a shell whose client cannot be served is over. */
+static int give_up(Shell *shell) {
+        if (shell->broken)
+                shell_end(shell, "The shell ended because its client sent what cannot be served.");
+        return -1;
+}
+
 static int do_delete(Request *r) {
         Shell *shell = find_shell(r);
         if (!shell)
@@ -216,14 +236,14 @@ static int do_delete(Request *r) {
 }
 
 static int do_command(Request *r) {
-        Shell *shell = find_shell(r);
+        Shell *shell = find_connected(r);
         char id[WSMAN_ID_MAX];
 
         if (!shell)
                 return -1;
         touch(shell, r->caller);
         if (shell->kind->command(shell, &r->envelope, id, &r->fault) < 0)
-                return -1;
+                return give_up(shell);
         xml_write(&r->reply, "<rsp:CommandResponse><rsp:CommandId>");
         xml_write_text(&r->reply, id);
         xml_write(&r->reply, "</rsp:CommandId></rsp:CommandResponse>");
@@ -231,18 +251,18 @@ static int do_command(Request *r) {
 }
 
 static int do_send(Request *r) {
-        Shell *shell = find_shell(r);
+        Shell *shell = find_connected(r);
         if (!shell)
                 return -1;
         touch(shell, r->caller);
         if (shell->kind->send(shell, &r->envelope, &r->fault) < 0)
-                return -1;
+                return give_up(shell);
         xml_write(&r->reply, "<rsp:SendResponse/>");
         return 0;
 }
 
 static int do_signal(Request *r) {
-        Shell *shell = find_shell(r);
+        Shell *shell = find_connected(r);
         const char *command = xml_attribute(r->envelope.body, "CommandId");
         char code[128];
 
@@ -276,13 +296,28 @@ static int do_get(Request *r) {
         return 0;
 }
 
+/* The ShellId of a SelectorFilter, as clients ask for the commands of one shell. */
+static const char *filtered_shell(const Request *r) {
+        const XmlTree *tree = r->envelope.tree;
+        const XmlElement *filter = xml_child(tree, r->envelope.body, NS_WSMAN, "Filter");
+        const XmlElement *set = xml_child(tree, filter, NS_WSMAN, "SelectorSet");
+        const XmlElement *selector = xml_child(tree, set, NS_WSMAN, "Selector");
+        return selector ? selector->text : "";
+}
+
 static int do_enumerate(Request *r) {
-        if (strcasecmp(r->envelope.resource, WSMAN_SHELL_URI) != 0)
+        bool commands = strcasecmp(r->envelope.resource, WSMAN_SHELL_URI "/Command") == 0;
+        if (!commands && strcasecmp(r->envelope.resource, WSMAN_SHELL_URI) != 0)
                 return fault_set(&r->fault, FAULT_RESOURCE, "'%.200s' cannot be enumerated.", r->envelope.resource);
         xml_write(&r->reply, "<n:EnumerateResponse><n:EnumerationContext/><w:Items>");
-        for (const Shell *s = r->wsman->shells; s; s = s->next)
-                if (strcmp(s->sid, r->caller->sid) == 0)
+        for (Shell *s = r->wsman->shells; s; s = s->next) {
+                if (strcmp(s->sid, r->caller->sid) != 0)
+                        continue;
+                if (!commands)
                         describe(&r->reply, s);
+                else if (strcasecmp(s->id, filtered_shell(r)) == 0 && s->kind->commands)
+                        s->kind->commands(s, &r->reply);
+        }
         xml_write(&r->reply, "</w:Items><w:EndOfSequence/></n:EnumerateResponse>");
         return 0;
 }
@@ -296,16 +331,58 @@ static int do_identify(Request *r) {
         return 0;
 }
 
-static int not_supported(Request *r) {
-        return fault_set(&r->fault, FAULT_UNSUPPORTED,
-                         "Disconnecting from and connecting to a shell are not supported by this service.");
+static int check_disconnectable(Request *r, const Shell *shell) {
+        if (!shell)
+                return -1;
+        return shell->kind->connect ? 0 : fault_set(&r->fault, FAULT_UNSUPPORTED,
+                                                    "A shell of this kind cannot be disconnected from.");
+}
+
+static int do_disconnect(Request *r) {
+        Shell *shell = find_shell(r);
+        unsigned idle_s = 0;
+
+        if (check_disconnectable(r, shell) < 0)
+                return -1;
+        if (*envelope_body_text(&r->envelope, NS_SHELL, "IdleTimeOut")) {
+                if (take_idle(r, &idle_s) < 0)
+                        return -1;
+                shell->idle_s = idle_s;
+        }
+        touch(shell, r->caller);
+        shell->disconnected = true;
+        wait_end_all(shell, FAULT_ABORTED, "The shell was disconnected.");
+        xml_write(&r->reply, "<rsp:DisconnectResponse/>");
+        return 0;
+}
+
+static int do_reconnect(Request *r) {
+        Shell *shell = find_shell(r);
+        if (check_disconnectable(r, shell) < 0)
+                return -1;
+        touch(shell, r->caller);
+        shell->disconnected = false;
+        xml_write(&r->reply, "<rsp:ReconnectResponse/>");
+        return 0;
+}
+
+/* A new client takes over; the one before learns it from its next Receive. */
+static int do_connect(Request *r) {
+        Shell *shell = find_shell(r);
+        if (check_disconnectable(r, shell) < 0)
+                return -1;
+        touch(shell, r->caller);
+        if (shell->kind->connect(shell, &r->envelope, &r->reply, &r->fault) < 0)
+                return -1;
+        shell->disconnected = false;
+        return 0;
 }
 
 static int (*const verbs[ACTION_COUNT])(Request *) = {
         [ACTION_IDENTIFY] = do_identify,  [ACTION_CREATE] = do_create,         [ACTION_GET] = do_get,
         [ACTION_DELETE] = do_delete,      [ACTION_ENUMERATE] = do_enumerate,   [ACTION_COMMAND] = do_command,
-        [ACTION_SEND] = do_send,          [ACTION_SIGNAL] = do_signal,         [ACTION_DISCONNECT] = not_supported,
-        [ACTION_RECONNECT] = not_supported, [ACTION_CONNECT] = not_supported,
+        [ACTION_SEND] = do_send,          [ACTION_SIGNAL] = do_signal,         [ACTION_DISCONNECT] = do_disconnect,
+        [ACTION_RECONNECT] = do_reconnect, [ACTION_CONNECT] = do_connect,
 };
 
 /* ---- the whole ------------------------------------------------------------------------------------ */
@@ -323,7 +400,7 @@ static void finish(Request *r, int result, WsmanAnswer answer, void *userdata) {
 }
 
 static void receive(Request *r, WsmanAnswer answer, void *userdata, WsmanWait **ret_wait) {
-        Shell *shell = find_shell(r);
+        Shell *shell = find_connected(r);
         if (!shell) {
                 finish(r, -1, answer, userdata);
                 return;
