@@ -26,6 +26,12 @@ struct Acceptance {
 /* SPNEGO (RFC 4178), 1.3.6.1.5.5.2 */
 static const gss_OID_desc spnego = { 6, (void *)(uintptr_t)"\x2b\x06\x01\x05\x05\x02" };
 
+static bool is_wrong_key(krb5_error_code code) {
+        return code == KRB5KRB_AP_WRONG_PRINC || code == KRB5KRB_AP_ERR_NOT_US || code == KRB5KRB_AP_ERR_BADKEYVER ||
+               code == KRB5KRB_AP_ERR_NOKEY || code == KRB5KRB_AP_ERR_BAD_INTEGRITY || code == KRB5_KT_NOTFOUND ||
+               code == KRB5_KT_KVNONOTFOUND || code == KRB5_BAD_ENCTYPE;
+}
+
 static int fail(Error *err, const Acceptance *a, OM_uint32 major, OM_uint32 minor) {
         OM_uint32 ignored, more = 0;
         gss_buffer_desc text = GSS_C_EMPTY_BUFFER;
@@ -41,6 +47,11 @@ static int fail(Error *err, const Acceptance *a, OM_uint32 major, OM_uint32 mino
                 return error_set(err, ERROR_DENIED, (int)minor,
                                  "the client offers no Kerberos; NTLM is not accepted: sign in with a domain account, "
                                  "and name this host %s, not by its address",
+                                 a->machine.host);
+        if (is_wrong_key((krb5_error_code)minor))
+                return error_set(err, ERROR_DENIED, (int)minor,
+                                 "the ticket is for another host, or was made with a key this host no longer has; name "
+                                 "the host %s, drop old tickets (klist purge, kdestroy) and sign in again",
                                  a->machine.host);
         if (gss_display_status(&ignored, minor ? minor : major, minor ? GSS_C_MECH_CODE : GSS_C_GSS_CODE,
                                gss_mech_krb5, &more, &text) != GSS_S_COMPLETE)
@@ -166,7 +177,7 @@ static int hand_out(gss_buffer_t from, uint8_t **ret, size_t *ret_size, Error *e
 
         if (copy)
                 memcpy(copy, from->value, size);
-        if (size > 0)
+        if (from->value)
                 explicit_bzero(from->value, size);
         (void)gss_release_buffer(&minor, from);
         if (size > 0 && !copy)

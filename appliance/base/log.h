@@ -1,7 +1,7 @@
 /* log.h — what an operator may want to act on, to the journal
  *
- * Only the edge (holdfastd, gateway) logs.  Values from outside are quoted and their control characters
- * escaped here, so that no name can forge a line; never pass secrets.
+ * Only the edge (holdfastd, gateway) logs.  Control characters in values from outside are taken out here, so that
+ * no name can forge a line; never pass secrets.
  */
 #pragma once
 

@@ -43,6 +43,8 @@ typedef struct Winrs {
 /* ---- output --------------------------------------------------------------------------------------- */
 
 static void put(WinrsCommand *c, Output *o, const char *data, size_t size) {
+        if (size == 0)
+                return;
         if (o->room - o->size < size) {
                 size_t room = 2 * o->room + size + 1024;
                 char *more = realloc(o->data, room);
