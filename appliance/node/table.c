@@ -11,9 +11,7 @@ static const Command *const rows[] = {
         &command_get_vm, &command_new_vm, &command_start_vm, &command_stop_vm, &command_remove_vm, &command_import_vm,
         &command_new_vhd, &command_get_vhd, &command_convert_vhd,
         &command_move_vm, &command_compare_vm, &command_get_vmmigration, &command_stop_vmmigration,
-        &command_where_object, &command_select_object, &command_sort_object, &command_measure_object,
-        &command_format_table, &command_format_list, &command_convertto_json,
-        &command_get_command, &command_get_help,
+        UTILITY_ROWS,
         NULL,
 };
 

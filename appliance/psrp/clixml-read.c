@@ -363,9 +363,13 @@ static int start_reference(Reading *r, Frame *f, bool is_type) {
                 f[-1].is_enum = r->types[id].is_enum;
                 return (f[-1].type = strdup(r->types[id].name)) ? 0 : error_oom(r->err);
         }
-        if (id >= r->known_room || !r->known[id].value)
+        auto_(sd_json_variant_unrefp) sd_json_variant *null = NULL;
+        Known known = id < r->known_room ? r->known[id] : (Known){ 0 };
+        for (size_t i = 1; !known.value && i < r->depth; i++)
+                if (r->frames[i].kind == FRAME_OBJ && r->frames[i].id == f->id && sd_json_variant_new_null(&null) >= 0)
+                        known.value = null;     /* one that contains itself: .NET's exceptions do; a tree cannot */
+        if (!known.value)
                 return bad(r, "Ref names no object before it");
-        Known known = r->known[id];
         r->depth--;
         int result = deliver(r, known.value, f->name, known.cost);
         r->depth++;

@@ -4,10 +4,11 @@
 #include <string.h>
 
 #include "appliance/base/cleanup.h"
+#include "appliance/base/text.h"
 #include "appliance/command/object.h"
+#include "appliance/psrp/host.h"
 
-enum { DEFAULT_WIDTH = 120, NO_REPLY = -100, WRITE_LINE = 16, WRITE_ERROR_LINE = 18, WRITE_VERBOSE_LINE = 21,
-       WRITE_WARNING_LINE = 22 };
+enum { DEFAULT_WIDTH = 120 };
 
 void console_clear(Console *console) {
         view_free(console->view);
@@ -15,25 +16,6 @@ void console_clear(Console *console) {
                 (void)fclose(console->to);
         free(console->text);
         *console = (Console){ 0 };
-}
-
-/* A call of the client's host that is not answered ([MS-PSRP] 2.2.3.17). */
-static void call_host(Pipeline *p, int32_t method, const char *name, const char *text) {
-        Clixml c;
-        if (message_begin(&p->sender, &c) < 0)
-                return;
-        clixml_object(&c, NULL, NULL);
-        clixml_open(&c, "MS");
-        clixml_i64(&c, "ci", NO_REPLY);
-        clixml_enum(&c, "mi", "System.Management.Automation.Remoting.RemoteHostMethodId", name, method);
-        clixml_object(&c, "mp", "System.Collections.ArrayList,System.Object");
-        clixml_open(&c, "LST");
-        clixml_string(&c, NULL, text);
-        clixml_close(&c, "LST");
-        clixml_object_end(&c);
-        clixml_close(&c, "MS");
-        clixml_object_end(&c);
-        message_send(&p->sender, MESSAGE_PIPELINE_HOST_CALL, &c);
 }
 
 static void output_string(Pipeline *p, const char *text) {
@@ -63,7 +45,7 @@ static void drain(Pipeline *p, bool last) {
                 bool more = at[size] != '\0';
                 at[size] = '\0';
                 if (p->request.output == REQUEST_CONSOLE)
-                        call_host(p, WRITE_LINE, "WriteLine2", at);
+                        host_line(&p->sender, HOST_WRITE_LINE, at);
                 else
                         output_string(p, at);
                 at += size + more;
@@ -85,19 +67,45 @@ static bool opened(Pipeline *p) {
         return false;
 }
 
-static void show_error(Pipeline *p, sd_json_variant *record) {
-        const char *activity = object_string(record, "Activity"), *message = object_string(record, "Message"),
-                   *category = object_string(record, "Category"), *id = object_string(record, "FullyQualifiedErrorId"),
-                   *target = object_string(record, "TargetName"), *exception = object_string(record, "Exception");
-        const char *dot = exception ? strrchr(exception, '.') : NULL;
-        char text[RECORD_MESSAGE_MAX + 2 * RECORD_ID_MAX + RECORD_TARGET_MAX + 512];
+static const char *text_of(sd_json_variant *object, const char *name) {
+        const char *text = object ? object_string(object, name) : NULL;
+        return text ? text : "";
+}
 
-        (void)snprintf(text, sizeof text,
-                       "%s%s%s\n    + CategoryInfo          : %s: (%s%s) [%s], %s\n    + FullyQualifiedErrorId : %s",
-                       activity ? activity : "", activity && *activity ? " : " : "", message ? message : "",
-                       category ? category : "NotSpecified", target ? target : "", target && *target ? ":String" : ":",
-                       activity ? activity : "", dot ? dot + 1 : exception ? exception : "", id ? id : "");
-        call_host(p, WRITE_ERROR_LINE, "WriteErrorLine", text);
+static void write_error(Pipeline *p, const char *activity, const char *message, const char *category, const char *id) {
+        auto_free char *text = text_format("%s%s%s\n    + CategoryInfo          : %s\n    + FullyQualifiedErrorId : %s", activity,
+                                           *activity ? " : " : "", message, category, id);
+        if (text)
+                host_line(&p->sender, HOST_WRITE_ERROR_LINE, text);
+        else
+                p->pool->broken = true;
+}
+
+static void show_error(Pipeline *p, sd_json_variant *record) {
+        const char *target = text_of(record, "TargetName"), *exception = text_of(record, "Exception");
+        const char *dot = strrchr(exception, '.');
+        char category[RECORD_TARGET_MAX + 3 * RECORD_NAME_MAX];
+
+        (void)snprintf(category, sizeof category, "%s: (%s%s) [%s], %s", text_of(record, "Category"), target,
+                       *target ? ":String" : ":", text_of(record, "Activity"), dot ? dot + 1 : exception);
+        write_error(p, text_of(record, "Activity"), text_of(record, "Message"), category,
+                    text_of(record, "FullyQualifiedErrorId"));
+}
+
+/* An error record as the client has it: what failed a pipeline comes back to be shown. */
+static void show_foreign_error(Pipeline *p, sd_json_variant *record) {
+        sd_json_variant *exception = object_property(record, "Exception");
+        write_error(p, text_of(record, "ErrorCategory_Activity"), text_of(exception, "Message"),
+                    text_of(record, "ErrorCategory_Message"), text_of(record, "FullyQualifiedErrorId"));
+}
+
+void console_show(Pipeline *p, sd_json_variant *object) {
+        if (p->request.output == REQUEST_NOTHING)
+                return;
+        if (p->request.output == REQUEST_CONSOLE && strcmp(object_type(object), "ErrorRecord") == 0)
+                show_foreign_error(p, object);
+        else
+                console_add(p, STREAM_OUTPUT, object);
 }
 
 void console_add(Pipeline *p, RecordStream stream, sd_json_variant *record) {
@@ -122,14 +130,8 @@ void console_add(Pipeline *p, RecordStream stream, sd_json_variant *record) {
                 show_error(p, record);
         else if (stream == STREAM_ERROR)
                 message_error(&p->sender, record);
-        else if (stream == STREAM_WARNING && console)
-                call_host(p, WRITE_WARNING_LINE, "WriteWarningLine", text);
-        else if (stream == STREAM_VERBOSE && console)
-                call_host(p, WRITE_VERBOSE_LINE, "WriteVerboseLine", text);
-        else if (console)
-                call_host(p, WRITE_LINE, "WriteLine2", text);
         else
-                message_text(&p->sender, stream == STREAM_WARNING ? MESSAGE_WARNING_RECORD : MESSAGE_VERBOSE_RECORD, text);
+                pipeline_say(p, stream, text);
 }
 
 void console_end(Pipeline *p) {

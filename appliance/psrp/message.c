@@ -265,8 +265,8 @@ void message_text(Sender *s, MessageType type, const char *text) {
         message_send(s, type, &c);
 }
 
-/* Tagged PSHOST: the client's console shows it, as what Write-Host says. */
-void message_information(Sender *s, const char *text, const char *computer) {
+/* Tagged PSHOST: words for the console, as what Write-Host says. */
+void message_information(Sender *s, const char *text, const char *computer, bool shown) {
         char time_text[DATETIME_TEXT_SIZE];
         struct timespec now = { 0 };
         Clixml c;
@@ -284,6 +284,8 @@ void message_information(Sender *s, const char *text, const char *computer) {
         clixml_object(&c, "Tags", "System.Collections.Generic.List`1[[System.String]],System.Object");
         clixml_open(&c, "LST");
         clixml_string(&c, NULL, "PSHOST");
+        if (shown)
+                clixml_string(&c, NULL, "FORWARDED");
         clixml_close(&c, "LST");
         clixml_object_end(&c);
         clixml_string(&c, "User", "");
@@ -296,27 +298,31 @@ void message_information(Sender *s, const char *text, const char *computer) {
         message_send(s, MESSAGE_INFORMATION_RECORD, &c);
 }
 
-void message_progress(Sender *s, sd_json_variant *record) {
+void message_put_progress(Clixml *c, sd_json_variant *record) {
         sd_json_variant *done = object_property(record, "Completed"), *percent = object_property(record, "PercentComplete");
         bool completed = done && sd_json_variant_is_boolean(done) && sd_json_variant_boolean(done);
         int64_t part = percent && sd_json_variant_is_integer(percent) ? sd_json_variant_integer(percent) : -1;
         const char *activity = field(record, "Activity"), *status = field(record, "StatusDescription");
-        Clixml c;
 
+        clixml_object(c, NULL, "System.Management.Automation.PSCustomObject,System.Object");
+        clixml_open(c, "MS");
+        clixml_string(c, "Activity", *activity ? activity : "Working");
+        clixml_i32(c, "ActivityId", 0);
+        clixml_string(c, "StatusDescription", *status ? status : "Working");
+        clixml_nil(c, "CurrentOperation");
+        clixml_i32(c, "ParentActivityId", -1);
+        clixml_i32(c, "PercentComplete", part < 0 || part > 100 ? -1 : (int32_t)part);
+        clixml_enum(c, "Type", "System.Management.Automation.ProgressRecordType", completed ? "Completed" : "Processing",
+                    completed);
+        clixml_i32(c, "SecondsRemaining", -1);
+        clixml_close(c, "MS");
+        clixml_object_end(c);
+}
+
+void message_progress(Sender *s, sd_json_variant *record) {
+        Clixml c;
         if (message_begin(s, &c) < 0)
                 return;
-        clixml_object(&c, NULL, "System.Management.Automation.PSCustomObject,System.Object");
-        clixml_open(&c, "MS");
-        clixml_string(&c, "Activity", *activity ? activity : "Working");
-        clixml_i32(&c, "ActivityId", 0);
-        clixml_string(&c, "StatusDescription", *status ? status : "Working");
-        clixml_nil(&c, "CurrentOperation");
-        clixml_i32(&c, "ParentActivityId", -1);
-        clixml_i32(&c, "PercentComplete", part < 0 || part > 100 ? -1 : (int32_t)part);
-        clixml_enum(&c, "Type", "System.Management.Automation.ProgressRecordType", completed ? "Completed" : "Processing",
-                    completed);
-        clixml_i32(&c, "SecondsRemaining", -1);
-        clixml_close(&c, "MS");
-        clixml_object_end(&c);
+        message_put_progress(&c, record);
         message_send(s, MESSAGE_PROGRESS_RECORD, &c);
 }

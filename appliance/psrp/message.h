@@ -64,8 +64,10 @@ void message_output(Sender *s, sd_json_variant *value);
 /* @record as record_json() makes it. */
 void message_error(Sender *s, sd_json_variant *record);
 void message_text(Sender *s, MessageType type, const char *text);       /* WARNING, VERBOSE, DEBUG */
-void message_information(Sender *s, const char *text, const char *computer);
+/* @shown: the client's host was called with it already, so that it does not show it twice. */
+void message_information(Sender *s, const char *text, const char *computer, bool shown);
 void message_progress(Sender *s, sd_json_variant *record);
+void message_put_progress(Clixml *c, sd_json_variant *record); /* its object alone */
 /* @record: why it failed or was stopped; NULL for COMPLETED. */
 void message_pipeline_state(Sender *s, PipelineState state, sd_json_variant *record);
 

@@ -8,6 +8,7 @@
 #include "appliance/base/cleanup.h"
 #include "appliance/command/object.h"
 #include "appliance/psrp/clixml-read.h"
+#include "appliance/psrp/host.h"
 
 enum { FOUND_MAX = 4096 };
 
@@ -126,14 +127,26 @@ static void keep_found(Pipeline *p, sd_json_variant *record) {
         p->found[p->found_count++] = sd_json_variant_ref(record);
 }
 
-static void send_text(Pipeline *p, RecordStream stream, const char *text) {
+void pipeline_say(Pipeline *p, RecordStream stream, const char *text) {
         char host[HOST_NAME_MAX + 1] = "";
+        bool shown = !p->request.host.absent;
+
+        if (shown)
+                host_line(&p->sender, stream == STREAM_WARNING   ? HOST_WRITE_WARNING_LINE
+                                      : stream == STREAM_VERBOSE ? HOST_WRITE_VERBOSE_LINE
+                                                                 : HOST_WRITE_LINE, text);
         if (stream == STREAM_WARNING || stream == STREAM_VERBOSE) {
                 message_text(&p->sender, stream == STREAM_WARNING ? MESSAGE_WARNING_RECORD : MESSAGE_VERBOSE_RECORD, text);
         } else if (p->pool->takes_information) {
                 (void)gethostname(host, sizeof host - 1);
-                message_information(&p->sender, text, host);
+                message_information(&p->sender, text, host, shown);
         }
+}
+
+static void send_progress(Pipeline *p, sd_json_variant *record) {
+        if (!p->request.host.absent)
+                host_progress(&p->sender, record);
+        message_progress(&p->sender, record);
 }
 
 static void take_record(Pipeline *p, RecordStream stream, sd_json_variant *record) {
@@ -144,13 +157,13 @@ static void take_record(Pipeline *p, RecordStream stream, sd_json_variant *recor
         else if (stream == STREAM_ERROR)
                 p->held = sd_json_variant_ref(record);
         else if (stream == STREAM_PROGRESS)
-                message_progress(&p->sender, record);
+                send_progress(p, record);
         else if (shown)
                 console_add(p, stream, record);
         else if (stream == STREAM_OUTPUT && p->request.output != REQUEST_NOTHING)
                 message_output(&p->sender, record);
         else if (stream != STREAM_OUTPUT)
-                send_text(p, stream, sd_json_variant_is_string(record) ? sd_json_variant_string(record) : "");
+                pipeline_say(p, stream, sd_json_variant_is_string(record) ? sd_json_variant_string(record) : "");
 }
 
 void psrp_record(PsrpPool *pool, uint64_t run, RecordStream stream, sd_json_variant *record) {
@@ -206,8 +219,6 @@ void psrp_ended(PsrpPool *pool, uint64_t run, const PsrpEnd *how) {
         }
         if (how->refused && p->held) {
                 auto_(sd_json_variant_unrefp) sd_json_variant *reason = take_ptr(p->held);
-                if (p->request.output == REQUEST_CONSOLE)
-                        console_add(p, STREAM_ERROR, reason);
                 end(p, PIPELINE_FAILED, reason);
                 return;
         }
@@ -272,8 +283,14 @@ void psrp_secrets_needed(PsrpPool *pool, uint64_t number, sd_json_variant *needs
 
 static void begin(Pipeline *p) {
         auto_(sd_json_variant_unrefp) sd_json_variant *prompt = NULL;
-        if (p->request.kind != REQUEST_PROMPT) {
+        if (p->request.kind == REQUEST_RUN || p->request.kind == REQUEST_METADATA) {
                 run(p, NULL);
+                return;
+        }
+        if (p->request.kind == REQUEST_SHOW) {
+                for (size_t i = 0; p->input && i < sd_json_variant_elements(p->input); i++)
+                        console_show(p, sd_json_variant_by_index(p->input, i));
+                end(p, PIPELINE_COMPLETED, NULL);
                 return;
         }
         if (sd_json_variant_new_string(&prompt, "PS> ") < 0)
@@ -294,8 +311,10 @@ static int on_create(Pipeline *p, const Message *m, sd_json_variant *value, Erro
                 fail(p, &record);
                 return 0;
         }
+        if (p->request.host.of_pool)
+                p->request.host = p->pool->host;
         if (!p->request.width)
-                p->request.width = p->pool->width;
+                p->request.width = p->request.host.width;
         if (p->request.has_input) {
                 p->phase = PHASE_INPUT;
                 if (sd_json_variant_new_array(&p->input, NULL, 0) < 0)

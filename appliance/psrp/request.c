@@ -278,8 +278,10 @@ static int put_statement(Making *m, sd_json_variant *commands) {
                 if (merges(c, "MergeMyResult") || merges(c, "MergePreviousResults") || (to && strcmp(to, "Output") == 0))
                         m->request->errors_to_output = true;
         }
-        if (count > 1 && take_output(m, sd_json_variant_by_index(commands, count - 1)))
-                count--;
+        if (take_output(m, sd_json_variant_by_index(commands, count - 1)) && --count == 0) {
+                m->request->kind = REQUEST_SHOW;
+                return 0;
+        }
         for (size_t i = 0; i < count; i++) {
                 sd_json_variant *c = sd_json_variant_by_index(commands, i);
                 const char *name = command_name(c);
@@ -310,6 +312,14 @@ static unsigned console_width(sd_json_variant *host) {
         value = value ? object_property(value, "V") : NULL;
         uint64_t width = value ? object_unsigned(value, "width", 0) : 0;
         return width >= 20 && width <= 1000 ? (unsigned)width : 0;
+}
+
+HostInfo request_host(sd_json_variant *message) {
+        sd_json_variant *host = object_property(message, "HostInfo");
+        if (!host)
+                return (HostInfo){ .absent = true };
+        return (HostInfo){ .absent = truth(host, "_isHostNull"), .of_pool = truth(host, "_useRunspaceHost"),
+                           .width = console_width(host) };
 }
 
 static bool is_prompt(sd_json_variant *statement) {
@@ -348,14 +358,13 @@ static int put_statements(Making *m, sd_json_variant *shell) {
 int request_create(sd_json_variant *message, const SessionKey *key, Request *ret, ErrorRecord *record) {
         auto_(request_clear) Request request = { 0 };
         Making m = { .request = &request, .key = key, .record = record };
-        sd_json_variant *shell = object_property(message, "PowerShell"), *host = object_property(message, "HostInfo");
+        sd_json_variant *shell = object_property(message, "PowerShell");
         size_t size;
 
         if (!shell || !sd_json_variant_is_object(shell))
                 return malformed(record, "it has no commands");
         request.has_input = !truth(message, "NoInput");
-        request.no_host = !host || truth(host, "_isHostNull");
-        request.width = host ? console_width(host) : 0;
+        request.host = request_host(message);
         m.to = open_memstream(&request.text, &size);
         if (!m.to)
                 return no_memory(record);

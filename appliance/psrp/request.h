@@ -18,6 +18,7 @@ typedef enum RequestKind {
         REQUEST_RUN,
         REQUEST_PROMPT,                 /* what the console shows in front of a line */
         REQUEST_METADATA,
+        REQUEST_SHOW,                   /* the input, by the client's console */
 } RequestKind;
 
 typedef enum RequestOutput {
@@ -28,6 +29,12 @@ typedef enum RequestOutput {
         REQUEST_NOTHING,
 } RequestOutput;
 
+typedef struct HostInfo {               /* [MS-PSRP] 2.2.3.14 */
+        bool absent;                    /* nothing can be shown */
+        bool of_pool;                   /* as INIT_RUNSPACEPOOL told */
+        unsigned width;                 /* columns of the client's console; 0: not told */
+} HostInfo;
+
 typedef struct Request {
         RequestKind kind;
         RequestOutput output;
@@ -36,11 +43,13 @@ typedef struct Request {
         sd_json_variant *passwords;     /* object: user name → password, sensitive; or NULL */
         bool has_input;                 /* objects follow */
         bool errors_to_output;          /* 2>&1 */
-        bool no_host;                   /* nobody can be asked, nothing be shown */
-        unsigned width;                 /* columns of the client's console, or what Out-String wants; 0: not told */
+        HostInfo host;
+        unsigned width;                 /* what Out-String wants; 0: not told */
 } Request;
 
 /* @message: the value of the message.  -1 with the record that the pipeline fails with. */
 int request_create(sd_json_variant *message, const SessionKey *key, Request *ret, ErrorRecord *record) FAILS;
 int request_metadata(sd_json_variant *message, Request *ret, ErrorRecord *record) FAILS;
 void request_clear(Request *request);
+/* The HostInfo of @message. */
+HostInfo request_host(sd_json_variant *message);

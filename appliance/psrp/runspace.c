@@ -65,6 +65,7 @@ static int on_init(PsrpPool *pool, const Message *m, sd_json_variant *value, Err
                 return error_set(err, ERROR_PROTOCOL, 0, "the client opens the runspace pool out of turn");
         pool->min = (int32_t)object_unsigned(value, "MinRunspaces", 1);
         pool->max = (int32_t)object_unsigned(value, "MaxRunspaces", 1);
+        pool->host = request_host(value);
         pool->open = true;
         message_private_data(&pool->sender);
         message_pool_state(&pool->sender, STATE_OPENED);

@@ -52,7 +52,7 @@ struct PsrpPool {
         bool negotiated, open, broken;
         bool takes_information;         /* the client's protocol is 2.3 or later */
         int32_t min, max;               /* runspaces: only remembered; each pipeline runs when it comes */
-        unsigned width;                 /* of the client's console as INIT_RUNSPACEPOOL told, 0: not told */
+        HostInfo host;                  /* as INIT_RUNSPACEPOOL told */
         uint64_t next_object, next_run;
         SessionKey key;
 };
@@ -65,8 +65,11 @@ void pipeline_free(Pipeline *pipeline);         /* takes it out of its pool */
 int pipeline_message(Pipeline *pipeline, const Message *message, Error *err) FAILS;
 void pipeline_stop(Pipeline *pipeline);
 void pipeline_breathe(Pipeline *pipeline);      /* something was taken */
+/* Words for the user: WARNING, VERBOSE, INFORMATION. */
+void pipeline_say(Pipeline *pipeline, RecordStream stream, const char *text);
 
 /* console.c: REQUEST_CONSOLE, REQUEST_STRING, REQUEST_LINES.  Failures break the pool. */
 void console_add(Pipeline *pipeline, RecordStream stream, sd_json_variant *record);
+void console_show(Pipeline *pipeline, sd_json_variant *object);  /* of the pipeline's input */
 void console_end(Pipeline *pipeline);
 void console_clear(Console *console);

@@ -125,9 +125,7 @@ static const Command fail_row = {
 };
 
 static const Command *const rows[] = {
-        &get_vm_row, &move_row, &fail_row, &command_where_object, &command_select_object, &command_sort_object,
-        &command_measure_object, &command_format_table, &command_format_list, &command_convertto_json,
-        &command_get_command, &command_get_help, NULL,
+        &get_vm_row, &move_row, &fail_row, UTILITY_ROWS, NULL,
 };
 
 const CommandTable fixture_table = { rows };
