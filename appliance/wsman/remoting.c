@@ -156,6 +156,24 @@ static int remoting_open(Shell *shell, const Envelope *envelope, WsmanFault *fau
         return feed(shell, NULL, PSRP_STDIN, creation->text, fault);
 }
 
+/* Some clients never say that they are done with a pipeline: those whose end was fetched make room for new ones. */
+static bool make_room(Remoting *remoting) {
+        PsrpGuid guid;
+        for (size_t i = 0; psrp_pipeline_at(remoting->pool, i, &guid); i++)
+                if (psrp_pipeline_state(remoting->pool, &guid) == PSRP_DONE) {
+                        psrp_pipeline_close(remoting->pool, &guid);
+                        return true;
+                }
+        return false;
+}
+
+static int open_pipeline(Remoting *remoting, const PsrpGuid *guid, Error *err) {
+        int r = psrp_pipeline_open(remoting->pool, guid, err);
+        if (r < 0 && err->kind == ERROR_LIMIT && make_room(remoting))
+                r = psrp_pipeline_open(remoting->pool, guid, err);
+        return r;
+}
+
 static int remoting_command(Shell *shell, const Envelope *envelope, char ret_id[static WSMAN_ID_MAX],
                             WsmanFault *fault) {
         Remoting *remoting = shell->inside;
@@ -168,7 +186,7 @@ static int remoting_command(Shell *shell, const Envelope *envelope, char ret_id[
                 return fault_set(fault, FAULT_SCHEMA, "A command of a PowerShell shell wants CommandId and Arguments.");
         if (read_guid(id, &guid, fault) < 0)
                 return -1;
-        if (psrp_pipeline_open(remoting->pool, &guid, &err) < 0)
+        if (open_pipeline(remoting, &guid, &err) < 0)
                 return fault_set(fault, err.kind == ERROR_LIMIT ? FAULT_QUOTA_COMMANDS : FAULT_PARAMETER, "%s", err.text);
         (void)snprintf(ret_id, WSMAN_ID_MAX, "%s", id);
         return feed(shell, &guid, PSRP_STDIN, arguments->text, fault);

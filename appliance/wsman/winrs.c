@@ -27,6 +27,7 @@ struct WinrsCommand {
         char id[WSMAN_ID_MAX];
         void *call;                     /* at holdfastd; NULL when it has ended */
         bool powershell, done, paused, broken;
+        bool fetched;                   /* the client knows its end */
         unsigned exit_code, held;       /* held: objects in the view */
         Output out, err;
         View *view;
@@ -302,13 +303,35 @@ static void start(WinrsCommand *c, const Envelope *envelope) {
         free(parsed.text);
 }
 
+static void forget(Winrs *winrs, WinrsCommand *gone) {
+        for (WinrsCommand **at = &winrs->commands; *at; at = &(*at)->next)
+                if (*at == gone) {
+                        *at = gone->next;
+                        winrs->count--;
+                        break;
+                }
+        command_free(gone);
+}
+
+/* Commands that ended, and whose client knows it, make room for new ones. */
+static bool has_room(Winrs *winrs) {
+        WinrsCommand *c = winrs->commands;
+        if (winrs->count < WSMAN_COMMANDS_MAX)
+                return true;
+        while (c && !c->fetched)
+                c = c->next;
+        if (c)
+                forget(winrs, c);
+        return c != NULL;
+}
+
 static int winrs_command(Shell *shell, const Envelope *envelope, char ret_id[static WSMAN_ID_MAX], WsmanFault *fault) {
         Winrs *winrs = shell->inside;
         WinrsCommand *c = NULL;
 
         if (!envelope->body || strcmp(envelope->body->name, "CommandLine") != 0)
                 return fault_set(fault, FAULT_SCHEMA, "Command wants a CommandLine in its body.");
-        if (winrs->count >= WSMAN_COMMANDS_MAX)
+        if (!has_room(winrs))
                 return fault_set(fault, FAULT_QUOTA_COMMANDS,
                                  "This shell has %d commands already; end one of them with Signal.", WSMAN_COMMANDS_MAX);
         if (make(shell, envelope, &c, fault) < 0)
@@ -319,16 +342,6 @@ static int winrs_command(Shell *shell, const Envelope *envelope, char ret_id[sta
         memcpy(ret_id, c->id, sizeof c->id);
         start(c, envelope);
         return 0;
-}
-
-static void forget(Winrs *winrs, WinrsCommand *gone) {
-        for (WinrsCommand **at = &winrs->commands; *at; at = &(*at)->next)
-                if (*at == gone) {
-                        *at = gone->next;
-                        winrs->count--;
-                        break;
-                }
-        command_free(gone);
 }
 
 static bool ends_with(const char *text, const char *end) {
@@ -395,6 +408,7 @@ static int winrs_receive(Shell *shell, const char *command, size_t room, XmlWrit
         bool all = c->done && c->out.size == 0 && c->err.size == 0;
         if (sent == 0 && !all)
                 return 0;
+        c->fetched = all;
         for (unsigned i = 0; all && i < OUTPUT_STREAMS; i++)
                 xml_writef(w, "<rsp:Stream Name=\"%s\" CommandId=\"%s\" End=\"true\"/>", names[i], c->id);
         xml_writef(w, "<rsp:CommandState CommandId=\"%s\" State=\"" STATE_URI "%s\"", c->id, all ? "Done" : "Running");
