@@ -108,20 +108,38 @@ static void on_ready(void *userdata, const PsrpGuid *pipeline) {
 /* ---- from the client ------------------------------------------------------------------------------ */
 
 /* @pipeline NULL: the pool. */
-static int feed(Shell *shell, const PsrpGuid *pipeline, PsrpStream stream, const char *base64, WsmanFault *fault) {
+static int feed(Shell *shell, const PsrpGuid *pipeline, PsrpStream stream, const void *data, size_t size,
+                WsmanFault *fault) {
         Remoting *remoting = shell->inside;
-        auto_free uint8_t *data = NULL;
-        size_t size = 0;
         Error err = { 0 };
 
-        if (xml_read_base64(base64, &data, &size, &err) < 0)
-                return fault_set(fault, FAULT_SCHEMA, "%s", err.text);
         if (psrp_receive(remoting->pool, pipeline, stream, data, size, &err) == 0)
                 return 0;
         if (err.kind == ERROR_NOT_FOUND)
                 return fault_set(fault, FAULT_SELECTORS, "%s", err.text);
         shell->broken = true;
         return fault_set(fault, FAULT_INTERNAL, "%s", err.text);
+}
+
+/* What Create and Command carry besides is never compressed. */
+static int feed_text(Shell *shell, const PsrpGuid *pipeline, const char *base64, WsmanFault *fault) {
+        auto_free uint8_t *data = NULL;
+        size_t size = 0;
+        Error err = { 0 };
+
+        if (xml_read_base64(base64, &data, &size, &err) < 0)
+                return fault_set(fault, FAULT_SCHEMA, "%s", err.text);
+        return feed(shell, pipeline, PSRP_STDIN, data, size, fault);
+}
+
+static int feed_stream(Shell *shell, const PsrpGuid *pipeline, PsrpStream stream, const XmlElement *element,
+                       WsmanFault *fault) {
+        auto_free uint8_t *data = NULL;
+        size_t size = 0;
+
+        if (shell_read_stream(shell, element, &data, &size, fault) < 0)
+                return -1;
+        return feed(shell, pipeline, stream, data, size, fault);
 }
 
 static int read_guid(const char *text, PsrpGuid *ret, WsmanFault *fault) {
@@ -153,7 +171,7 @@ static int remoting_open(Shell *shell, const Envelope *envelope, WsmanFault *fau
         shell->inside = remoting;
         if (!creation)
                 return fault_set(fault, FAULT_SCHEMA, "A PowerShell shell wants creationXml.");
-        return feed(shell, NULL, PSRP_STDIN, creation->text, fault);
+        return feed_text(shell, NULL, creation->text, fault);
 }
 
 /* Some clients never say that they are done with a pipeline: those whose end was fetched make room for new ones. */
@@ -189,7 +207,7 @@ static int remoting_command(Shell *shell, const Envelope *envelope, char ret_id[
         if (open_pipeline(remoting, &guid, &err) < 0)
                 return fault_set(fault, err.kind == ERROR_LIMIT ? FAULT_QUOTA_COMMANDS : FAULT_PARAMETER, "%s", err.text);
         (void)snprintf(ret_id, WSMAN_ID_MAX, "%s", id);
-        return feed(shell, &guid, PSRP_STDIN, arguments->text, fault);
+        return feed_text(shell, &guid, arguments->text, fault);
 }
 
 static int remoting_send(Shell *shell, const Envelope *envelope, WsmanFault *fault) {
@@ -206,8 +224,8 @@ static int remoting_send(Shell *shell, const Envelope *envelope, WsmanFault *fau
                         return fault_set(fault, FAULT_PARAMETER, "There is no stream '%.40s'.", name ? name : "");
                 if (command && read_guid(command, &guid, fault) < 0)
                         return -1;
-                if (feed(shell, command ? &guid : NULL, answers ? PSRP_PROMPT_RESPONSE : PSRP_STDIN, stream->text,
-                         fault) < 0)
+                if (feed_stream(shell, command ? &guid : NULL, answers ? PSRP_PROMPT_RESPONSE : PSRP_STDIN, stream,
+                                fault) < 0)
                         return -1;
         }
         return 0;
@@ -265,12 +283,7 @@ static bool write_fragments(Remoting *remoting, const PsrpGuid *pipeline, const 
                 size_t n = psrp_take(remoting->pool, pipeline, data, room < sizeof data ? room : sizeof data);
                 if (n == 0)
                         break;
-                xml_write(w, "<rsp:Stream Name=\"stdout\"");
-                if (pipeline)
-                        xml_writef(w, " CommandId=\"%s\"", command);
-                xml_write(w, ">");
-                xml_write_base64(w, data, n);
-                xml_write(w, "</rsp:Stream>");
+                shell_write_stream(remoting->shell, w, "stdout", command, data, n);
                 room -= n;
                 any = true;
         }

@@ -41,6 +41,7 @@ struct Shell {
         sd_event_source *idle;
         sd_event_source *wake, *late;   /* somebody who waits may be answered */
         WsmanWait *waits;
+        bool compressed;                /* its streams, both ways */
         bool disconnected;              /* until Reconnect or Connect */
         bool broken;                    /* its client cannot be served: end it */
 };
@@ -57,6 +58,14 @@ void shell_wake(Shell *shell);
 
 /* The sources behind shell_wake(); negative errno. */
 int wait_prepare(Shell *shell);
+/* A Stream of a reply around @size (at most XPRESS_BLOCK_MAX) bytes, compressed if the shell's are; @command "" for the
+ * shell's own. */
+void shell_write_stream(const Shell *shell, XmlWriter *w, const char *name, const char *command, const void *data,
+                        size_t size);
+/* The bytes of a Stream of a Send, which the caller frees. */
+int shell_read_stream(const Shell *shell, const XmlElement *stream, uint8_t **ret, size_t *ret_size,
+                      WsmanFault *fault) FAILS;
+
 /* Answers a Receive, or keeps it until there is something or its time is over. */
 void wait_receive(Shell *shell, const Envelope *envelope, WsmanAnswer answer, void *userdata, WsmanWait **ret_wait);
 /* Everybody who waits gets the fault. */

@@ -9,6 +9,7 @@
 #include "appliance/command/view.h"
 #include "appliance/wsman/commandline.h"
 #include "appliance/wsman/shell.h"
+#include "appliance/wsman/xpress.h"
 
 #define STATE_URI WSMAN_SHELL_URI "/CommandState/"
 #define CLIXML_BEGIN "#< CLIXML\r\n<Objs Version=\"1.1.0.1\" xmlns=\"http://schemas.microsoft.com/powershell/2004/04\">"
@@ -380,11 +381,10 @@ static int winrs_send(Shell *shell, const Envelope *envelope, WsmanFault *fault)
 static size_t take(XmlWriter *w, const WinrsCommand *c, const char *name, Output *o, size_t room) {
         size_t n = o->size - o->taken;
         n = n < room ? n : room;
+        n = n < XPRESS_BLOCK_MAX ? n : XPRESS_BLOCK_MAX;
         if (n == 0)
                 return 0;
-        xml_writef(w, "<rsp:Stream Name=\"%s\" CommandId=\"%s\">", name, c->id);
-        xml_write_base64(w, o->data + o->taken, n);
-        xml_write(w, "</rsp:Stream>");
+        shell_write_stream(c->shell, w, name, c->id, o->data + o->taken, n);
         o->taken += n;
         if (o->taken == o->size)
                 o->taken = o->size = 0;

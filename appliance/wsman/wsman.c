@@ -145,7 +145,7 @@ static Shell *make_shell(Request *r, const ShellKind *kind) {
                 (void)fault_set(&r->fault, FAULT_INTERNAL, "There is not enough memory for another shell.");
                 return NULL;
         }
-        *shell = (Shell){ .wsman = r->wsman, .kind = kind };
+        *shell = (Shell){ .wsman = r->wsman, .kind = kind, .compressed = r->envelope.compressed };
         (void)snprintf(shell->resource, sizeof shell->resource, "%s", r->envelope.resource);
         (void)snprintf(shell->sid, sizeof shell->sid, "%s", r->caller->sid);
         (void)snprintf(shell->user, sizeof shell->user, "%s", r->caller->user);
@@ -185,6 +185,7 @@ static void describe(XmlWriter *w, const Shell *shell) {
         xml_writef(w, "<rsp:IdleTimeOut>PT%u.000S</rsp:IdleTimeOut>", shell->idle_s);
         element(w, "InputStreams", shell->kind->input);
         element(w, "OutputStreams", shell->kind->output);
+        element(w, "CompressionMode", shell->compressed ? "XpressCompression" : "NoCompression");
         element(w, "State", shell->disconnected ? "Disconnected" : "Connected");
         xml_write(w, "</rsp:Shell>");
 }
@@ -195,10 +196,6 @@ static int do_create(Request *r) {
                 return -1;
         if (!r->envelope.body || r->envelope.body->ns != NS_SHELL || strcmp(r->envelope.body->name, "Shell") != 0)
                 return fault_set(&r->fault, FAULT_SCHEMA, "Create wants a Shell in its body.");
-        if (r->envelope.compressed)
-                return fault_set(&r->fault, FAULT_UNSUPPORTED,
-                                 "The compression xpress is not supported; connect without it: New-PSSessionOption "
-                                 "-NoCompression.");
         Shell *shell = make_shell(r, kind);
         if (!shell)
                 return -1;

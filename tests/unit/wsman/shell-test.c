@@ -257,6 +257,19 @@ static void test_not_ours(void **state) {
         assert_int_equal(wsman_shell_count(f->wsman), 0);
 }
 
+/* Windows asks for compression: replies are stored blocks, 6 - 1 bytes here. */
+static void test_compressed(void **state) {
+        Fixture *f = *state;
+        ask_as(f, "S-1-5-21-1", TRANSFER "Create", CMD "</w:ResourceURI><rsp:CompressionType>xpress</rsp:CompressionType><w:ResourceURI>",
+               "", "PT5S", "<rsp:Shell ShellId='" ID "'/>");
+        expect(f, 200, "<rsp:CompressionMode>XpressCompression</rsp:CompressionMode>");
+        start_command(f, "Get-VM");
+        say(f, STREAM_OUTPUT, "web1");
+        end(f, NULL);
+        ask(f, SHELL "/Receive", RECEIVE);
+        expect(f, 200, ">BQAFAHdlYjENCg==</rsp:Stream>");       /* 05 00 05 00 "web1\r\n" */
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_life, setup, teardown),
@@ -267,6 +280,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_quotas, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_slow_client, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_not_ours, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_compressed, setup, teardown),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
