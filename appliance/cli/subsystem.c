@@ -26,7 +26,8 @@ typedef struct Subsystem {
         size_t line_size, line_room;
         char *waiting;                  /* for standard output */
         size_t waiting_size, waiting_at;
-        bool closing;                   /* the client said Close: write what waits, then end */
+        bool closed;                    /* the client said Close: it ends the connection when it has our answer, not before */
+        bool ending;                    /* an empty line: write what waits, then end */
         Error failure;                  /* ERROR_NONE: none */
 } Subsystem;
 
@@ -107,7 +108,7 @@ static int flush_out(Subsystem *s, Error *err) {
                 s->waiting_at += (size_t)n;
         }
         bool left = s->waiting_at < s->waiting_size;
-        if (!left && s->closing)
+        if (!left && s->ending)
                 return sd_event_exit(s->event, 0) < 0 ? error_oom(err) : 0;
         int r = sd_event_source_set_enabled(s->out, left ? SD_EVENT_ON : SD_EVENT_OFF);
         return r < 0 ? error_set(err, ERROR_INTERNAL, -r, "cannot wait for the client: %s", strerror(-r)) : 0;
@@ -149,7 +150,7 @@ static int take_packet(Subsystem *s, const Packet *p, Error *err) {
         case PACKET_CLOSE:
                 if (id)
                         psrp_pipeline_close(s->pool, id);
-                s->closing = !id;
+                s->closed = !id;
                 break;
         case PACKET_KIND_COUNT:
         default:
@@ -166,11 +167,13 @@ static int take_line(Subsystem *s, char *line, size_t size, Error *err) {
         if (size > 0 && line[size - 1] == '\r')
                 size--;
         if (size == 0) {                /* PowerShell's way to say that it is done */
-                s->closing = true;
+                s->ending = true;
                 return flush_out(s, err);
         }
         if (packet_read(line, size, &packet, err) < 0)
                 return -1;
+        if (s->closed)
+                return error_set(err, ERROR_PROTOCOL, 0, "the client closed the session and goes on");
         return take_packet(s, &packet, err);
 }
 
@@ -178,7 +181,7 @@ static int take_bytes(Subsystem *s, Error *err) {
         size_t start = 0;
         char *newline;
 
-        while (!s->closing && (newline = memchr(s->line + start, '\n', s->line_size - start))) {
+        while (!s->ending && (newline = memchr(s->line + start, '\n', s->line_size - start))) {
                 if (take_line(s, s->line + start, (size_t)(newline - s->line) - start, err) < 0)
                         return -1;
                 start = (size_t)(newline - s->line) + 1;

@@ -7,8 +7,8 @@ suites=(
         'wire|meson check|recorded and hand-made packets, with sanitizers'
         'fuzz|meson check|the corpus of every decoder, with sanitizers'
         'layers|meson plain|who includes whom, headers that stand alone, no hidden state'
-        'lab|cases|moves and refusals between real nodes'
-        'powershell|cases|the remoting clients'
+        'lab|cases [0-579]|moves and refusals between real nodes'
+        'powershell|cases 8|the remoting clients'
         'access||who may do what'
         'web||the pages'
         'image||the appliance boots'
@@ -24,7 +24,7 @@ test_run() {
                 [[ ! $wanted || $wanted == "$suite" ]] || continue
                 case $runner in
                 'meson '*) test_meson "$suite" "${runner#* }" ;;
-                cases) test_cases "$suite" ;;
+                'cases '*) test_cases "$suite" "${runner#* }" ;;
                 *) say "suite $suite has no tests yet" ;;
                 esac
         done
@@ -73,17 +73,16 @@ test_meson() {
         sed -n '/ ✀ /,/^―*$/p' "$log" | head -n 60 >&2   # what the failing ones printed
 }
 
-# The cases of a suite talk to nodes that run the product of this checkout and have joined through it.  Those of the
-# suite lab are in cases/, those of any other in cases-SUITE/.
+# test_cases SUITE FIRST-DIGITS: the cases talk to nodes that run the product of this checkout and have joined through it.
 test_cases() {
-        local suite=$1 folder=$lab_dir/cases file name log code wanted
-        [[ $suite == lab ]] || folder=$lab_dir/cases-$suite
+        local suite=$1 digits=$2 file name log code wanted
         build_once plain || { result FAIL "$suite" build "see $state/build-plain.log"; return; }
         (hosts_up 2 >&2) || { result FAIL "$suite" up "the lab did not come up"; return; }
         mkdir -p "$state/test"
-        for file in "$folder"/[0-9]*.sh; do
+        # shellcheck disable=SC2086
+        for file in "$lab_dir"/cases/$digits[0-9]-*.sh; do
                 [[ -e $file ]] || continue
-                name=$(basename "$file" .sh) log=$state/test/$suite-$(basename "$file" .sh).log
+                name=$(basename "$file" .sh) log=$state/test/$(basename "$file" .sh).log
                 wanted=$SECONDS code=0
                 LAB=$lab_dir/lab timeout --kill-after=10 600 bash "$file" >"$log" 2>&1 </dev/null || code=$?
                 case $code in

@@ -1,9 +1,9 @@
 # remote-lib.sh — people of the domain at their workstation, with remoting clients.
 # shellcheck shell=bash
-source "$(dirname "${BASH_SOURCE[0]}")/../cases/lib.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 node=${NODE:-hv1}
 password=Passw0rd.lab
-here=/src/tests/lab/cases-powershell
+here=/src/tests/lab/remote
 
 # person NAME GROUP…: exists, is in these groups, and has a fresh ticket on client.
 person() {
