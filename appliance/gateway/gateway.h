@@ -19,6 +19,7 @@ enum {                                  /* limits, and what happens */
         GATEWAY_CONNECTIONS_ADDRESS_MAX = 256,  /* per port and address: closed at once */
         GATEWAY_HEADER_MAX = 96 * 1024, /* of one request; a token of a member of many groups has 64 KiB: closed */
         GATEWAY_BODY_MAX = 528 * 1024,   /* an envelope and the framing of its encryption: 413 */
+        GATEWAY_STRANGER_BODY_MAX = 64 * 1024,  /* of a body that comes with a token: closed */
         GATEWAY_SIGN_IN_S = 30,         /* from connecting to being signed in: closed */
         GATEWAY_BODY_S = 60,            /* from a request's header to the end of its body: closed */
         GATEWAY_IDLE_S = 15 * 60,       /* between requests: closed */
@@ -75,5 +76,7 @@ enum MHD_Result request_step(void *userdata, struct MHD_Connection *http, const 
                              const char *version, const char *upload, size_t *upload_size, void **state);
 void request_completed(void *userdata, struct MHD_Connection *http, void **state,
                        enum MHD_RequestTerminationCode code);
+/* Its answer need not be waited for any more: the client is gone, or we stop. */
+void request_give_up(Request *request);
 /* Whether the client still owes bytes of it. */
 bool request_is_coming(const Request *request);

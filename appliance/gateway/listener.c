@@ -85,10 +85,16 @@ int listener_start(Listener *l, int consumed_fd, Error *err) {
 }
 
 void listener_stop(Listener *l) {
+        /* libmicrohttpd must not be stopped over suspended connections */
+        for (Connection *c = l->daemon ? l->gateway->connections : NULL; c; c = c->next)
+                if (c->listener == l && c->request)
+                        request_give_up(c->request);
         l->io = sd_event_source_disable_unref(l->io);
         l->timer = sd_event_source_disable_unref(l->timer);
         l->again = sd_event_source_disable_unref(l->again);
-        if (l->daemon)
+        if (l->daemon) {
+                (void)MHD_run(l->daemon);
                 MHD_stop_daemon(l->daemon);
+        }
         l->daemon = NULL;
 }

@@ -223,14 +223,19 @@ static void authenticate(Request *r) {
 
 /* ---- receiving -------------------------------------------------------------------------------------- */
 
-/* The client went away while its answer was waited for. */
-static int on_hangup(sd_event_source *source, int fd, uint32_t events, void *userdata) {
-        Request *r = userdata;
+void request_give_up(Request *r) {
+        if (!r->suspended)
+                return;
         if (r->wait)
                 wsman_abandon(take_ptr(r->wait));
         else
                 caller_free(take_ptr(r->connection->caller));   /* a sign-in under way */
-        answer(r, MHD_HTTP_INTERNAL_SERVER_ERROR, NULL, NULL, 0);
+        answer(r, MHD_HTTP_SERVICE_UNAVAILABLE, NULL, NULL, 0);
+}
+
+/* The client went away while its answer was waited for. */
+static int on_hangup(sd_event_source *source, int fd, uint32_t events, void *userdata) {
+        request_give_up(userdata);
         return 0;
 }
 
@@ -266,13 +271,12 @@ static enum MHD_Result begin(Request *r, struct MHD_Connection *http, const char
         return MHD_YES;
 }
 
-/* Of strangers' bodies nothing is kept but what a sign-in in the same request may need. */
-static bool keep(Request *r, const char *data, size_t size) {
-        if (size > GATEWAY_BODY_MAX - r->size)
+static bool keep(Request *r, const char *data, size_t size, size_t most) {
+        if (r->size > most || size > most - r->size)
                 return false;
         if (r->room - r->size < size) {
                 size_t room = r->size + size + r->room;
-                room = room > GATEWAY_BODY_MAX ? GATEWAY_BODY_MAX : room;
+                room = room > most ? most : room;
                 uint8_t *more = realloc(r->body, room);
                 if (!more)
                         return false;
@@ -284,9 +288,14 @@ static bool keep(Request *r, const char *data, size_t size) {
         return true;
 }
 
-static bool is_worth_keeping(const Request *r) {
-        return caller_is_in(r->connection->caller) ||
-               MHD_lookup_connection_value(r->connection->http, MHD_HEADER_KIND, MHD_HTTP_HEADER_AUTHORIZATION);
+/* Of a stranger's body nothing is kept, unless it comes with a token: then a little, for clients that send their first
+ * envelope with it. */
+static bool take(Request *r, const char *data, size_t size) {
+        if (caller_is_in(r->connection->caller))
+                return keep(r, data, size, GATEWAY_BODY_MAX);
+        if (!MHD_lookup_connection_value(r->connection->http, MHD_HEADER_KIND, MHD_HTTP_HEADER_AUTHORIZATION))
+                return true;
+        return keep(r, data, size, GATEWAY_STRANGER_BODY_MAX);
 }
 
 enum MHD_Result request_step(void *userdata, struct MHD_Connection *http, const char *url, const char *method,
@@ -308,8 +317,8 @@ enum MHD_Result request_step(void *userdata, struct MHD_Connection *http, const 
                 return begin(r, http, url, method);
         }
         if (*upload_size > 0) {
-                if (r->phase == COMING && is_worth_keeping(r) && !keep(r, upload, *upload_size))
-                        return MHD_NO;
+                if (r->phase == COMING && !take(r, upload, *upload_size))
+                        return MHD_NO;  /* closes the connection */
                 *upload_size = 0;
                 return MHD_YES;
         }

@@ -23,6 +23,8 @@ struct Node {
         Pool *notes;                    /* only its way to the loop: lines for the journal */
         sd_event_source *renewal;       /* loop only */
         Jobs *jobs;
+        uint64_t refusals_since_us;     /* loop only: sign-ins refused lately, for the journal's sake */
+        unsigned refusals;
         bool reconciled;                /* identity thread only */
         VmHost *vms;
         Live *live;

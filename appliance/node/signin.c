@@ -12,6 +12,8 @@
 #include "appliance/base/text.h"
 #include "auth/accept.h"
 
+enum { REFUSALS_MAX = 100, REFUSALS_US = 10 * 1000000 };       /* lines in the journal, and in which time */
+
 struct SignIn {
         Node *node;
         sd_varlink *link;               /* while an answer is owed; NULL: the gateway is gone */
@@ -119,8 +121,22 @@ static void work(void *userdata) {
 
 /* ---- on the loop ---------------------------------------------------------------------------------- */
 
+/* Strangers can be refused faster than a journal wants to hear of it, and must not drown what others did. */
+static bool is_flood(Node *node) {
+        uint64_t now = now_us();
+        if (now - node->refusals_since_us >= REFUSALS_US) {
+                if (node->refusals > REFUSALS_MAX)
+                        log_write(LOG_NOTICE, LOG_ID_SIGNIN, NULL, "%u more sign-ins were refused", node->refusals - REFUSALS_MAX);
+                node->refusals_since_us = now;
+                node->refusals = 0;
+        }
+        return ++node->refusals > REFUSALS_MAX;
+}
+
 static void audit(const SignIn *s) {
         bool refused = s->result < 0;
+        if (refused && is_flood(s->node))
+                return;
         const LogField fields[] = { { "USER", s->caller[0] ? s->caller : NULL },
                                     { "USER_SID", s->sid[0] ? s->sid : NULL },
                                     { "FROM", s->origin },

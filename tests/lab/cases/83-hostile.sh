@@ -43,9 +43,10 @@ still_there
 
 if have pypsrp; then
         story "A hundred shells at once: thirty served, the rest refused with the code for it"
-        got=$(as anna $here/clients.py shells "$host" 100)
+        person sally "Holdfast Readers"         # nobody else's shells count for her
+        got=$(as sally $here/clients.py shells "$host" 100)
         same "what became of them" "refused 2150859173 times 70;served 0 times 30" "${got//$'\n'/;}"
-        got=$(as anna $here/clients.py shells "$host" 30)
+        got=$(as sally $here/clients.py shells "$host" 30)
         same "and afterwards" "served 0 times 30" "$got"
         still_there
 fi
@@ -54,3 +55,21 @@ story "Memory"
 peak=$(on "$node" sed -n 's/^VmHWM: *\([0-9]*\) kB/\1/p' "/proc/$pid/status")
 ((peak < 128 * 1024)) || fail "the gateway needed $peak KiB"
 printf '%s\n' "- the gateway's peak: $peak KiB"
+
+if have pypsrp; then
+        story "Clients who go away while they wait, and a gateway that stops under them"
+        as anna timeout -s KILL 5 $here/clients.py waiting "$host" || true
+        as anna $here/clients.py waiting "$host" >/tmp/waiting-$$ 2>&1 &
+        waiting=$!
+        eventually 20 grep -q waiting /tmp/waiting-$$
+        sleep 1
+        still_there
+        on "$node" systemctl stop holdfast-gateway 2>/dev/null
+        same "it stopped well" success "$(on "$node" systemctl show -P Result holdfast-gateway)"
+        wait $waiting || true
+        [[ $(tail -n 1 /tmp/waiting-$$) != waiting ]] || fail "the client heard nothing: $(cat /tmp/waiting-$$)"
+        printf '%s\n' "- the client heard: $(tail -n 1 /tmp/waiting-$$)"
+        rm -f /tmp/waiting-$$
+        check "and it is there again for the next" as anna $here/clients.py winrs "$host" Get-VMHost >/dev/null
+        pid=$(gateway_pid)
+fi

@@ -2,7 +2,7 @@
 """clients.py CLIENT HOST TEXT… — unmodified remoting clients, one line of JSON for each text.
 
 CLIENT: winrs (pypsrp's WinRS, sealed, 5985), winrs-tls (the same on 5986), pywinrm (5986), pywinrm-clear (5985),
-        shells (as many at once as TEXT says),
+        waiting (a long poll), shells (as many at once as TEXT says),
         psrp (pypsrp's execute_ps, sealed, 5985), psrp-tls
 """
 import json
@@ -77,12 +77,27 @@ def shells(host, count):
         print(result, 'times', results.count(result))
 
 
+def waiting(host):
+    """A long poll for which there is nothing; ends with what the client heard."""
+    from pypsrp.powershell import RunspacePool
+    connection = wsman(host, False)
+    connection.operation_timeout = 20
+    pool = RunspacePool(connection)
+    pool.open()
+    print('waiting', flush=True)
+    try:
+        pool.shell.receive('stdout')
+    except Exception as error:
+        print(type(error).__name__, flush=True)
+
+
 def main():
     client, host, texts = sys.argv[1], sys.argv[2], sys.argv[3:]
     calls = {
         'winrs': lambda: winrs(host, texts), 'winrs-tls': lambda: winrs(host, texts, True),
         'pywinrm': lambda: pywinrm(host, texts), 'pywinrm-clear': lambda: pywinrm(host, texts, 5985),
         'shells': lambda: shells(host, int(texts[0])),
+        'waiting': lambda: waiting(host),
         'psrp': lambda: psrp(host, texts), 'psrp-tls': lambda: psrp(host, texts, True),
     }
     try:
