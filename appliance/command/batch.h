@@ -1,7 +1,8 @@
 /* batch.h — a command text, parsed and bound, and its execution
  *
  * batch_new() does everything that can fail without effect: grammar, unknown commands, unknown or
- * missing parameters, conversions, roles.  batch_run() executes on the calling thread and hands
+ * missing parameters, conversions, roles; for commands that take what others in front of them give (variables,
+ * parentheses) grammar, commands and roles.  batch_run() executes on the calling thread and hands
  * every record to a sink, in order.  No I/O of its own.
  */
 #pragma once
@@ -21,6 +22,7 @@ typedef enum RecordStream {
         STREAM_ERROR,                   /* record.h */
         STREAM_WARNING, STREAM_VERBOSE, STREAM_INFORMATION,     /* a string */
         STREAM_PROGRESS,                /* {"Activity", "StatusDescription", "PercentComplete", "Completed"} */
+        STREAM_STATE,                   /* {"Variable": name, "Value": …}: the text set it; {"Exit": code}: it ended so */
         STREAM_COUNT,
 } RecordStream;
 
@@ -37,7 +39,7 @@ typedef struct SecretNeed {
 typedef struct BatchText {
         const char *text;
         sd_json_variant *variables;     /* object: values of the text's variables, or NULL */
-        bool has_input;                 /* BatchRun.input will be piped into the first command */
+        bool has_input;                 /* BatchRun.input will be piped in: where $input stands, else into the first command */
         Role role;                      /* what the caller may do */
 } BatchText;
 

@@ -34,7 +34,7 @@ void type_full_name(const char *type, char to[static RECORD_NAME_MAX]) {
                 { "System.",
                   "String,Boolean,Byte,Int16,Int32,Int64,UInt16,UInt32,UInt64,Double,Guid,DateTime,TimeSpan,"
                   "Version,Object" },
-                { "System.Management.Automation.", "SwitchParameter,PSCredential,PSObject,ActionPreference" },
+                { "System.Management.Automation.", "SwitchParameter,PSCredential,PSObject,ActionPreference,ScriptBlock" },
                 { "System.Collections.", "Hashtable" },
                 { "System.Security.", "SecureString" },
                 { "Microsoft.Vhd.PowerShell.", "VhdType,VhdFormat" },
@@ -70,6 +70,8 @@ bool literal_fits(const Literal *literal, const Parameter *parameter) {
                 return type_is_anything(type);
         case LITERAL_HASHTABLE:
                 return type_is(type, "Hashtable") || type_is_anything(type);
+        case LITERAL_BLOCK:
+                return type_is(type, "ScriptBlock");
         case LITERAL_VALUE:
                 return object_fits(literal->value, parameter) ||
                        (type_is_array(type) && sd_json_variant_is_array(literal->value));
@@ -121,6 +123,7 @@ sd_json_variant *literal_json(const Literal *literal) {
                 break;
         case LITERAL_NUMBER:
         case LITERAL_VALUE:
+        case LITERAL_BLOCK:
                 return sd_json_variant_ref(literal->value);
         case LITERAL_TRUE:
         case LITERAL_FALSE:

@@ -7,6 +7,7 @@
 
 #include "appliance/base/cleanup.h"
 #include "appliance/base/text.h"
+#include "appliance/command/condition.h"
 #include "appliance/command/invocation.h"
 #include "appliance/command/object.h"
 #include "appliance/command/convert.h"
@@ -16,9 +17,12 @@
 
 static int run_foreach(Invocation *invocation, Error *err) {
         sd_json_variant *object = invocation_value(invocation, "InputObject"), *value;
-        const char *name = invocation_string(invocation, "MemberName");
+        sd_json_variant *block = invocation_value(invocation, "Process");
+        const char *name = block ? condition_path(block) : invocation_string(invocation, "MemberName");
 
-        value = object ? object_property(object, name) : NULL;
+        if (!name)
+                return error_set(err, ERROR_UNSUPPORTED, 0, "ForEach-Object takes a property here, { $_.Name }, no other script block");
+        value = object ? condition_property(object, name) : NULL;
         if (!value || sd_json_variant_is_null(value))
                 return 0;
         if (!sd_json_variant_is_array(value))
@@ -34,11 +38,13 @@ const Command command_foreach_object = {
         .synopsis = "Gives a property of each object: Get-VM | ForEach-Object Name.",
         .parameters = (const Parameter[]){
                 { "MemberName", "String", NULL, 0, NULL, "The property." },
+                { "Process", "ScriptBlock", NULL, 0, NULL, "{ $_.Property }" },
                 { "InputObject", "PSObject", NULL, PARAMETER_PIPELINE_BY_VALUE, NULL,
                   "The object; comes from the pipeline." },
                 { NULL } },
-        .sets = (const ParameterSet[]){ { "PropertyAndMethodSet", "MemberName", "MemberName", "InputObject" }, { NULL } },
-        .refused = "Begin,Process,End,RemainingScripts,ArgumentList,Parallel,ThrottleLimit,TimeoutSeconds,AsJob,"
+        .sets = (const ParameterSet[]){ { "PropertyAndMethodSet", "MemberName", "MemberName", "InputObject" },
+                                        { "ScriptBlockSet", "Process", "Process", "InputObject" }, { NULL } },
+        .refused = "Begin,End,RemainingScripts,ArgumentList,Parallel,ThrottleLimit,TimeoutSeconds,AsJob,"
                    "UseNewRunspace",
         .run = run_foreach,
 };

@@ -108,9 +108,11 @@ const Command command_out_string = {
 /* ---- Write-* ------------------------------------------------------------------------------------------ */
 
 static int run_write_output(Invocation *invocation, Error *err) {
-        for (size_t i = 0; i < invocation_count(invocation, "InputObject"); i++)
-                if (invocation_emit(invocation, sd_json_variant_ref(invocation_item(invocation, "InputObject", i)), err) < 0)
+        for (size_t i = 0; i < invocation_count(invocation, "InputObject"); i++) {
+                sd_json_variant *one = invocation_item(invocation, "InputObject", i);
+                if (!sd_json_variant_is_null(one) && invocation_emit(invocation, sd_json_variant_ref(one), err) < 0)
                         return -1;
+        }
         return 0;
 }
 
@@ -118,7 +120,7 @@ const Command command_write_output = {
         .name = "Write-Output", .module = UTILITY, .aliases = "write,echo", .role = ROLE_READER,
         .synopsis = "Gives values to the next command.",
         .parameters = (const Parameter[]){
-                { "InputObject", "PSObject[]", NULL, PARAMETER_PIPELINE_BY_VALUE, NULL, "The values." }, { NULL } },
+                { "InputObject", "PSObject[]", NULL, PARAMETER_PIPELINE_BY_VALUE | PARAMETER_REMAINING, NULL, "The values." }, { NULL } },
         .sets = (const ParameterSet[]){ { "Default", "InputObject", "InputObject", NULL }, { NULL } },
         .refused = "NoEnumerate",
         .run = run_write_output,
@@ -158,7 +160,7 @@ static int run_write_information(Invocation *invocation, Error *err) {
 const Command command_write_host = {
         .name = "Write-Host", .module = UTILITY, .role = ROLE_READER, .synopsis = "Shows words to the caller.",
         .parameters = (const Parameter[]){
-                { "Object", "Object[]", "Msg,Message", PARAMETER_PIPELINE_BY_VALUE, NULL, "The words." },
+                { "Object", "Object[]", "Msg,Message", PARAMETER_PIPELINE_BY_VALUE | PARAMETER_REMAINING, NULL, "The words." },
                 { "Separator", "String", NULL, 0, NULL, "What stands between them." }, { NULL } },
         .sets = (const ParameterSet[]){ { "Default", NULL, "Object", "Separator" }, { NULL } },
         .refused = "NoNewline,ForegroundColor,BackgroundColor",

@@ -11,7 +11,9 @@ static SD_VARLINK_DEFINE_ENUM_TYPE(Stream,
         SD_VARLINK_DEFINE_ENUM_VALUE(verbose),
         SD_VARLINK_DEFINE_ENUM_VALUE(information),
         SD_VARLINK_FIELD_COMMENT("Activity, StatusDescription, PercentComplete, Completed"),
-        SD_VARLINK_DEFINE_ENUM_VALUE(progress));
+        SD_VARLINK_DEFINE_ENUM_VALUE(progress),
+        SD_VARLINK_FIELD_COMMENT("Variable and Value: the text set it; Exit: it ended with this code"),
+        SD_VARLINK_DEFINE_ENUM_VALUE(state));
 
 static SD_VARLINK_DEFINE_STRUCT_TYPE(SecretNeed,
         SD_VARLINK_FIELD_COMMENT("The key under which Run.Secrets must hold the password"),

@@ -129,7 +129,7 @@ void console_add(Pipeline *p, RecordStream stream, sd_json_variant *record) {
         if (stream == STREAM_ERROR && console)
                 show_error(p, record);
         else if (stream == STREAM_ERROR)
-                message_error(&p->sender, record);
+                message_error(&p->sender, record, false);
         else
                 pipeline_say(p, stream, text);
 }

@@ -227,12 +227,12 @@ static void put_error(Clixml *c, const char *name, sd_json_variant *record, bool
         clixml_object_end(c);
 }
 
-void message_error(Sender *s, sd_json_variant *record) {
+void message_error(Sender *s, sd_json_variant *record, bool as_output) {
         Clixml c;
         if (message_begin(s, &c) < 0)
                 return;
         put_error(&c, NULL, record, true);
-        message_send(s, MESSAGE_ERROR_RECORD, &c);
+        message_send(s, as_output ? MESSAGE_PIPELINE_OUTPUT : MESSAGE_ERROR_RECORD, &c);
 }
 
 void message_pipeline_state(Sender *s, PipelineState state, sd_json_variant *record) {

@@ -61,8 +61,8 @@ void message_session_key(Sender *s, const char *base64);
 void message_public_key_request(Sender *s);
 
 void message_output(Sender *s, sd_json_variant *value);
-/* @record as record_json() makes it. */
-void message_error(Sender *s, sd_json_variant *record);
+/* @record as record_json() makes it.  @as_output: 2>&1. */
+void message_error(Sender *s, sd_json_variant *record, bool as_output);
 void message_text(Sender *s, MessageType type, const char *text);       /* WARNING, VERBOSE, DEBUG */
 /* @shown: the client's host was called with it already, so that it does not show it twice. */
 void message_information(Sender *s, const char *text, const char *computer, bool shown);

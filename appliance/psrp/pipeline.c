@@ -104,7 +104,7 @@ static void send_error(Pipeline *p, sd_json_variant *record) {
         if (p->request.output != REQUEST_OBJECTS && p->request.output != REQUEST_NOTHING)
                 console_add(p, STREAM_ERROR, record);
         else
-                message_error(&p->sender, record);
+                message_error(&p->sender, record, p->request.errors_to_output && p->request.output == REQUEST_OBJECTS);
 }
 
 /* An error is kept until the next record: should the run end with it because the text was refused, it is the reason of
@@ -149,11 +149,40 @@ static void send_progress(Pipeline *p, sd_json_variant *record) {
         message_progress(&p->sender, record);
 }
 
+/* A session keeps its variables as long as they are not too many. */
+static void take_state(Pipeline *p, sd_json_variant *record) {
+        const char *name = object_string(record, "Variable");
+        sd_json_variant *value = object_property(record, "Value"), *code = object_property(record, "Exit");
+        PsrpPool *pool = p->pool;
+        auto_free char *text = NULL;
+
+        if (code && sd_json_variant_is_integer(code) && !p->request.host.absent)
+                host_should_exit(&p->sender, (int32_t)sd_json_variant_integer(code));
+        if (!name || !value)
+                return;
+        ssize_t size = sd_json_variant_format(value, 0, &text) < 0 ? -1 : (ssize_t)strlen(text);
+        if (size < 0) {
+                pool->broken = true;
+        } else if (pool->variables_bytes + (size_t)size > PSRP_VARIABLES_MAX) {
+                pipeline_say(p, STREAM_WARNING, "The variables of this session hold too much; the last one is not kept.");
+        } else {
+                pool->variables_bytes += (size_t)size;  /* of overwritten ones too: RESET_RUNSPACE_STATE forgets all */
+                pool->broken = sd_json_variant_set_field(&pool->variables, name, value) < 0 || pool->broken;
+        }
+}
+
+static bool is_terminating(sd_json_variant *record) {
+        sd_json_variant *value = record ? object_property(record, "Terminating") : NULL;
+        return value && sd_json_variant_is_boolean(value) && sd_json_variant_boolean(value);
+}
+
 static void take_record(Pipeline *p, RecordStream stream, sd_json_variant *record) {
         bool shown = p->request.output != REQUEST_OBJECTS && p->request.output != REQUEST_NOTHING;
 
         if (p->request.kind == REQUEST_METADATA && stream == STREAM_OUTPUT)
                 keep_found(p, record);
+        else if (stream == STREAM_STATE)
+                take_state(p, record);
         else if (stream == STREAM_ERROR)
                 p->held = sd_json_variant_ref(record);
         else if (stream == STREAM_PROGRESS)
@@ -217,7 +246,7 @@ void psrp_ended(PsrpPool *pool, uint64_t run, const PsrpEnd *how) {
                 fail(p, &record);
                 return;
         }
-        if (how->refused && p->held) {
+        if (p->held && (how->refused || is_terminating(p->held))) {
                 auto_(sd_json_variant_unrefp) sd_json_variant *reason = take_ptr(p->held);
                 end(p, PIPELINE_FAILED, reason);
                 return;
@@ -230,12 +259,29 @@ void psrp_ended(PsrpPool *pool, uint64_t run, const PsrpEnd *how) {
 
 /* ---- running ---------------------------------------------------------------------------------------------- */
 
+/* Those of the session, and over them those of the request. */
+static int join_variables(const Pipeline *p, sd_json_variant **ret) {
+        sd_json_variant *own = p->request.variables;
+        int r = 0;
+
+        *ret = sd_json_variant_ref(p->pool->variables ? p->pool->variables : own);
+        for (size_t i = 0; p->pool->variables && own && r >= 0 && i + 1 < sd_json_variant_elements(own); i += 2)
+                r = sd_json_variant_set_field(ret, sd_json_variant_string(sd_json_variant_by_index(own, i)),
+                                              sd_json_variant_by_index(own, i + 1));
+        return r;
+}
+
 static void run(Pipeline *p, sd_json_variant *secrets) {
         PsrpPool *pool = p->pool;
         ErrorRecord record = { 0 };
         Error err = { 0 };
-        const PsrpWork work = { .text = p->request.text, .variables = p->request.variables,
-                                .input = p->request.has_input ? p->input : NULL, .secrets = secrets,
+        auto_(sd_json_variant_unrefp) sd_json_variant *variables = NULL;
+        if (join_variables(p, &variables) < 0) {
+                pool->broken = true;
+                return;
+        }
+        const PsrpWork work = { .text = p->request.text, .variables = variables,
+                                .input = p->request.has_input && !p->request.ignores_input ? p->input : NULL, .secrets = secrets,
                                 .width = p->request.width };
 
         p->phase = PHASE_RUNNING;

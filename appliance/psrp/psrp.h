@@ -23,6 +23,7 @@
 enum {
         PSRP_MESSAGE_MAX = 8 * 1024 * 1024,     /* bytes of one message from the client, reassembled */
         PSRP_INPUT_MAX = 8 * 1024 * 1024,       /* bytes of all objects piped into one pipeline */
+        PSRP_VARIABLES_MAX = 4 * 1024 * 1024,   /* bytes of the variables a session keeps, as JSON */
         PSRP_QUEUE_MAX = 4 * 1024 * 1024,       /* bytes not yet taken before a run is paused */
         PSRP_PIPELINES_MAX = 32,                /* of a pool, running or not yet closed */
         PSRP_FRAGMENT_HEAD = 21,                /* [MS-PSRP] 2.2.4 */

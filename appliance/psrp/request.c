@@ -297,6 +297,7 @@ static int put_statement(Making *m, sd_json_variant *commands) {
                 if (i > 0)
                         return record_syntax(m->record, "ExpressionNotSupported",
                                              "A script behind a pipe is not supported here; use commands joined by |.");
+                m->request->ignores_input = script && !strstr(text, "$input") && !strstr(text, "$Input");
                 if (script && take_script_arguments(m, c) < 0)
                         return -1;
                 (void)fprintf(m->to, count > 1 ? "& {\n%s\n}" : "%s", text);

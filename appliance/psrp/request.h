@@ -42,6 +42,7 @@ typedef struct Request {
         sd_json_variant *variables;     /* object, or NULL */
         sd_json_variant *passwords;     /* object: user name → password, sensitive; or NULL */
         bool has_input;                 /* objects follow */
+        bool ignores_input;             /* a script that does not name $input */
         bool errors_to_output;          /* 2>&1 */
         HostInfo host;
         unsigned width;                 /* what Out-String wants; 0: not told */

@@ -36,6 +36,7 @@ void psrp_pool_free(PsrpPool *pool) {
                 fragment_reader_clear(&pool->readers[i]);
         outbox_clear(&pool->sender.outbox);
         session_key_clear(&pool->key);
+        (void)sd_json_variant_unref(pool->variables);
         free(pool);
 }
 
@@ -86,6 +87,8 @@ static int on_set(PsrpPool *pool, const Message *m, sd_json_variant *value, Erro
 }
 
 static int on_reset(PsrpPool *pool, const Message *m, sd_json_variant *value, Error *err) {
+        pool->variables = sd_json_variant_unref(pool->variables);
+        pool->variables_bytes = 0;
         message_availability_set(&pool->sender, (int64_t)object_unsigned(value, "ci", 0), true);
         return 0;
 }

@@ -54,6 +54,8 @@ struct PsrpPool {
         int32_t min, max;               /* runspaces: only remembered; each pipeline runs when it comes */
         HostInfo host;                  /* as INIT_RUNSPACEPOOL told */
         uint64_t next_object, next_run;
+        sd_json_variant *variables;     /* object, or NULL: what earlier pipelines set */
+        size_t variables_bytes;
         SessionKey key;
 };
 

@@ -331,6 +331,13 @@ static const struct { const char *why, *xml, *text, *variables, *says; } pipelin
           "host mi=\"WriteVerboseLine\" mp=[\"v\"] ci=-100\nverbose InformationalRecord_Message=\"v\"\n" COMPLETED },
         { "words, without", PIPE(CMD("Write-Warning w; Write-Host h", "true", "", ""), NO_HOST), "Write-Warning w; Write-Host h", NULL,
           "warning InformationalRecord_Message=\"w\"\ninformation MessageData=\"h\"\n" COMPLETED },
+        { "Stop fails the pipeline", PIPE(CMD("Get-VM", "false", PLACED("<S N=\"V\">none</S>") NAMED("ErrorAction", "<S N=\"V\">Stop</S>"), ""), ""),
+          "Get-VM 'none' -ErrorAction:'Stop'", NULL,
+          "state PipelineState=5 FullyQualifiedErrorId=\"InvalidParameter,Microsoft.HyperV.PowerShell.Commands.GetVM\"\n" },
+        { "exit", PIPE(CMD("Get-VM db01\nexit 3", "true", "", ""), POOL_HOST), "Get-VM db01\nexit 3", NULL,
+          "output Name=\"db01\" State=\"Off\"\nhost mi=\"SetShouldExit\" mp=[3] ci=-100\n" COMPLETED },
+        { "errors into the output", PIPE(CMD("Get-VM", "false", PLACED("<S N=\"V\">none</S>"), "<S N=\"MergeMyResult\">Error</S><S N=\"MergeToResult\">Output</S>"), ""),
+          "Get-VM 'none'", NULL, "output FullyQualifiedErrorId=\"InvalidParameter,Microsoft.HyperV.PowerShell.Commands.GetVM\"\n" COMPLETED },
         { "the prompt", PIPE(CMD("prompt", "false", "", ""), ""), NULL, NULL, "output \"PS> \"\n" COMPLETED },
 };
 
@@ -400,6 +407,52 @@ static void test_shown_error(void **state) {
         assert_int_equal(c.runs, 0);
         assert_string_equal(got, "host mi=\"WriteErrorLine\" mp=[\"no such thing\\n    + CategoryInfo          : ParserError: (:) [], X\\n"
                                  "    + FullyQualifiedErrorId : Id\"] ci=-100\n" COMPLETED);
+}
+
+static char *run_script(Client *c, const char *xml) {
+        Error err = { 0 };
+        forget(c);
+        assert_int_equal(psrp_pipeline_open(c->pool, &pipe_id, &err), 0);
+        must(c, &pipe_id, MESSAGE_CREATE_PIPELINE, xml);
+        work(c);
+        char *got = taken(c, &pipe_id);
+        psrp_pipeline_close(c->pool, &pipe_id);
+        return got;
+}
+
+/* A session keeps what its scripts set, until it is reset. */
+static void test_variables(void **state) {
+        auto_(client_end) Client c;
+        client_open(&c);
+        auto_free char *set = run_script(&c, PIPE(CMD("$v = Get-VM db01; $w = 5", "true", "", ""), NO_HOST));
+        assert_string_equal(set, COMPLETED);
+        auto_free char *used = run_script(&c, PIPE(CMD("$v.Name; $w; $using:n", "true", NAMED("--%", "<Obj N=\"V\"><DCT><En>"
+                                                   "<S N=\"Key\">JAB1AHMAaQBuAGcAOgBuAA==</S><S N=\"Value\">x</S></En></DCT></Obj>"), ""), NO_HOST));
+        assert_string_equal(used, "output \"db01\"\noutput 5\noutput \"x\"\n" COMPLETED);
+        must(&c, NULL, MESSAGE_RESET_RUNSPACE_STATE, "<Obj><MS><I64 N=\"ci\">1</I64></MS></Obj>");
+        auto_free char *gone = run_script(&c, PIPE(CMD("$v.Name", "true", "", ""), NO_HOST));
+        assert_string_equal(gone, "state PipelineState=5 FullyQualifiedErrorId=\"VariableNotSupported\"\n");
+}
+
+/* Input is for $input; a script that does not name it does not get it. */
+static void test_script_input(void **state) {
+        static const char *const scripts[] = {
+                WITH_INPUT(CMD("$input | Get-VM", "true", "", "")), WITH_INPUT(CMD("Get-VM web02", "true", "", "")),
+        };
+        static const char *const says[] = { "output Name=\"db01\" State=\"Off\"\n" COMPLETED,
+                                            "output Name=\"web02\" State=\"Running\"\n" COMPLETED };
+        for (size_t i = 0; i < 2; i++) {
+                auto_(client_end) Client c;
+                Error err = { 0 };
+                client_open(&c);
+                assert_int_equal(psrp_pipeline_open(c.pool, &pipe_id, &err), 0);
+                must(&c, &pipe_id, MESSAGE_CREATE_PIPELINE, scripts[i]);
+                must(&c, &pipe_id, MESSAGE_PIPELINE_INPUT, "<S>db01</S>");
+                must(&c, &pipe_id, MESSAGE_END_OF_PIPELINE_INPUT, "");
+                work(&c);
+                auto_free char *got = taken(&c, &pipe_id);
+                assert_string_equal(got, says[i]);
+        }
 }
 
 static void test_metadata(void **state) {
@@ -473,6 +526,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_pool), cmocka_unit_test(test_wrong), cmocka_unit_test(test_pipelines),
                 cmocka_unit_test(test_input), cmocka_unit_test(test_shown_error), cmocka_unit_test(test_metadata),
+                cmocka_unit_test(test_variables), cmocka_unit_test(test_script_input),
                 cmocka_unit_test(test_stop_and_close), cmocka_unit_test(test_slow_client),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
