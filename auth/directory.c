@@ -369,6 +369,36 @@ int directory_fabric(Directory *d, DirectoryComputer **ret, size_t *ret_count, E
         return 0;
 }
 
+static int take_sid(void *userdata, const LdapEntry *entry, Error *err) {
+        uint8_t bytes[SID_BYTES_MAX];
+        size_t size = 0;
+        bool there = ldap_entry_bytes(entry, "objectSid", bytes, sizeof bytes, &size);
+        Reader r = reader_of(bytes, size);
+        if (!there || !sid_read(&r, userdata) || !reader_done(&r))
+                return error_set(err, ERROR_PROTOCOL, 0, "the directory's answer about a group is damaged");
+        return 0;
+}
+
+int directory_group(Directory *d, const char *name, Sid *ret, Error *err) {
+        static const char *const attributes[] = { "objectSid", NULL };
+        char escaped[3 * MACHINE_NAME_MAX], filter[FILTER_MAX];
+        Sid sid = { 0 };
+
+        if (ldap_link_escape(name, escaped, sizeof escaped, err) < 0)
+                return -1;
+        (void)snprintf(filter, sizeof filter, "(&(objectCategory=group)(sAMAccountName=%s))", escaped);
+        const LdapQuery query = { NULL, false, filter, attributes, 2 };
+        (void)pthread_mutex_lock(&d->lock);
+        int r = directory_ask(d, &query, take_sid, &sid, err);
+        (void)pthread_mutex_unlock(&d->lock);
+        if (r < 0)
+                return -1;
+        if (sid.count == 0)
+                return error_set(err, ERROR_NOT_FOUND, 0, "the domain %s has no group '%.64s'", d->machine.domain, name);
+        *ret = sid;
+        return 0;
+}
+
 void directory_forget(Directory *d) {
         (void)pthread_mutex_lock(&d->lock);
         forget(d);

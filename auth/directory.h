@@ -14,6 +14,7 @@
 #include "appliance/base/cleanup.h"
 #include "appliance/base/error.h"
 #include "auth/machine.h"
+#include "auth/pac.h"
 
 #define DIRECTORY_FABRIC_GROUP "Holdfast Hosts"
 #define DIRECTORY_CACHE_US (60 * 1000000ULL)
@@ -46,6 +47,8 @@ int directory_require_fabric(Directory *directory, const char *account, Director
 int directory_require_fabric_host(Directory *directory, const char *host, DirectoryComputer *ret, Error *err) FAILS;
 /* All members of the fabric group that are enabled computers; the caller frees *ret. */
 int directory_fabric(Directory *directory, DirectoryComputer **ret, size_t *ret_count, Error *err) FAILS;
+/* The SID of the group whose sAMAccountName is @name; asks every time.  ERROR_NOT_FOUND when there is none. */
+int directory_group(Directory *directory, const char *name, Sid *ret, Error *err) FAILS;
 /* Forget cached answers (after a group change). */
 void directory_forget(Directory *directory);
 /* How many times the domain controller was asked; a warm check asks it nothing. */

@@ -50,11 +50,12 @@ void log_write(int priority, const char *message_id, const LogField *fields, con
         if (message_id)
                 (void)snprintf(lines[n++], sizeof lines[0], "MESSAGE_ID=%s", message_id);
         for (; fields && fields->name && n < (int)ARRAY_SIZE(lines); fields++) {
-                char value[LOG_TEXT_MAX];
                 if (!fields->value)
                         continue;
-                log_escape(fields->value, value, sizeof value);
-                (void)snprintf(lines[n++], sizeof lines[0], "%.60s=%s", fields->name, value);
+                /* quotes and backslashes stay: journalctl 'USER=LAB\anna' must find what was written */
+                int head = snprintf(lines[n], sizeof lines[0], "%.60s=%.*s", fields->name, LOG_TEXT_MAX, fields->value);
+                one_line(lines[n] + (head > 0 ? strcspn(lines[n], "=") : 0));
+                n++;
         }
         for (int i = 0; i < n; i++)
                 iov[i] = (struct iovec){ .iov_base = lines[i], .iov_len = strlen(lines[i]) };

@@ -1,7 +1,7 @@
 /* log.h — what an operator may want to act on, to the journal
  *
- * Only the edge (holdfastd, gateway) logs.  Values from outside are quoted and their control characters
- * escaped here, so that no name can forge a line; never pass secrets.
+ * Only the edge (holdfastd, gateway) logs.  Control characters in values from outside are taken out here, so that
+ * no name can forge a line; never pass secrets.
  */
 #pragma once
 
@@ -14,6 +14,7 @@
 #define LOG_ID_SERVICE "c4d7b8f41a0b4b0f9dfd5a5f7d1f9e03"       /* holdfastd started or stops */
 #define LOG_ID_MACHINE "2f6de0a9b0f14c1ab6f0f5b3e60f0e04"       /* something happened to a VM: VM, VM_ID */
 #define LOG_ID_MIGRATION "a0c3a5de9a9c46c8a2b8b66d6d0b1a05"     /* a move began or ended: JOB, VM, PEER */
+#define LOG_ID_SIGNIN "71d0c8c4a3f04e6bb0a9d2a6c5e70b06"        /* a remote caller signed in or was refused: USER, FROM */
 
 typedef struct LogField {
         const char *name;               /* "VM", "JOB", "PEER", "ERROR_KIND" … */

@@ -8,6 +8,7 @@
 #include "appliance/base/text.h"
 #include "appliance/cli/call.h"
 #include "appliance/cli/quote.h"
+#include "appliance/cli/subsystem.h"
 
 enum { EXIT_ERRORS = 1, EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
 
@@ -26,7 +27,8 @@ static const Option option_rows[] = {
 
 static int usage(FILE *to, int status) {
         (void)fprintf(to, "holdfast [OPTION…] COMMAND [-PARAMETER [VALUE]]…\n"
-                          "holdfast [OPTION…] 'COMMAND | COMMAND …'\n\n"
+                          "holdfast [OPTION…] 'COMMAND | COMMAND …'\n"
+                          "holdfast psrp            PowerShell's SSH subsystem on standard input and output\n\n"
                           "Runs Hyper-V's PowerShell commands on this host:\n"
                           "  holdfast Get-VM -Name web01\n"
                           "  holdfast 'Get-VM | Where-Object State -eq Running | Move-VM -DestinationHost hv2'\n"
@@ -105,6 +107,12 @@ int main(int argc, char *argv[]) {
         }
         if (optind >= argc)
                 return usage(stderr, EXIT_USAGE);
+        if (strcmp(argv[optind], "psrp") == 0 && argc == optind + 1) {
+                if (subsystem_run(address, &err) == 0)
+                        return EXIT_SUCCESS;
+                (void)fprintf(stderr, "holdfast psrp: %s\n", err.text);
+                return EXIT_ERRORS;
+        }
         /* So natural behind the command that they are taken there too. */
         for (; argc > optind + 1; argc--) {
                 if (strcmp(argv[argc - 1], "--json") == 0)

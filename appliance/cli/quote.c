@@ -7,27 +7,10 @@
 
 #include "appliance/base/cleanup.h"
 #include "appliance/base/text.h"
+#include "appliance/command/quoted.h"
 
 #define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #define WORD LETTERS "0123456789_.*?-"
-
-/* 'it''s': inside single quotes only quotes are special, the typographic ones too. */
-static void put_quoted(FILE *to, const char *text) {
-        (void)fputc('\'', to);
-        for (const char *p = text; *p; p++) {
-                if (*p == '\'') {
-                        (void)fputs("''", to);
-                } else if (strncmp(p, "\xE2\x80", 2) == 0 && (unsigned char)p[2] >= 0x98 &&
-                           (unsigned char)p[2] <= 0x9B) {
-                        /* ‘ ’ ‚ ‛ would end the string; doubled they give the straight one, so leave the quotes */
-                        (void)fprintf(to, "'\"%.3s\"'", p);
-                        p += 2;
-                } else {
-                        (void)fputc(*p, to);
-                }
-        }
-        (void)fputc('\'', to);
-}
 
 static bool is_constant(const char *text) {
         return text_equal_nocase(text, "$true") || text_equal_nocase(text, "$false") ||
@@ -54,7 +37,7 @@ static void put_value(FILE *to, const char *text) {
         if (is_constant(text) || is_list(text))
                 (void)fputs(text, to);
         else
-                put_quoted(to, text);
+                quoted_write(to, text);
 }
 
 static void put_argument(FILE *to, const char *text) {

@@ -137,6 +137,8 @@ static void show_text(FILE *to, const char *prefix, sd_json_variant *value) {
 }
 
 int show_record(Show *show, RecordStream stream, sd_json_variant *value, Error *err) {
+        if (stream == STREAM_STATE)
+                return 0;               /* there is no session that could keep it */
         if (show->json)
                 return stream == STREAM_PROGRESS ? 0 : show_json(show, stream, value, err);
         if (stream != STREAM_PROGRESS)
@@ -162,6 +164,7 @@ int show_record(Show *show, RecordStream stream, sd_json_variant *value, Error *
         case STREAM_PROGRESS:
                 show_progress(show, value);
                 return 0;
+        case STREAM_STATE:
         case STREAM_COUNT:
         default:
                 return 0;

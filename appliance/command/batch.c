@@ -11,19 +11,31 @@
 #include "appliance/command/object.h"
 
 typedef struct Statement {
-        Invocation *commands;
+        Invocation *commands;           /* deferred: only while it runs */
         size_t count;
+        PipelineKind kind;
+        char *assign;                   /* as Pipeline.assign */
+        bool deferred;
+        size_t at;                      /* in the text */
+        int code;                       /* of exit */
 } Statement;
 
 struct Batch {
         const CommandTable *table;
+        char *text;
+        Role role;
+        bool has_input;
+        size_t input;                   /* the statement that input is piped into */
+        sd_json_variant *variables;     /* object, or NULL: given, and set since */
         Statement *statements;
         size_t count;
+        unsigned number;                /* commands bound so far */
 };
 
 static const char *const stream_names[STREAM_COUNT] = {
         [STREAM_OUTPUT] = "output",   [STREAM_ERROR] = "error",             [STREAM_WARNING] = "warning",
         [STREAM_VERBOSE] = "verbose", [STREAM_INFORMATION] = "information", [STREAM_PROGRESS] = "progress",
+        [STREAM_STATE] = "state",
 };
 
 const char *stream_name(RecordStream stream) { return stream_names[stream]; }
@@ -43,17 +55,26 @@ static void uncollect(Invocation *invocation) {
         invocation->collected_count = 0;
 }
 
+static void unbind(Statement *s) {
+        for (size_t j = 0; j < s->count; j++) {
+                uncollect(&s->commands[j]);
+                binding_clear(&s->commands[j].binding);
+        }
+        free(s->commands);
+        s->commands = NULL;
+        s->count = 0;
+}
+
 void batch_free(Batch *batch) {
         if (!batch)
                 return;
         for (size_t i = 0; i < batch->count; i++) {
-                for (size_t j = 0; j < batch->statements[i].count; j++) {
-                        uncollect(&batch->statements[i].commands[j]);
-                        binding_clear(&batch->statements[i].commands[j].binding);
-                }
-                free(batch->statements[i].commands);
+                unbind(&batch->statements[i]);
+                free(batch->statements[i].assign);
         }
         free(batch->statements);
+        free(batch->text);
+        (void)sd_json_variant_unref(batch->variables);
         free(batch);
 }
 
@@ -70,9 +91,20 @@ static int check_role(const Command *command, Role role, ErrorRecord *record) {
         return record_error(record, command, &err, NULL, NULL);
 }
 
-static int bind_statement(Batch *batch, const Pipeline *pipeline, Role role, unsigned *number,
-                          ErrorRecord *record) {
-        Statement *s = &batch->statements[batch->count++];
+/* The command of a stage, if the caller may run it. */
+static int find_command(const Batch *batch, const Stage *stage, bool has_input, const Command **ret, ErrorRecord *record) {
+        bool input = strcmp(stage->name, "$input") == 0;
+        const char *name = !input ? stage->name : has_input ? "Write-Output" : "Out-Null";
+        const Command *command = command_find(batch->table, name);
+
+        if (!command)
+                return record_not_a_command(record, name);
+        *ret = command;
+        return check_role(command, batch->role, record);
+}
+
+static int bind_pipeline(Batch *batch, Statement *s, const Pipeline *pipeline, ErrorRecord *record) {
+        bool has_input = batch->has_input && s == &batch->statements[batch->input];
 
         s->commands = calloc(pipeline->count, sizeof *s->commands);
         if (!s->commands)
@@ -80,37 +112,63 @@ static int bind_statement(Batch *batch, const Pipeline *pipeline, Role role, uns
         for (; s->count < pipeline->count; s->count++) {
                 const Stage *stage = &pipeline->stages[s->count];
                 Invocation *invocation = &s->commands[s->count];
-                const Command *command = command_find(batch->table, stage->name);
 
-                if (!command)
-                        return record_not_a_command(record, stage->name);
-                invocation->command = command;
+                if (find_command(batch, stage, has_input, &invocation->command, record) < 0)
+                        return -1;
                 invocation->index = (unsigned)s->count;
-                invocation->number = (*number)++;
-                if (check_role(command, role, record) < 0 ||
-                    bind_line(command, stage, s->count > 0, &invocation->binding, record) < 0)
+                invocation->number = batch->number++;
+                invocation->quiet = stage->quiet;
+                if (bind_line(invocation->command, stage, s->count > 0 || has_input, &invocation->binding, record) < 0)
                         return -1;
                 if (s->count > 0)
                         s->commands[s->count - 1].next = invocation;
-                invocation_preferences(invocation);
         }
         return 0;
 }
 
-int batch_new(const CommandTable *table, const char *text, Role role, Batch **ret, ErrorRecord *record) {
+static int bind_statement(Batch *batch, Pipeline *pipeline, ErrorRecord *record) {
+        Statement *s = &batch->statements[batch->count++];
+        const Command *command;
+
+        *s = (Statement){ .kind = pipeline->kind, .assign = take_ptr(pipeline->assign), .deferred = pipeline->deferred,
+                          .at = pipeline->at, .code = pipeline->code };
+        if (s->kind == PIPELINE_EXIT)
+                return 0;
+        if (!s->deferred)
+                return bind_pipeline(batch, s, pipeline, record);
+        for (size_t i = 0; i < pipeline->count; i++)
+                if (find_command(batch, &pipeline->stages[i], false, &command, record) < 0)
+                        return -1;
+        return 0;
+}
+
+/* Where $input stands, else the first. */
+static size_t input_statement(const Script *script) {
+        for (size_t i = 0; i < script->count; i++)
+                if (script->pipelines[i].count > 0 && strcmp(script->pipelines[i].stages[0].name, "$input") == 0)
+                        return i;
+        return 0;
+}
+
+int batch_new(const CommandTable *table, const BatchText *source, Batch **ret, ErrorRecord *record) {
         auto_(script_clear) Script script = { 0 };
         auto_(batch_freep) Batch *batch = calloc(1, sizeof *batch);
-        unsigned number = 0;
 
-        if (syntax_parse(text, &script, record) < 0)
+        if (syntax_parse(source->text, source->variables, &script, record) < 0)
                 return -1;
-        if (batch)
+        if (batch) {
                 batch->statements = calloc(script.count + 1, sizeof *batch->statements);
-        if (!batch || !batch->statements)
+                batch->text = strdup(source->text);
+        }
+        if (!batch || !batch->statements || !batch->text)
                 return record_syntax(record, "OutOfMemory", "There is not enough memory for the command.");
         batch->table = table;
+        batch->role = source->role;
+        batch->has_input = source->has_input;
+        batch->input = input_statement(&script);
+        batch->variables = sd_json_variant_ref(source->variables);
         for (size_t i = 0; i < script.count; i++)
-                if (bind_statement(batch, &script.pipelines[i], role, &number, record) < 0)
+                if (bind_statement(batch, &script.pipelines[i], record) < 0)
                         return -1;
         *ret = take_ptr(batch);
         return 0;
@@ -172,12 +230,18 @@ int invocation_feed(Invocation *invocation, sd_json_variant *object, Error *err)
         return r;
 }
 
-static void run_statement(Statement *s, Execution *x) {
+static void run_pipeline(Statement *s, sd_json_variant *input, sd_json_variant *variables, Execution *x) {
         Error err = { 0 };
 
-        for (size_t i = 0; i < s->count; i++)
+        for (size_t i = 0; i < s->count; i++) {
                 s->commands[i].execution = x;
-        (void)invocation_call(&s->commands[0], s->commands[0].command->run, &err);
+                invocation_preferences(&s->commands[i], variables);
+        }
+        if (!input)
+                (void)invocation_call(&s->commands[0], s->commands[0].command->run, &err);
+        for (size_t i = 0; input && i < sd_json_variant_elements(input); i++)
+                if (invocation_feed(&s->commands[0], sd_json_variant_by_index(input, i), &err) < 0 || x->stopped)
+                        break;
         for (size_t i = 0; i < s->count; i++) {
                 Invocation *invocation = &s->commands[i];
                 if (x->stopped || i < x->enough || !invocation->command->end || invocation_cancelled(invocation))
@@ -193,14 +257,83 @@ static void run_statement(Statement *s, Execution *x) {
         }
 }
 
+static void write_record(Execution *x, RecordStream stream, sd_json_variant *record) {
+        Error err = { 0 };
+        if (!record || x->run->record(x->run->sink, stream, record, &err) < 0)
+                x->stopped = x->stop_all = true;
+}
+
+/* What a statement that waited for values runs with, now that they are there. */
+static int bind_deferred(Batch *batch, Statement *s, Execution *x) {
+        auto_(pipeline_clear) Pipeline pipeline = { 0 };
+        auto_(sd_json_variant_unrefp) sd_json_variant *json = NULL;
+        ErrorRecord record;
+
+        if (syntax_again(batch->text, s->at, batch->variables, &pipeline, &record) == 0 &&
+            bind_pipeline(batch, s, &pipeline, &record) == 0)
+                return 0;
+        json = record_json(&record);
+        write_record(x, STREAM_ERROR, json);
+        x->had_errors = true;
+        return -1;
+}
+
+/* $name is what came out: nothing, one value or a list. */
+static void assign(Batch *batch, const Statement *s, Execution *x) {
+        size_t count = x->captured ? sd_json_variant_elements(x->captured) : 0;
+        auto_(sd_json_variant_unrefp) sd_json_variant *value = NULL, *record = NULL;
+
+        if (!*s->assign)
+                return;
+        int r = count > 0 ? 0 : sd_json_variant_new_null(&value);
+        if (count > 0)
+                value = sd_json_variant_ref(count == 1 ? sd_json_variant_by_index(x->captured, 0) : x->captured);
+        if (r >= 0)
+                r = sd_json_variant_set_field(&batch->variables, s->assign, value);
+        if (r >= 0 && *s->assign != '(') {
+                r = sd_json_build(&record, SD_JSON_BUILD_OBJECT(SD_JSON_BUILD_PAIR_STRING("Variable", s->assign),
+                                                                SD_JSON_BUILD_PAIR_VARIANT("Value", value)));
+                if (r >= 0)
+                        write_record(x, STREAM_STATE, record);
+        }
+        if (r < 0)
+                x->stopped = x->stop_all = true;
+}
+
+static void run_statement(Batch *batch, Statement *s, Execution *x) {
+        sd_json_variant *input = s == &batch->statements[batch->input] ? x->run->input : NULL;
+        auto_(sd_json_variant_unrefp) sd_json_variant *code = NULL;
+
+        if (s->kind == PIPELINE_EXIT) {
+                if (sd_json_build(&code, SD_JSON_BUILD_OBJECT(SD_JSON_BUILD_PAIR_INTEGER("Exit", s->code))) >= 0)
+                        write_record(x, STREAM_STATE, code);
+                x->stop_all = true;
+                x->had_errors = s->code != 0;
+                return;
+        }
+        x->captures = s->assign != NULL;
+        if (s->deferred && bind_deferred(batch, s, x) < 0) {
+                unbind(s);
+                return;
+        }
+        run_pipeline(s, input, batch->variables, x);
+        if (s->deferred)
+                unbind(s);
+        if (s->assign)
+                assign(batch, s, x);
+        x->captured = sd_json_variant_unref(x->captured);
+}
+
 bool batch_run(Batch *batch, const BatchRun *run) {
         bool had_errors = false;
 
         for (size_t i = 0; i < batch->count; i++) {
                 Execution x = { .table = batch->table, .run = run };
-                run_statement(&batch->statements[i], &x);
+                run_statement(batch, &batch->statements[i], &x);
                 had_errors = had_errors || x.had_errors;
-                if (x.stop_all || (run->cancelled && atomic_load(run->cancelled)))
+                if (x.stop_all)
+                        return had_errors;
+                if (run->cancelled && atomic_load(run->cancelled))
                         return true;
         }
         return had_errors;

@@ -1,7 +1,8 @@
 /* batch.h — a command text, parsed and bound, and its execution
  *
  * batch_new() does everything that can fail without effect: grammar, unknown commands, unknown or
- * missing parameters, conversions, roles.  batch_run() executes on the calling thread and hands
+ * missing parameters, conversions, roles; for commands that take what others in front of them give (variables,
+ * parentheses) grammar, commands and roles.  batch_run() executes on the calling thread and hands
  * every record to a sink, in order.  No I/O of its own.
  */
 #pragma once
@@ -21,6 +22,7 @@ typedef enum RecordStream {
         STREAM_ERROR,                   /* record.h */
         STREAM_WARNING, STREAM_VERBOSE, STREAM_INFORMATION,     /* a string */
         STREAM_PROGRESS,                /* {"Activity", "StatusDescription", "PercentComplete", "Completed"} */
+        STREAM_STATE,                   /* {"Variable": name, "Value": …}: the text set it; {"Exit": code}: it ended so */
         STREAM_COUNT,
 } RecordStream;
 
@@ -34,8 +36,15 @@ typedef struct SecretNeed {
         const char *command, *parameter, *user; /* borrowed from the Batch */
 } SecretNeed;
 
-/* @role: what the caller may do.  @table and its rows outlive the Batch. */
-int batch_new(const CommandTable *table, const char *text, Role role, Batch **ret, ErrorRecord *record) FAILS;
+typedef struct BatchText {
+        const char *text;
+        sd_json_variant *variables;     /* object: values of the text's variables, or NULL */
+        bool has_input;                 /* BatchRun.input will be piped in: where $input stands, else into the first command */
+        Role role;                      /* what the caller may do */
+} BatchText;
+
+/* @table and its rows outlive the Batch. */
+int batch_new(const CommandTable *table, const BatchText *source, Batch **ret, ErrorRecord *record) FAILS;
 void batch_free(Batch *batch);
 /* The i-th secret; false when there are fewer. */
 bool batch_secret(const Batch *batch, size_t i, SecretNeed *ret);
@@ -44,6 +53,7 @@ typedef struct BatchRun {
         void *userdata;                 /* invocation_userdata() */
         const char *caller;             /* "root", "LAB\\anna" */
         unsigned width;                 /* of the caller's terminal; 0: no limit */
+        sd_json_variant *input;         /* array, when the text was made with has_input */
         const atomic_bool *cancelled;   /* set from any thread: stop soon */
         /* The secret for a key of batch_secret(), or NULL.  May be NULL when there are none. */
         const char *(*secret)(void *sink, const char *key);

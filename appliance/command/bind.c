@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "appliance/base/cleanup.h"
@@ -162,10 +163,29 @@ static void argument_text(const Literal *literal, char *to, size_t size) {
                 object_display(value, to, size);
 }
 
+/* Several positional arguments, where one parameter takes them all as a list.  1: bound; 0: there is none such. */
+static int bind_remaining(Binding *b, const Literal *const *literals, size_t count, ErrorRecord *record) {
+        unsigned i = 0;
+        while (i < b->parameters && !(binding_parameter(b, i)->flags & PARAMETER_REMAINING))
+                i++;
+        if (count < 2 || i == b->parameters || b->bound[i].value)
+                return 0;
+        auto_free Literal *items = calloc(count, sizeof *items);
+        if (!items)
+                return record_binding(record, b->command, "OutOfMemory", "There is not enough memory for the command.");
+        for (size_t n = 0; n < count; n++)
+                items[n] = *literals[n];        /* borrowed */
+        const Literal all = { .kind = LITERAL_ARRAY, .items = items, .count = count };
+        return bind_value(b, i, &all, record) < 0 ? -1 : 1;
+}
+
 static int bind_positional(Binding *b, const Literal *const *literals, size_t count, ErrorRecord *record) {
         size_t used = 0, most = 0;
         char name[LIST_NAME_MAX];
+        int remaining = bind_remaining(b, literals, count, record);
 
+        if (remaining != 0)
+                return remaining < 0 ? -1 : 0;
         for (unsigned set = 0; set < set_count(b->command); set++)
                 while (list_at(b->command->sets[set].positional, most, name))
                         most++;

@@ -23,6 +23,7 @@ enum {                                  /* Parameter.flags */
         PARAMETER_PIPELINE_BY_NAME = 2,
         PARAMETER_WILDCARD = 4,
         PARAMETER_SECRET = 8,           /* SecureString, PSCredential: never logged */
+        PARAMETER_REMAINING = 16,       /* takes all positional arguments: Write-Host a b c */
 };
 
 typedef struct Parameter {

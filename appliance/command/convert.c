@@ -34,7 +34,7 @@ void type_full_name(const char *type, char to[static RECORD_NAME_MAX]) {
                 { "System.",
                   "String,Boolean,Byte,Int16,Int32,Int64,UInt16,UInt32,UInt64,Double,Guid,DateTime,TimeSpan,"
                   "Version,Object" },
-                { "System.Management.Automation.", "SwitchParameter,PSCredential,PSObject,ActionPreference" },
+                { "System.Management.Automation.", "SwitchParameter,PSCredential,PSObject,ActionPreference,ScriptBlock" },
                 { "System.Collections.", "Hashtable" },
                 { "System.Security.", "SecureString" },
                 { "Microsoft.Vhd.PowerShell.", "VhdType,VhdFormat" },
@@ -70,6 +70,11 @@ bool literal_fits(const Literal *literal, const Parameter *parameter) {
                 return type_is_anything(type);
         case LITERAL_HASHTABLE:
                 return type_is(type, "Hashtable") || type_is_anything(type);
+        case LITERAL_BLOCK:
+                return type_is(type, "ScriptBlock");
+        case LITERAL_VALUE:
+                return object_fits(literal->value, parameter) ||
+                       (type_is_array(type) && sd_json_variant_is_array(literal->value));
         case LITERAL_ARRAY:
                 break;
         }
@@ -117,7 +122,9 @@ sd_json_variant *literal_json(const Literal *literal) {
                 r = sd_json_variant_new_string(&ret, literal->text);
                 break;
         case LITERAL_NUMBER:
-                return sd_json_variant_ref(literal->number);
+        case LITERAL_VALUE:
+        case LITERAL_BLOCK:
+                return sd_json_variant_ref(literal->value);
         case LITERAL_TRUE:
         case LITERAL_FALSE:
                 r = sd_json_variant_new_boolean(&ret, literal->kind == LITERAL_TRUE);
@@ -152,9 +159,12 @@ static int convert_item(Source *source, sd_json_variant *item, const char *text,
 }
 
 static int convert_list(Source *source, const Literal *literal, sd_json_variant *list, sd_json_variant **ret) {
-        size_t count = literal ? literal->count : sd_json_variant_elements(list);
+        size_t count;
         auto_(sd_json_variant_unrefp) sd_json_variant *array = NULL;
 
+        if (literal && literal->kind == LITERAL_VALUE)
+                literal = NULL;         /* its items are the list's */
+        count = literal ? literal->count : sd_json_variant_elements(list);
         if (sd_json_variant_new_array(&array, NULL, 0) < 0)
                 return no_memory(source->command, source->record);
         for (size_t i = 0; i < count; i++) {

@@ -83,6 +83,11 @@ int invocation_record(Invocation *invocation, RecordStream stream, sd_json_varia
         Execution *x = invocation->execution;
         if (!record)
                 return error_oom(err);
+        if (stream == STREAM_OUTPUT && x->captures) {
+                if (x->captured && sd_json_variant_elements(x->captured) >= COLLECT_MAX)
+                        return error_set(err, ERROR_LIMIT, 0, "a variable holds at most %d objects", COLLECT_MAX);
+                return sd_json_variant_append_array(&x->captured, record) < 0 ? error_oom(err) : 0;
+        }
         if (x->run->record(x->run->sink, stream, record, err) < 0) {
                 x->stopped = true;
                 return -1;
@@ -100,6 +105,10 @@ void invocation_report(Invocation *invocation, const ErrorRecord *record, bool t
                 x->stop_all = x->stop_all || invocation->errors == ACTION_STOP;
         if (terminating || invocation->errors != ACTION_SILENT) {
                 auto_(sd_json_variant_unrefp) sd_json_variant *json = record_json(record);
+                /* a caller who asked for Stop sees the pipeline fail with it */
+                if (json && invocation->errors == ACTION_STOP &&
+                    sd_json_variant_set_field_boolean(&json, "Terminating", true) < 0)
+                        json = sd_json_variant_unref(json);
                 (void)invocation_record(invocation, STREAM_ERROR, json, &err);
                 x->had_errors = true;
         }
@@ -237,19 +246,27 @@ bool invocation_should_continue(Invocation *invocation, const char *target, cons
         return refuse_prompt(invocation, target, question, "-Force.");
 }
 
-static Action action(const Invocation *invocation, const char *parameter) {
+static Action action(const Invocation *invocation, const char *parameter, const char *preference,
+                     sd_json_variant *variables) {
         const char *name = invocation_string(invocation, parameter);
         if (!name)
+                name = variables ? object_string(variables, preference) : NULL;
+        if (!name)
                 return ACTION_CONTINUE;
-        if (strcmp(name, "Stop") == 0)
+        if (text_equal_nocase(name, "Stop"))
                 return ACTION_STOP;
-        return strcmp(name, "SilentlyContinue") == 0 || strcmp(name, "Ignore") == 0 ? ACTION_SILENT
-                                                                                    : ACTION_CONTINUE;
+        return text_equal_nocase(name, "SilentlyContinue") || text_equal_nocase(name, "Ignore") ? ACTION_SILENT
+                                                                                                : ACTION_CONTINUE;
 }
 
-void invocation_preferences(Invocation *invocation) {
-        invocation->errors = action(invocation, "ErrorAction");
-        invocation->warnings = action(invocation, "WarningAction");
-        invocation->progress = action(invocation, "ProgressAction");
-        invocation->verbose = invocation_switch(invocation, "Verbose");
+void invocation_preferences(Invocation *invocation, sd_json_variant *variables) {
+        const char *verbose = variables ? object_string(variables, "VerbosePreference") : NULL;
+
+        invocation->errors = action(invocation, "ErrorAction", "ErrorActionPreference", variables);
+        invocation->warnings = action(invocation, "WarningAction", "WarningPreference", variables);
+        invocation->progress = action(invocation, "ProgressAction", "ProgressPreference", variables);
+        invocation->verbose = invocation_switch(invocation, "Verbose") ||
+                              (!invocation_has(invocation, "Verbose") && verbose && text_equal_nocase(verbose, "Continue"));
+        if (invocation->quiet && invocation->errors == ACTION_CONTINUE)
+                invocation->errors = ACTION_SILENT;
 }

@@ -14,6 +14,8 @@ typedef struct Execution {
         bool stopped;                   /* a terminating error was written, or the caller is gone */
         bool stop_all;                  /* -ErrorAction Stop: also the statements behind this one */
         bool had_errors;
+        bool captures;                  /* what comes out is kept for a variable, not written */
+        sd_json_variant *captured;      /* array, or NULL: nothing yet */
 } Execution;
 
 struct Invocation {
@@ -29,6 +31,7 @@ struct Invocation {
         uint64_t counter;               /* for the command's own use: objects seen so far */
         Action errors, warnings, progress;
         bool verbose;
+        bool quiet;                     /* 2> $null */
         ErrorRecord failure;            /* the first; its id is empty when there was none */
 };
 
@@ -42,6 +45,6 @@ void invocation_report(Invocation *invocation, const ErrorRecord *record, bool t
 /* Commands in front of this one may stop: everything wanted is there. */
 void invocation_enough(Invocation *invocation);
 const CommandTable *invocation_table(const Invocation *invocation);
-/* Reads -ErrorAction and its like from the bound common parameters. */
-void invocation_preferences(Invocation *invocation);
+/* Reads -ErrorAction and its like from the bound common parameters, else $ErrorActionPreference and its like. */
+void invocation_preferences(Invocation *invocation, sd_json_variant *variables);
 void secret_key(const Invocation *invocation, const char *parameter, char to[static RECORD_NAME_MAX]);

@@ -7,6 +7,7 @@
 
 #include "appliance/base/cleanup.h"
 #include "appliance/base/text.h"
+#include "appliance/command/object.h"
 
 static bool starts(const char *p, const char *prefix) { return strncmp(p, prefix, strlen(prefix)) == 0; }
 
@@ -58,30 +59,76 @@ static bool names_a_variable(const char *after_dollar) {
                (ch != '\0' && strchr("_({?$^:", ch));
 }
 
-static int no_variables(Cursor *c, const char *at) {
-        size_t size = strspn(at + 1, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_:");
-        return record_syntax(
-                c->record, "VariableNotSupported",
-                "Variables and expressions such as '$%.*s' are not supported here; write the value itself, "
-                "or use single quotes when the text has a $ sign.",
-                (int)(size > 60 ? 60 : size), at + 1);
+bool is_variable(const char *p) { return *p == '$' && names_a_variable(p + 1); }
+
+int no_memory(Cursor *c) {
+        return record_syntax(c->record, "OutOfMemory", "There is not enough memory for the command.");
 }
 
-/* The character after a backtick.  @to is where it goes. */
-static const char *unescape(const char *p, char **to) {
+/* A word in the making. */
+typedef struct Text {
+        char *data;
+        size_t size, room;
+} Text;
+
+static void text_clear(Text *t) { free(t->data); }
+
+static int put_bytes(Cursor *c, Text *t, const char *from, size_t size) {
+        if (t->size + size >= t->room) {
+                size_t room = t->room ? t->room : 32;
+                while (room <= t->size + size)
+                        room *= 2;
+                char *more = realloc(t->data, room);
+                if (!more)
+                        return no_memory(c);
+                t->data = more;
+                t->room = room;
+        }
+        memcpy(t->data + t->size, from, size);
+        t->size += size;
+        t->data[t->size] = '\0';
+        return 0;
+}
+
+/* The character after a backtick, where the cursor stands. */
+static int read_escaped(Cursor *c, Text *t) {
         static const char names[] = "0abefnrtv", values[] = "\0\a\b\033\f\n\r\t\v";
-        const char *known = *p ? strchr(names, *p) : NULL;
-        if (known && *p != '0')
-                *(*to)++ = values[known - names];
-        else if (*p != '0')
-                *(*to)++ = *p;          /* any other character stands for itself; U+0000 is dropped */
-        return p + 1;
+        const char *known = strchr(names, *c->at);
+        char ch = known ? values[known - names] : *c->at;       /* any other character stands for itself */
+        bool zero = *c->at == '0';
+        c->at++;
+        return zero ? 0 : put_bytes(c, t, &ch, 1);              /* U+0000 is dropped */
 }
 
-/* c->at is behind the opening quote; appends to *to. */
-static int read_quoted(Cursor *c, char straight, char **to) {
+/* "$name", "${name}", "$($name.Property)" */
+static int read_expanded(Cursor *c, Text *t) {
+        auto_(sd_json_variant_unrefp) sd_json_variant *value = NULL;
+        const char *start = c->at;
+        bool parenthesis = c->at[1] == '(';
+        char shown[4096];
+
+        if (parenthesis)
+                c->at += 2;
+        if (parenthesis && !is_variable(c->at))
+                return no_variables(c, start);
+        if (read_variable_name(c, &value) < 0 || (parenthesis && read_members(c, &value) < 0))
+                return -1;
+        if (parenthesis && *c->at++ != ')')
+                return no_variables(c, start);
+        object_display(value, shown, sizeof shown);
+        const char *text = value && sd_json_variant_is_string(value) ? sd_json_variant_string(value) : shown;
+        c->expanded += strlen(text);
+        if (c->expanded > SYNTAX_TEXT_MAX)
+                return record_syntax(c->record, "LimitExceeded", "Variables make the command longer than %d bytes.",
+                                     SYNTAX_TEXT_MAX);
+        return put_bytes(c, t, text, strlen(text));
+}
+
+/* c->at is behind the opening quote. */
+static int read_quoted(Cursor *c, char straight, Text *t) {
         for (;;) {
                 size_t quote = quote_size(c->at, straight);
+                int r;
                 if (*c->at == '\0')
                         return record_syntax(c->record, "TerminatorExpectedAtEndOfString",
                                              "The string is missing the terminator: %c.", straight);
@@ -90,15 +137,18 @@ static int read_quoted(Cursor *c, char straight, char **to) {
                         size_t again = quote_size(c->at, straight);
                         if (again == 0)
                                 return 0;
-                        *(*to)++ = straight;    /* a doubled quote is one */
+                        r = put_bytes(c, t, &straight, 1);      /* a doubled quote is one */
                         c->at += again;
                 } else if (straight == '"' && *c->at == '`' && c->at[1] != '\0') {
-                        c->at = unescape(c->at + 1, to);
-                } else if (straight == '"' && *c->at == '$' && names_a_variable(c->at + 1)) {
-                        return no_variables(c, c->at);
+                        c->at++;
+                        r = read_escaped(c, t);
+                } else if (straight == '"' && is_variable(c->at)) {
+                        r = read_expanded(c, t);
                 } else {
-                        *(*to)++ = *c->at++;
+                        r = put_bytes(c, t, c->at++, 1);
                 }
+                if (r < 0)
+                        return -1;
         }
 }
 
@@ -106,6 +156,9 @@ static int read_constant(Cursor *c, Literal *ret) {
         static const struct { const char *name; LiteralKind kind; } constants[] = {
                 { "$true", LITERAL_TRUE }, { "$false", LITERAL_FALSE }, { "$null", LITERAL_NULL },
         };
+        auto_(sd_json_variant_unrefp) sd_json_variant *value = NULL;
+        const char *start = c->at;
+
         for (size_t i = 0; i < ARRAY_SIZE(constants); i++) {
                 size_t size = strlen(constants[i].name);
                 if (!text_starts_nocase(c->at, constants[i].name) ||
@@ -115,72 +168,51 @@ static int read_constant(Cursor *c, Literal *ret) {
                 *ret = (Literal){ .kind = constants[i].kind };
                 return 0;
         }
-        return no_variables(c, c->at);
+        if (read_variable_name(c, &value) < 0 || read_members(c, &value) < 0)
+                return -1;
+        if (!ends_word(*c->at))
+                return no_variables(c, start);
+        *ret = value ? (Literal){ .kind = LITERAL_VALUE, .value = take_ptr(value) } : (Literal){ .kind = LITERAL_NULL };
+        return 0;
 }
 
-/* @to has room for everything up to the end of the word: no piece grows when it is read. */
-static int read_pieces(Cursor *c, bool stop_at_equals, char **to, bool *ret_quoted) {
+static int read_pieces(Cursor *c, bool stop_at_equals, Text *t, bool *ret_quoted) {
         *ret_quoted = false;
         while (!ends_word(*c->at) && !(stop_at_equals && *c->at == '=')) {
                 size_t one = quote_size(c->at, '\''), two = quote_size(c->at, '"');
+                int r;
                 if (one > 0 || two > 0) {
                         *ret_quoted = true;
                         c->at += one + two;
-                        if (read_quoted(c, one ? '\'' : '"', to) < 0)
-                                return -1;
+                        r = read_quoted(c, one ? '\'' : '"', t);
                 } else if (*c->at == '`' && c->at[1] != '\0') {
                         if (c->at[1] == '\n' || c->at[1] == '\r')
                                 return 0;       /* a continued line ends the word */
-                        c->at = unescape(c->at + 1, to);
-                } else if (*c->at == '$' && names_a_variable(c->at + 1)) {
+                        c->at++;
+                        r = read_escaped(c, t);
+                } else if (is_variable(c->at)) {
                         return no_variables(c, c->at);
                 } else {
-                        *(*to)++ = *c->at++;
+                        r = put_bytes(c, t, c->at++, 1);
                 }
+                if (r < 0)
+                        return -1;
         }
         return 0;
 }
 
-/* Where the word can end at most, so that its buffer is as long as the word and not as the text. */
-static size_t word_bound(const char *p, bool stop_at_equals) {
-        const char *start = p;
-        while (!ends_word(*p) && !(stop_at_equals && *p == '=')) {
-                size_t one = quote_size(p, '\''), two = quote_size(p, '"');
-                if (one + two == 0) {
-                        p += *p == '`' && p[1] ? 2 : 1;
-                        continue;
-                }
-                for (p += one + two; *p; p++) {
-                        if (two && *p == '`' && p[1]) {
-                                p++;
-                        } else if (quote_size(p, one ? '\'' : '"') > 0) {
-                                p += quote_size(p, one ? '\'' : '"');
-                                break;
-                        }
-                }
-        }
-        return (size_t)(p - start);
-}
-
 int read_word(Cursor *c, bool stop_at_equals, Literal *ret) {
-        if (*c->at == '$' && names_a_variable(c->at + 1))
-                return read_constant(c, ret);
-
-        auto_free char *text = malloc(word_bound(c->at, stop_at_equals) + 1);
-        Error oom = { 0 };
-        if (!text) {
-                (void)error_oom(&oom);
-                return record_syntax(c->record, "OutOfMemory", "%s", oom.text);
-        }
-        char *end = text;
+        auto_(text_clear) Text text = { 0 };
         bool quoted;
-        if (read_pieces(c, stop_at_equals, &end, &quoted) < 0)
+
+        if (is_variable(c->at))
+                return read_constant(c, ret);
+        if (put_bytes(c, &text, "", 0) < 0 || read_pieces(c, stop_at_equals, &text, &quoted) < 0)
                 return -1;
-        *end = '\0';
-        sd_json_variant *number = quoted ? NULL : number_parse(text);
+        sd_json_variant *number = quoted ? NULL : number_parse(text.data);
         *ret = (Literal){ .kind = number ? LITERAL_NUMBER : LITERAL_STRING,
-                          .text = take_ptr(text),
-                          .number = number };
+                          .text = take_ptr(text.data),
+                          .value = number };
         return 0;
 }
 

@@ -1,5 +1,6 @@
 #include "appliance/command/syntax.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,7 +8,8 @@
 #include "appliance/base/text.h"
 #include "appliance/command/lexeme.h"
 
-static int parse_list(Cursor *c, bool in_hashtable, Literal *ret);
+static int parse_pipeline(Cursor *c, Pipeline *pipeline);
+static int parse_statements(Cursor *c, Script *script);
 
 void literal_clear(Literal *literal) {
         /* Depth is bounded by the grammar: list, hashtable, list. */
@@ -16,7 +18,7 @@ void literal_clear(Literal *literal) {
         free(literal->items);
         free(literal->text);
         free(literal->key);
-        (void)sd_json_variant_unref(literal->number);
+        (void)sd_json_variant_unref(literal->value);
         *literal = (Literal){ 0 };
 }
 
@@ -30,10 +32,11 @@ static void stage_clear(Stage *stage) {
         *stage = (Stage){ 0 };
 }
 
-static void pipeline_clear(Pipeline *pipeline) {
+void pipeline_clear(Pipeline *pipeline) {
         for (size_t i = 0; i < pipeline->count; i++)
                 stage_clear(&pipeline->stages[i]);
         free(pipeline->stages);
+        free(pipeline->assign);
         *pipeline = (Pipeline){ 0 };
 }
 
@@ -42,143 +45,6 @@ void script_clear(Script *script) {
                 pipeline_clear(&script->pipelines[i]);
         free(script->pipelines);
         *script = (Script){ 0 };
-}
-
-/* Room for one more of @size bytes in an array that doubles; the new one is zeroed. */
-static int grow(Cursor *c, void *array, size_t count, size_t size, size_t max, const char *what) {
-        void **items = array;
-        if (count >= max)
-                return record_syntax(c->record, "LimitExceeded", "The command has more than %zu %s.", max, what);
-        if ((count & (count - 1)) == 0) {       /* full at every power of two */
-                void *more = reallocarray(*items, count == 0 ? 1 : 2 * count, size);
-                if (!more)
-                        return record_syntax(c->record, "OutOfMemory",
-                                             "There is not enough memory for the command.");
-                *items = more;
-        }
-        memset((char *)*items + count * size, 0, size);
-        return 0;
-}
-
-static int unexpected(Cursor *c) {
-        size_t size = 1;
-        while (size < 40 && !ends_word(c->at[size]))
-                size++;
-        return record_syntax(c->record, "UnexpectedToken", "Unexpected token '%.*s' in expression or statement.",
-                             *c->at ? (int)size : 0, c->at);
-}
-
-/* What PowerShell would take and we do not. */
-static int refuse_expression(Cursor *c) {
-        const char *what = *c->at == '('   ? "Subexpressions in parentheses"
-                           : *c->at == '{' ? "Script blocks in braces"
-                           : *c->at == '&' ? "The call operator '&'"
-                                           : "Redirections";
-        if (!strchr("({&<>", *c->at) || *c->at == '\0')
-                return unexpected(c);
-        return record_syntax(c->record, "ExpressionNotSupported",
-                             "%s are not supported here; use commands with literal arguments, joined by |.", what);
-}
-
-/* key = value, behind "@{". */
-static int parse_hashtable(Cursor *c, Literal *ret) {
-        ret->kind = LITERAL_HASHTABLE;
-        for (;;) {
-                if (skip_blanks(c, true) < 0)
-                        return -1;
-                if (*c->at == ';') {
-                        c->at++;
-                        continue;
-                }
-                if (*c->at == '}') {
-                        c->at++;
-                        return 0;
-                }
-                if (*c->at == '\0')
-                        return record_syntax(c->record, "IncompleteHashLiteral",
-                                             "The hash literal was incomplete.");
-                if (ends_word(*c->at))
-                        return refuse_expression(c);
-
-                auto_(literal_clear) Literal key = { 0 };
-                if (read_word(c, true, &key) < 0 || skip_blanks(c, false) < 0)
-                        return -1;
-                if (*c->at != '=' || !key.text)
-                        return record_syntax(c->record, "MissingEqualsInHashLiteral",
-                                             "Missing '=' operator after key in hash literal.");
-                c->at++;
-                if (skip_blanks(c, true) < 0 ||
-                    grow(c, &ret->items, ret->count, sizeof *ret->items, SYNTAX_ITEMS_MAX, "hashtable entries") < 0)
-                        return -1;
-                Literal *entry = &ret->items[ret->count++];
-                if (parse_list(c, true, entry) < 0)
-                        return -1;
-                entry->key = take_ptr(key.text);
-        }
-}
-
-static int parse_item(Cursor *c, bool in_hashtable, Literal *ret) {
-        if (c->at[0] == '@' && c->at[1] == '{' && !in_hashtable) {
-                c->at += 2;
-                return parse_hashtable(c, ret);
-        }
-        if (c->at[0] == '@' && (c->at[1] == '{' || c->at[1] == '('))
-                return record_syntax(c->record, "ExpressionNotSupported",
-                                     "Arrays and hashtables inside a list or a hashtable are not supported here.");
-        if (*c->at == '\0' || strchr(",|;)}", *c->at))
-                return record_syntax(c->record, "MissingArgument", "Missing argument in parameter list.");
-        if (ends_word(*c->at))
-                return refuse_expression(c);
-        return read_word(c, false, ret);
-}
-
-/* item (, item)* up to where no comma follows; one item alone stays what it is. */
-static int parse_items(Cursor *c, bool in_hashtable, Literal *list) {
-        for (;;) {
-                if (grow(c, &list->items, list->count, sizeof *list->items, SYNTAX_ITEMS_MAX, "list items") < 0)
-                        return -1;
-                Literal *item = &list->items[list->count++];
-                if (parse_item(c, in_hashtable, item) < 0)
-                        return -1;
-                const char *behind = c->at;
-                if (skip_blanks(c, false) < 0)
-                        return -1;
-                if (*c->at != ',') {
-                        c->at = behind; /* blanks may matter to the caller */
-                        return 0;
-                }
-                c->at++;
-                if (skip_blanks(c, true) < 0)
-                        return -1;
-        }
-}
-
-static int parse_list(Cursor *c, bool in_hashtable, Literal *ret) {
-        auto_(literal_clear) Literal list = { .kind = LITERAL_ARRAY };
-        bool explicit = c->at[0] == '@' && c->at[1] == '(';
-
-        if (explicit) {
-                c->at += 2;
-                if (skip_blanks(c, true) < 0)
-                        return -1;
-        }
-        if (!(explicit && *c->at == ')') && parse_items(c, in_hashtable, &list) < 0)
-                return -1;
-        if (explicit) {
-                if (skip_blanks(c, true) < 0)
-                        return -1;
-                if (*c->at != ')')
-                        return record_syntax(c->record, "MissingEndParenthesisInExpression",
-                                             "Missing closing ')' in expression.");
-                c->at++;
-        } else if (list.count == 1) {
-                *ret = list.items[0];
-                list.count = 0;         /* the item moved; the list frees only its array */
-                return 0;
-        }
-        *ret = list;
-        list = (Literal){ 0 };
-        return 0;
 }
 
 /* Bytes of a parameter's name behind its dash; 0 when this is no parameter (-5, -, --). */
@@ -202,7 +68,7 @@ static int parse_argument(Cursor *c, Argument *argument) {
         }
         argument->parameter = strndup(c->at + dash, size);
         if (!argument->parameter)
-                return record_syntax(c->record, "OutOfMemory", "There is not enough memory for the command.");
+                return no_memory(c);
         c->at += dash + size;
         if (*c->at != ':')
                 return 0;
@@ -213,24 +79,40 @@ static int parse_argument(Cursor *c, Argument *argument) {
         return parse_list(c, false, &argument->value);
 }
 
-static int parse_stage(Cursor *c, Stage *stage) {
-        auto_(literal_clear) Literal name = { 0 };
+/* The pipeline, or what stands around it, ends here. */
+static bool at_end(const Cursor *c) {
+        return *c->at == '\0' || strchr("|;\r\n", *c->at) || (*c->at == ')' && c->parentheses > 0) ||
+               (*c->at == '}' && c->blocks > 0);
+}
 
-        if (strchr("(){}&<>,", *c->at) || *c->at == '@')
-                return refuse_expression(c);
-        const char *start = c->at;
-        if (read_word(c, false, &name) < 0)
-                return -1;
-        if (name.kind != LITERAL_STRING || *start == '\'' || *start == '"') {
-                c->at = start;
-                return unexpected(c);   /* a value where a command belongs */
-        }
-        stage->name = take_ptr(name.text);
-        for (;;) {
+/* > $null, 1> $null and 2> $null; the cursor moves behind one.  Anything else is left where it is. */
+static bool take_redirection(Cursor *c, Stage *stage, bool *discards) {
+        const char *p = c->at;
+        bool errors = *p == '2';
+
+        p += (*p == '1' || *p == '2') && p[1] == '>';
+        if (*p != '>')
+                return false;
+        p++;
+        p += strspn(p, " \t");
+        if (!text_starts_nocase(p, "$null") || !ends_word(p[5]))
+                return false;
+        stage->quiet = stage->quiet || errors;
+        *discards = *discards || !errors;
+        c->at = p + 5;
+        return true;
+}
+
+static int parse_arguments(Cursor *c, Pipeline *pipeline, Stage *stage) {
+        for (bool discards = false;;) {
                 if (skip_blanks(c, false) < 0)
                         return -1;
-                if (*c->at == '\0' || strchr("|;\r\n", *c->at))
+                if (discards && !pipeline->assign && !(pipeline->assign = strdup("")))
+                        return no_memory(c);
+                if (at_end(c))
                         return 0;
+                if (take_redirection(c, stage, &discards))
+                        continue;
                 if (grow(c, &stage->arguments, stage->count, sizeof *stage->arguments, SYNTAX_ARGUMENTS_MAX,
                          "arguments") < 0)
                         return -1;
@@ -239,17 +121,85 @@ static int parse_stage(Cursor *c, Stage *stage) {
         }
 }
 
+/* What the language has and we do not, by its first word. */
+static int refuse_keyword(Cursor *c, const char *name) {
+        static const char *const keywords[] = { "if", "foreach", "for", "while", "do", "switch", "function", "filter",
+                                                "param", "return", "break", "continue", "try", "throw", "trap", "begin",
+                                                "process", "end", "class", "using", "data", "dynamicparam" };
+        for (size_t i = 0; i < ARRAY_SIZE(keywords); i++)
+                if (text_equal_nocase(keywords[i], name))
+                        return record_syntax(c->record, "ExpressionNotSupported",
+                                             "'%s' is not supported here; use commands joined by |.", name);
+        return 0;
+}
+
+/* A value in front of the first | is what Write-Output gives. */
+static int parse_value_stage(Cursor *c, Pipeline *pipeline, Stage *stage) {
+        if (!(stage->name = strdup("Write-Output")))
+                return no_memory(c);
+        /* the objects piped into the text: batch.c knows whether there are any */
+        if (text_starts_nocase(c->at, "$input") && ends_word(c->at[6])) {
+                c->at += 6;
+                free(stage->name);
+                if (!(stage->name = strdup("$input")))
+                        return no_memory(c);
+        } else {
+                if (grow(c, &stage->arguments, 0, sizeof *stage->arguments, 1, "arguments") < 0)
+                        return -1;
+                stage->arguments[0].has_value = true;
+                stage->count = 1;
+                if (parse_list(c, false, &stage->arguments[0].value) < 0)
+                        return -1;
+        }
+        if (skip_blanks(c, false) < 0)
+                return -1;
+        bool discards = false;
+        while (take_redirection(c, stage, &discards))
+                if (skip_blanks(c, false) < 0)
+                        return -1;
+        if (discards && !pipeline->assign && !(pipeline->assign = strdup("")))
+                return no_memory(c);
+        return at_end(c) ? 0 : unexpected(c);
+}
+
+static int parse_stage(Cursor *c, Pipeline *pipeline, Stage *stage) {
+        auto_(literal_clear) Literal name = { 0 };
+        bool first = pipeline->count == 1;
+
+        if (*c->at == '{' || (strchr(")}&<>,", *c->at) && *c->at))
+                return refuse_expression(c);
+        const char *start = c->at;
+        bool value = *c->at == '(' || *c->at == '@' || is_variable(c->at) || *c->at == '\'' || *c->at == '"';
+        if (!value) {
+                if (read_word(c, false, &name) < 0)
+                        return -1;
+                value = name.kind != LITERAL_STRING;
+        }
+        if (value) {
+                c->at = start;
+                if (!first)
+                        return record_syntax(c->record, "ExpressionsMustBeFirstInPipeline",
+                                             "Expressions are only allowed as the first element of a pipeline.");
+                return parse_value_stage(c, pipeline, stage);
+        }
+        if (first && refuse_keyword(c, name.text) < 0)
+                return -1;
+        stage->name = take_ptr(name.text);
+        return parse_arguments(c, pipeline, stage);
+}
+
 static int parse_pipeline(Cursor *c, Pipeline *pipeline) {
         for (;;) {
                 if (skip_blanks(c, pipeline->count > 0) < 0)
                         return -1;
-                if (*c->at == '\0' || *c->at == '|' || *c->at == ';')
+                if (*c->at == '\0' || *c->at == '|' || *c->at == ';' || (pipeline->count > 0 && at_end(c)))
                         return record_syntax(c->record, "EmptyPipeElement",
                                              "An empty pipe element is not allowed.");
                 if (grow(c, &pipeline->stages, pipeline->count, sizeof *pipeline->stages, SYNTAX_STAGES_MAX,
                          "commands in one pipeline") < 0)
                         return -1;
-                if (parse_stage(c, &pipeline->stages[pipeline->count++]) < 0)
+                pipeline->count++;
+                if (parse_stage(c, pipeline, &pipeline->stages[pipeline->count - 1]) < 0)
                         return -1;
                 if (*c->at != '|')
                         return 0;
@@ -257,9 +207,174 @@ static int parse_pipeline(Cursor *c, Pipeline *pipeline) {
         }
 }
 
-int syntax_parse(const char *text, Script *ret, ErrorRecord *record) {
+/* ---- statements ------------------------------------------------------------------------------------- */
+
+static int add_pipeline(Cursor *c, Pipeline *pipeline) {
+        Script *script = c->script;
+        if (grow(c, &script->pipelines, script->count, sizeof *script->pipelines, SYNTAX_PIPELINES_MAX, "statements") < 0)
+                return -1;
+        script->pipelines[script->count++] = *pipeline;
+        *pipeline = (Pipeline){ 0 };
+        return 0;
+}
+
+/* The name under which a parenthesis at @at keeps its value: none that a text can write. */
+static char *parenthesis_name(size_t at) { return text_format("(%zu", at); }
+
+int parse_parenthesis(Cursor *c, Literal *ret) {
+        auto_(pipeline_clear) Pipeline inner = { .at = (size_t)(c->at - c->start) + 1 };
+        auto_(sd_json_variant_unrefp) sd_json_variant *value = NULL;
+        auto_free char *name = parenthesis_name(inner.at);
+        bool outer = c->deferred;
+
+        if (!name)
+                return no_memory(c);
+        if (c->parentheses == SYNTAX_NESTING_MAX)
+                return record_syntax(c->record, "LimitExceeded", "More than %d parentheses stand inside each other.",
+                                     SYNTAX_NESTING_MAX);
+        c->at++;
+        c->parentheses++;
+        c->deferred = false;
+        if (skip_blanks(c, true) < 0 || parse_pipeline(c, &inner) < 0 || skip_blanks(c, true) < 0)
+                return -1;
+        inner.deferred = c->deferred;
+        c->deferred = outer;
+        c->parentheses--;
+        if (*c->at != ')')
+                return record_syntax(c->record, "MissingEndParenthesisInExpression", "Missing closing ')' in expression.");
+        c->at++;
+        if (c->again) {
+                value = sd_json_variant_ref(c->variables ? sd_json_variant_by_key(c->variables, name) : NULL);
+        } else {
+                free(inner.assign);
+                inner.assign = take_ptr(name);
+                c->deferred = true;
+                if (add_pipeline(c, &inner) < 0)
+                        return -1;
+        }
+        if (read_members(c, &value) < 0)
+                return -1;
+        if (!ends_word(*c->at))
+                return unexpected(c);
+        *ret = value ? (Literal){ .kind = LITERAL_VALUE, .value = take_ptr(value) } : (Literal){ .kind = LITERAL_NULL };
+        return 0;
+}
+
+/* "$name =": moves behind it and gives the name, "" for $null.  0: there is none. */
+static int take_assignment(Cursor *c, char **ret) {
+        static const char *const scopes[] = { "global:", "script:", "local:" };
+        const char *p = c->at, *name = p + 1;
+
+        if (*p != '$')
+                return 0;
+        for (size_t i = 0; i < ARRAY_SIZE(scopes); i++)
+                if (text_starts_nocase(name, scopes[i]))
+                        name += strlen(scopes[i]);
+        size_t size = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
+        p = name + size;
+        p += strspn(p, " \t");
+        if (size == 0 || size >= RECORD_NAME_MAX || *p != '=' || p[1] == '=')
+                return 0;
+        c->at = p + 1;
+        bool nowhere = size == 4 && text_starts_nocase(name, "null");
+        *ret = nowhere ? strdup("") : strndup(name, size);
+        for (char *ch = *ret; ch && *ch; ch++)          /* one spelling: names are looked up without case */
+                *ch = (char)(*ch >= 'A' && *ch <= 'Z' ? *ch | 0x20 : *ch);
+        return *ret ? 1 : no_memory(c);
+}
+
+/* exit, exit 3, exit $LASTEXITCODE (there are no programs here: 0) */
+static int take_exit(Cursor *c, Pipeline *pipeline) {
+        char *end;
+        if (!text_starts_nocase(c->at, "exit") || !ends_word(c->at[4]))
+                return 0;
+        c->at += 4;
+        if (skip_blanks(c, false) < 0)
+                return -1;
+        pipeline->kind = PIPELINE_EXIT;
+        if (text_starts_nocase(c->at, "$LASTEXITCODE")) {
+                c->at += strlen("$LASTEXITCODE");
+        } else if (!at_end(c)) {
+                long code = strtol(c->at, &end, 10);
+                if (end == c->at || code < -0x7FFFFFFFL || code > 0x7FFFFFFFL)
+                        return unexpected(c);
+                pipeline->code = (int)code;
+                c->at = end;
+        }
+        if (skip_blanks(c, false) < 0)
+                return -1;
+        return at_end(c) ? 1 : unexpected(c);
+}
+
+/* & { … }: its statements, as if they stood here. */
+static int take_block(Cursor *c, Script *script) {
+        const char *p = c->at;
+        if (*p != '&' && *p != '.')
+                return 0;
+        p++;
+        p += strspn(p, " \t");
+        if (*p != '{')
+                return 0;
+        if (c->blocks == SYNTAX_NESTING_MAX)
+                return record_syntax(c->record, "LimitExceeded", "More than %d braces stand inside each other.",
+                                     SYNTAX_NESTING_MAX);
+        c->at = p + 1;
+        c->blocks++;
+        if (parse_statements(c, script) < 0)
+                return -1;
+        c->blocks--;
+        if (*c->at != '}')
+                return record_syntax(c->record, "MissingEndCurlyBrace",
+                                     "Missing closing '}' in statement block or type definition.");
+        c->at++;
+        if (skip_blanks(c, false) < 0)
+                return -1;
+        if (*c->at == '|')
+                return record_syntax(c->record, "ExpressionNotSupported",
+                                     "A pipe behind a script block is not supported here.");
+        return at_end(c) ? 1 : unexpected(c);
+}
+
+static int parse_statement(Cursor *c, Script *script) {
+        auto_(pipeline_clear) Pipeline pipeline = { 0 };
+        int taken = take_block(c, script);
+
+        if (taken != 0)
+                return taken < 0 ? -1 : 0;
+        taken = take_exit(c, &pipeline);
+        if (taken == 0)
+                taken = take_assignment(c, &pipeline.assign);
+        if (taken < 0)
+                return -1;
+        if (pipeline.kind == PIPELINE_RUN) {
+                if (skip_blanks(c, pipeline.assign != NULL) < 0)
+                        return -1;
+                pipeline.at = (size_t)(c->at - c->start);
+                c->deferred = false;
+                if (parse_pipeline(c, &pipeline) < 0)
+                        return -1;
+                pipeline.deferred = c->deferred;
+        }
+        return add_pipeline(c, &pipeline);
+}
+
+/* To the end of the text, or of the block around. */
+static int parse_statements(Cursor *c, Script *script) {
+        for (;;) {
+                do {
+                        if (skip_blanks(c, true) < 0)
+                                return -1;
+                } while (*c->at == ';' && c->at++);
+                if (*c->at == '\0' || (*c->at == '}' && c->blocks > 0))
+                        return 0;
+                if (parse_statement(c, script) < 0)
+                        return -1;
+        }
+}
+
+int syntax_parse(const char *text, sd_json_variant *variables, Script *ret, ErrorRecord *record) {
         auto_(script_clear) Script script = { 0 };
-        Cursor c = { .at = text, .record = record };
+        Cursor c = { .start = text, .at = text, .variables = variables, .script = &script, .record = record };
         size_t length = strlen(text);
 
         if (length > SYNTAX_TEXT_MAX)
@@ -267,20 +382,22 @@ int syntax_parse(const char *text, Script *ret, ErrorRecord *record) {
                                      SYNTAX_TEXT_MAX);
         if (!text_is_utf8(text, length))
                 return record_syntax(record, "InvalidText", "The command is not valid UTF-8 text.");
-        for (;;) {
-                do {
-                        if (skip_blanks(&c, true) < 0)
-                                return -1;
-                } while (*c.at == ';' && c.at++);
-                if (*c.at == '\0')
-                        break;
-                if (grow(&c, &script.pipelines, script.count, sizeof *script.pipelines, SYNTAX_PIPELINES_MAX,
-                         "statements") < 0)
-                        return -1;
-                if (parse_pipeline(&c, &script.pipelines[script.count++]) < 0)
-                        return -1;
-        }
+        if (parse_statements(&c, &script) < 0)
+                return -1;
         *ret = script;
         script = (Script){ 0 };
+        return 0;
+}
+
+int syntax_again(const char *text, size_t at, sd_json_variant *variables, Pipeline *ret, ErrorRecord *record) {
+        auto_(pipeline_clear) Pipeline pipeline = { .at = at };
+        /* It parsed before; inside how many of them it stands is no longer known, and what ends it is still there. */
+        Cursor c = { .start = text, .at = text + at, .variables = variables, .again = true, .parentheses = 1, .blocks = 1,
+                     .record = record };
+
+        if (parse_pipeline(&c, &pipeline) < 0)
+                return -1;
+        *ret = pipeline;
+        pipeline = (Pipeline){ 0 };
         return 0;
 }

@@ -7,8 +7,11 @@
 
 #include "appliance/base/cleanup.h"
 #include "appliance/base/text.h"
+#include "appliance/command/bind.h"
+#include "appliance/command/convert.h"
 #include "appliance/command/help.h"
 #include "appliance/command/invocation.h"
+#include "appliance/command/list.h"
 
 /* One of the patterns of @parameter matches; so does everything when it is not given. */
 static bool wanted(const Invocation *invocation, const char *parameter, const char *text, size_t size) {
@@ -35,14 +38,69 @@ static int emit_command(Invocation *invocation, const Command *command, Error *e
         return invocation_emit(invocation, object, err);
 }
 
+/* One parameter as remoting clients want it for their proxies: .NET throws when a field is missing. */
+static int add_parameter(sd_json_variant **parameters, const Parameter *p) {
+        auto_(sd_json_variant_unrefp) sd_json_variant *aliases = NULL, *one = NULL;
+        const char *list = p->aliases;
+        char alias[LIST_NAME_MAX], type[RECORD_NAME_MAX];
+
+        type_full_name(p->type, type);
+        int r = sd_json_variant_new_array(&aliases, NULL, 0);
+        while (r >= 0 && list_next(&list, alias)) {
+                auto_(sd_json_variant_unrefp) sd_json_variant *text = NULL;
+                r = sd_json_variant_new_string(&text, alias);
+                if (r >= 0)
+                        r = sd_json_variant_append_array(&aliases, text);
+        }
+        if (r >= 0)
+                r = sd_json_build(&one, SD_JSON_BUILD_OBJECT(
+                        SD_JSON_BUILD_PAIR_STRING("$type", "System.Management.Automation.ParameterMetadata"),
+                        SD_JSON_BUILD_PAIR_STRING("Name", p->name), SD_JSON_BUILD_PAIR_STRING("ParameterType", type),
+                        SD_JSON_BUILD_PAIR_VARIANT("Aliases", aliases), SD_JSON_BUILD_PAIR_BOOLEAN("IsDynamic", false),
+                        SD_JSON_BUILD_PAIR_BOOLEAN("SwitchParameter", type_is_switch(p->type))));
+        return r < 0 ? r : sd_json_variant_set_field(parameters, p->name, one);
+}
+
+/* -ShowCommandInfo: the metadata from which a client makes a proxy of the command. */
+static int emit_metadata(Invocation *invocation, const Command *command, Error *err) {
+        /* A proxy has these by itself; a client that does not see them all makes a plain function instead. */
+        static const Parameter fill_variables[] = {
+                { "ErrorVariable", "String", "ev" },     { "WarningVariable", "String", "wv" },
+                { "InformationVariable", "String", "iv" }, { "OutVariable", "String", "ov" },
+                { "OutBuffer", "Int32", "ob" },          { "PipelineVariable", "String", "pv" },
+                { NULL },
+        };
+        const Parameter *lists[] = { command->parameters, common_parameters(command), fill_variables };
+        auto_(sd_json_variant_unrefp) sd_json_variant *parameters = NULL;
+        sd_json_variant *object = NULL;
+
+        int r = sd_json_variant_new_object(&parameters, NULL, 0);
+        for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
+                for (const Parameter *p = lists[i]; r >= 0 && p->name; p++)
+                        r = add_parameter(&parameters, p);
+        if (r >= 0)
+                r = sd_json_build(&object, SD_JSON_BUILD_OBJECT(
+                        SD_JSON_BUILD_PAIR_STRING("$type", "Selected.System.Management.Automation.CmdletInfo"),
+                        SD_JSON_BUILD_PAIR_STRING("Name", command->name),
+                        SD_JSON_BUILD_PAIR_STRING("Namespace", command->module), SD_JSON_BUILD_PAIR_STRING("HelpUri", ""),
+                        SD_JSON_BUILD_PAIR_STRING("CommandType", "Cmdlet"), SD_JSON_BUILD_PAIR_NULL("ResolvedCommandName"),
+                        SD_JSON_BUILD_PAIR("OutputType", SD_JSON_BUILD_ARRAY(
+                                SD_JSON_BUILD_STRING(command->output ? command->output : "System.Object"))),
+                        SD_JSON_BUILD_PAIR_VARIANT("Parameters", parameters)));
+        return r < 0 ? error_oom(err) : invocation_emit(invocation, object, err);
+}
+
 static int run_get_command(Invocation *invocation, Error *err) {
+        int (*emit)(Invocation *, const Command *, Error *) =
+                invocation_switch(invocation, "ShowCommandInfo") ? emit_metadata : emit_command;
         for (const Command *const *row = invocation_table(invocation)->rows; *row; row++) {
                 const char *name = (*row)->name, *dash = strchr(name, '-');
+                dash = dash ? dash : name;      /* TabExpansion2 has neither verb nor noun */
                 if (wanted(invocation, "Name", name, strlen(name)) &&
                     wanted(invocation, "Module", (*row)->module, strlen((*row)->module)) &&
                     wanted(invocation, "Verb", name, (size_t)(dash - name)) &&
-                    wanted(invocation, "Noun", dash + 1, strlen(dash + 1)) &&
-                    emit_command(invocation, *row, err) < 0)
+                    wanted(invocation, "Noun", dash + (*dash == '-'), strlen(dash + (*dash == '-'))) &&
+                    emit(invocation, *row, err) < 0)
                         return -1;
         }
         for (size_t i = 0; i < invocation_count(invocation, "Name"); i++) {
@@ -72,12 +130,14 @@ const Command command_get_command = {
                         { "Noun", "String[]", NULL, PARAMETER_WILDCARD, NULL, "Only commands with these nouns." },
                         { "Module", "String[]", "PSSnapin", PARAMETER_WILDCARD, NULL,
                           "Only commands of these modules." },
+                        { "ShowCommandInfo", "SwitchParameter", NULL, 0, NULL,
+                          "With everything a client needs to make a proxy of the command." },
                         { NULL } },
-        .sets = (const ParameterSet[]){ { "CmdletSet", NULL, NULL, "Verb,Noun,Module" },
-                                        { "AllCommandSet", NULL, "Name", "Module" },
+        .sets = (const ParameterSet[]){ { "CmdletSet", NULL, NULL, "Verb,Noun,Module,ShowCommandInfo" },
+                                        { "AllCommandSet", NULL, "Name", "Module,ShowCommandInfo" },
                                         { NULL } },
         .refused =
-                "CommandType,FullyQualifiedModule,TotalCount,Syntax,ShowCommandInfo,ArgumentList,All,ListImported,"
+                "CommandType,FullyQualifiedModule,TotalCount,Syntax,ArgumentList,All,ListImported,"
                 "ParameterName,ParameterType,UseFuzzyMatching,FuzzyMinimumDistance,UseAbbreviationExpansion",
         .run = run_get_command,
 };
@@ -119,9 +179,10 @@ const Command command_get_help = {
         .output = "System.String",
         .parameters = (const Parameter[]){
                 { "Name", "String", NULL, PARAMETER_PIPELINE_BY_NAME, NULL, "The command." },
+                { "Category", "String[]", NULL, 0, NULL, "Kinds of help; there is help for commands only." },
                 { "Full", "SwitchParameter", NULL, 0, NULL, "Everything; which is what is shown in any case." },
                 { NULL } },
-        .sets = (const ParameterSet[]){ { "AllUsersView", NULL, "Name", "Full" }, { NULL } },
-        .refused = "Path,Category,Component,Functionality,Role,Detailed,Examples,Parameter,Online,ShowWindow",
+        .sets = (const ParameterSet[]){ { "AllUsersView", NULL, "Name", "Category,Full" }, { NULL } },
+        .refused = "Path,Component,Functionality,Role,Detailed,Examples,Parameter,Online,ShowWindow",
         .run = run_get_help,
 };

@@ -1,4 +1,4 @@
-/* Where-Object and Select-Object: which objects go on, and which of their properties. */
+/* Select-Object: which objects go on, and which of their properties. */
 #include "appliance/command/utility.h"
 
 #include <stdio.h>
@@ -9,93 +9,6 @@
 #include "appliance/base/text.h"
 #include "appliance/command/invocation.h"
 #include "appliance/command/object.h"
-#include "appliance/command/order.h"
-
-/* ---- Where-Object ------------------------------------------------------------------------------- */
-
-enum { LESS = 1, EQUAL = 2, GREATER = 4, LIKE = 8, NOT_LIKE = 16 };
-
-/* How the left side may stand to the right one. */
-static const struct { const char *parameter; unsigned relations; } operators[] = {
-        { "EQ", EQUAL }, { "NE", LESS | GREATER }, { "GT", GREATER },   { "GE", GREATER | EQUAL },
-        { "LT", LESS },  { "LE", LESS | EQUAL },   { "Like", LIKE },    { "NotLike", NOT_LIKE },
-};
-
-static bool holds(unsigned relations, sd_json_variant *left, sd_json_variant *right, const char *type) {
-        char text[4096], pattern[1024];
-
-        if (!(relations & (LIKE | NOT_LIKE))) {
-                int order = order_values(left, right, type);
-                return relations & (order < 0 ? LESS : order > 0 ? GREATER : EQUAL);
-        }
-        object_display(left, text, sizeof text);
-        object_display(right, pattern, sizeof pattern);
-        return text_matches_wildcard(text, pattern) == (relations == LIKE);
-}
-
-/* With an array on the left, PowerShell asks whether any element does. */
-static bool any_holds(unsigned relations, sd_json_variant *left, sd_json_variant *right, const char *type) {
-        if (!left || !sd_json_variant_is_array(left))
-                return holds(relations, left, right, type);
-        for (size_t i = 0; i < sd_json_variant_elements(left); i++)
-                if (holds(relations, sd_json_variant_by_index(left, i), right, type))
-                        return true;
-        return false;
-}
-
-static int run_where(Invocation *invocation, Error *err) {
-        sd_json_variant *object = invocation_value(invocation, "InputObject");
-        const char *name = invocation_string(invocation, "Property");
-        unsigned relations = invocation_has(invocation, "Value") ? EQUAL : 0;
-
-        if (!object)
-                return 0;
-        for (size_t i = 0; i < ARRAY_SIZE(operators); i++)
-                if (invocation_switch(invocation, operators[i].parameter))
-                        relations = operators[i].relations;
-        sd_json_variant *left = object_property(object, name), *right = invocation_value(invocation, "Value");
-        bool keep = relations ? any_holds(relations, left, right, order_property_type(object, name))
-                              : order_is_true(left);
-        return keep ? invocation_emit(invocation, sd_json_variant_ref(object), err) : 0;
-}
-
-#define WHERE_SET(name, operator) { name, "Property," operator, "Property,Value", "InputObject" }
-const Command command_where_object = {
-        .name = "Where-Object",
-        .module = "Microsoft.PowerShell.Core",
-        .aliases = "where,?",
-        .synopsis =
-                "Lets only those objects pass whose property compares as wanted: Where-Object State -eq Running.",
-        .role = ROLE_READER,
-        .parameters =
-                (const Parameter[]){
-                        { "Property", "String", NULL, 0, NULL, "The property to look at." },
-                        { "Value", "Object", NULL, 0, NULL, "What to compare it with." },
-                        { "InputObject", "PSObject", NULL, PARAMETER_PIPELINE_BY_VALUE, NULL,
-                          "The object; comes from the pipeline." },
-                        { "EQ", "SwitchParameter", NULL, 0, NULL, "Equal, without case." },
-                        { "NE", "SwitchParameter", NULL, 0, NULL, "Not equal." },
-                        { "GT", "SwitchParameter", NULL, 0, NULL, "Greater." },
-                        { "GE", "SwitchParameter", NULL, 0, NULL, "Greater or equal." },
-                        { "LT", "SwitchParameter", NULL, 0, NULL, "Less." },
-                        { "LE", "SwitchParameter", NULL, 0, NULL, "Less or equal." },
-                        { "Like", "SwitchParameter", NULL, 0, NULL, "Matches a pattern with * and ?." },
-                        { "NotLike", "SwitchParameter", NULL, 0, NULL, "Does not match the pattern." },
-                        { NULL } },
-        .sets = (const ParameterSet[]){ { "EqualSet", "Property", "Property,Value", "EQ,InputObject" },
-                                        WHERE_SET("NotEqualSet", "NE"),
-                                        WHERE_SET("GreaterThanSet", "GT"),
-                                        WHERE_SET("GreaterOrEqualSet", "GE"),
-                                        WHERE_SET("LessThanSet", "LT"),
-                                        WHERE_SET("LessOrEqualSet", "LE"),
-                                        WHERE_SET("LikeSet", "Like"),
-                                        WHERE_SET("NotLikeSet", "NotLike"),
-                                        { NULL } },
-        .refused = "FilterScript,Match,NotMatch,Contains,NotContains,In,NotIn,Is,IsNot,Not,CEQ,CNE,CGT,CGE,CLT,CLE,"
-                   "CLike,"
-                   "CNotLike,CMatch,CNotMatch,CContains,CNotContains,CIn,CNotIn",
-        .run = run_where,
-};
 
 /* ---- Select-Object ------------------------------------------------------------------------------ */
 

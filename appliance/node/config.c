@@ -39,10 +39,51 @@ static int read_migrations(sd_json_variant *value, NodeConfig *config) {
         return 0;
 }
 
+static int read_groups(sd_json_variant *value, char to[NODE_GROUPS_MAX][NODE_GROUP_NAME_MAX]) {
+        size_t count = sd_json_variant_is_array(value) ? sd_json_variant_elements(value) : SIZE_MAX;
+        if (count > NODE_GROUPS_MAX)
+                return -1;
+        memset(to, 0, NODE_GROUPS_MAX * sizeof to[0]);
+        for (size_t i = 0; i < count; i++) {
+                sd_json_variant *item = sd_json_variant_by_index(value, i);
+                const char *text = sd_json_variant_is_string(item) ? sd_json_variant_string(item) : "";
+                if (!*text || strlen(text) >= NODE_GROUP_NAME_MAX)
+                        return -1;
+                memcpy(to[i], text, strlen(text) + 1);
+        }
+        return 0;
+}
+
+static int read_readers(sd_json_variant *value, NodeConfig *config) {
+        return read_groups(value, config->groups[ROLE_READER]);
+}
+
+static int read_operators(sd_json_variant *value, NodeConfig *config) {
+        return read_groups(value, config->groups[ROLE_OPERATOR]);
+}
+
+static int read_administrators(sd_json_variant *value, NodeConfig *config) {
+        return read_groups(value, config->groups[ROLE_ADMINISTRATOR]);
+}
+
+static int read_binding(sd_json_variant *value, NodeConfig *config) {
+        const char *text = sd_json_variant_is_string(value) ? sd_json_variant_string(value) : "";
+        if (strcmp(text, "Strict") != 0 && strcmp(text, "Relaxed") != 0)
+                return -1;
+        config->strict_binding = strcmp(text, "Strict") == 0;
+        return 0;
+}
+
+#define GROUPS_WANTED "a list of at most 8 names or SIDs of the domain's groups"
+
 static const Key keys[] = {
         { "AllowEmulation", "true or false", read_emulation },
         { "VirtualMachinePath", "a UNC path such as \\\\fs1.example.com\\vms, or \"\"", read_machine_path },
         { "MaximumVirtualMachineMigrations", "a number from 1 to 32", read_migrations },
+        { "ReaderGroups", GROUPS_WANTED, read_readers },
+        { "OperatorGroups", GROUPS_WANTED, read_operators },
+        { "AdministratorGroups", GROUPS_WANTED, read_administrators },
+        { "RemoteChannelBinding", "\"Relaxed\" or \"Strict\"", read_binding },
 };
 
 static int read_key(const char *path, const char *name, sd_json_variant *value, NodeConfig *config, Error *err) {
@@ -59,7 +100,10 @@ static int read_key(const char *path, const char *name, sd_json_variant *value, 
 }
 
 int config_load(const char *path, NodeConfig *ret, Error *err) {
-        NodeConfig config = { .maximum_migrations = 2 };
+        NodeConfig config = { .maximum_migrations = 2,
+                              .groups = { [ROLE_READER] = { "Holdfast Readers" },
+                                          [ROLE_OPERATOR] = { "Holdfast Operators" },
+                                          [ROLE_ADMINISTRATOR] = { "Holdfast Admins", "Domain Admins" } } };
         auto_(sd_json_variant_unrefp) sd_json_variant *json = NULL;
         unsigned line = 0, column = 0;
 

@@ -5,5 +5,7 @@
 #include <systemd/sd-varlink-idl.h>
 
 #define NODE_SOCKET "/run/holdfast/node"
+#define NODE_GATEWAY_SOCKET "/run/holdfast/gateway"     /* the same interface for holdfast-gateway, which must sign in */
+#define NODE_GATEWAY_USER "holdfast-gateway"
 
 extern const sd_varlink_interface vl_interface_io_holdfast_Node;

@@ -1,6 +1,7 @@
 /* holdfastd: one event loop; commands come over varlink, work happens on pools, machines live in libvirt */
 #include <errno.h>
 #include <getopt.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +20,7 @@
 enum { READY_AFTER_US = 15 * 1000000 }; /* with or without an answer from a domain controller */
 
 typedef struct Paths {
-        const char *config, *jobs, *socket;
+        const char *config, *jobs, *socket, *gateway;
 } Paths;
 
 static int catch_signals(sd_event *event, Error *err) {
@@ -46,6 +47,16 @@ static int on_late(sd_event_source *source, uint64_t usec, void *userdata) {
         return 0;
 }
 
+/* A host without the gateway's user has no gateway: it is managed on the spot. */
+static int serve_gateway(Server *server, const char *socket, Error *err) {
+        char buffer[16 * 1024];
+        struct passwd user, *found = NULL;
+
+        if (getpwnam_r(NODE_GATEWAY_USER, &user, buffer, sizeof buffer, &found) != 0 || !found)
+                return 0;
+        return server_listen_gateway(server, socket, user.pw_uid, user.pw_gid, err);
+}
+
 static int serve(sd_event *event, const Paths *paths, Error *err) {
         Node *node = NULL;
         Server *server = NULL;
@@ -55,6 +66,8 @@ static int serve(sd_event *event, const Paths *paths, Error *err) {
                 r = node_new(event, paths->config, paths->jobs, &node, err);
         if (r == 0)
                 r = server_new(node, paths->socket, &server, err);
+        if (r == 0)
+                r = serve_gateway(server, paths->gateway, err);
         if (r == 0)
                 r = identity_start(node, ready, NULL, err);
         if (r == 0) {
@@ -74,7 +87,7 @@ static int serve(sd_event *event, const Paths *paths, Error *err) {
 }
 
 static int usage(FILE *to, int status) {
-        (void)fprintf(to, "holdfastd [--config FILE] [--jobs FILE] [--socket PATH]\n"
+        (void)fprintf(to, "holdfastd [--config FILE] [--jobs FILE] [--socket PATH] [--gateway PATH]\n"
                           "The node service of Holdfast; started by holdfastd.service.\n");
         return status;
 }
@@ -82,9 +95,9 @@ static int usage(FILE *to, int status) {
 int main(int argc, char *argv[]) {
         static const struct option options[] = {
                 { "config", required_argument, NULL, 'c' }, { "jobs", required_argument, NULL, 'j' },
-                { "socket", required_argument, NULL, 's' }, { "help", no_argument, NULL, 'h' }, { 0 },
+                { "socket", required_argument, NULL, 's' }, { "gateway", required_argument, NULL, 'g' }, { "help", no_argument, NULL, 'h' }, { 0 },
         };
-        Paths paths = { NODE_CONFIG_PATH, JOBS_PATH, NODE_SOCKET };
+        Paths paths = { NODE_CONFIG_PATH, JOBS_PATH, NODE_SOCKET, NODE_GATEWAY_SOCKET };
         auto_(sd_event_unrefp) sd_event *event = NULL;
         Error err = { 0 };
 
@@ -94,6 +107,7 @@ int main(int argc, char *argv[]) {
                 const char **to = c == 'c'   ? &paths.config
                                   : c == 'j' ? &paths.jobs
                                   : c == 's' ? &paths.socket
+                                  : c == 'g' ? &paths.gateway
                                              : NULL;
                 if (!to)
                         return usage(stderr, 2);

@@ -7,6 +7,7 @@
 
 #include "appliance/base/pool.h"
 #include "appliance/node/node.h"
+#include "appliance/node/roles.h"
 #include "migrate/host.h"
 #include "migrate/live.h"
 
@@ -17,9 +18,13 @@ struct Node {
         sd_event *event;
         Pool *pool;                     /* commands */
         Pool *identity_pool;            /* one thread: a busy host must not let its tickets expire */
+        Pool *sign_ins;                 /* tokens of remote callers: never behind commands */
+        Roles *roles;
         Pool *notes;                    /* only its way to the loop: lines for the journal */
         sd_event_source *renewal;       /* loop only */
         Jobs *jobs;
+        uint64_t refusals_since_us;     /* loop only: sign-ins refused lately, for the journal's sake */
+        unsigned refusals;
         bool reconciled;                /* identity thread only */
         VmHost *vms;
         Live *live;

@@ -16,12 +16,16 @@ typedef struct Node Node;
 typedef struct VmHost VmHost;           /* migrate/host.h: libvirt and the VMs of this node */
 typedef struct Live Live;               /* migrate/live.h: live migrations, outgoing and incoming */
 
-enum { NODE_PATH_MAX = 1024 };
+enum { NODE_PATH_MAX = 1024, NODE_GROUPS_MAX = 8, NODE_GROUP_NAME_MAX = 256 };
 
 typedef struct NodeConfig {             /* /etc/holdfast/node.json; unknown keys are refused */
         bool allow_emulation;           /* AllowEmulation: run VMs without hardware virtualization */
         char virtual_machine_path[NODE_PATH_MAX];       /* VirtualMachinePath: UNC folder for new VMs; "" none */
         unsigned maximum_migrations;    /* MaximumVirtualMachineMigrations, default 2 */
+        /* ReaderGroups, OperatorGroups, AdministratorGroups, by Role: names or SIDs of the domain's groups, up to the
+         * first that is "" */
+        char groups[ROLE_ADMINISTRATOR + 1][NODE_GROUPS_MAX][NODE_GROUP_NAME_MAX];
+        bool strict_binding;            /* RemoteChannelBinding is "Strict": over TLS, a sign-in must be bound to it */
 } NodeConfig;
 
 const NodeConfig *node_config(const Node *node);

@@ -17,7 +17,8 @@ typedef struct Secret {
 
 struct Run {
         Node *node;
-        char *text, caller[256];
+        char *text, caller[256], origin[80];
+        char *variables, *input;        /* JSON, or NULL: a variant must not be seen by two threads */
         Role role;
         unsigned width;
         Secret secrets[RUN_SECRETS_MAX];
@@ -50,6 +51,8 @@ static void run_free(Run *run) {
         (void)sd_varlink_unref(run->link);
         (void)pthread_mutex_destroy(&run->lock);
         (void)pthread_cond_destroy(&run->wake);
+        free(run->variables);
+        free(run->input);
         free(run->needs);
         free(run->text);
         free(run);
@@ -169,13 +172,14 @@ static int send_record(void *sink, RecordStream stream, sd_json_variant *record,
 static void audit(void *sink, const Command *command, const ErrorRecord *failure) {
         const Run *run = sink;
         const LogField fields[] = { { "USER", run->caller },
+                                    { "FROM", run->origin[0] ? run->origin : NULL },
                                     { "COMMAND", command->name },
                                     { "RESULT", failure ? "failed" : "done" },
                                     { "ERROR_ID", failure ? failure->id : "" },
                                     { "ERROR_KIND", failure ? error_kind_name(failure->kind) : "" },
                                     { NULL, NULL } };
-        log_write(failure ? LOG_NOTICE : LOG_INFO, LOG_ID_COMMAND, fields, "%s ran %s%s%s", run->caller,
-                  command->name, failure ? ": " : "", failure ? failure->message : "");
+        log_write(failure ? LOG_NOTICE : LOG_INFO, LOG_ID_COMMAND, fields, "%s%s%s ran %s%s%s", run->caller,
+                  run->origin[0] ? " from " : "", run->origin, command->name, failure ? ": " : "", failure ? failure->message : "");
 }
 
 static void refuse(Run *run, const ErrorRecord *record) {
@@ -202,15 +206,41 @@ static int collect_needs(Run *run, const Batch *batch) {
 
 DEFINE_FREEP(Batch, batch_free);
 
+/* Input: plain values came wrapped. */
+static int parse_input(const char *text, sd_json_variant **ret) {
+        auto_(sd_json_variant_unrefp) sd_json_variant *list = NULL, *all = NULL;
+        int r = sd_json_parse(text, 0, &list, NULL, NULL);
+
+        if (r >= 0)
+                r = sd_json_variant_new_array(&all, NULL, 0);
+        for (size_t i = 0; r >= 0 && i < sd_json_variant_elements(list); i++) {
+                sd_json_variant *one = sd_json_variant_by_index(list, i);
+                sd_json_variant *plain = sd_json_variant_is_object(one) ? sd_json_variant_by_key(one, "$value") : NULL;
+                r = sd_json_variant_append_array(&all, plain ? plain : one);
+        }
+        if (r >= 0)
+                *ret = take_ptr(all);
+        return r;
+}
+
 static void work(void *userdata) {
         Run *run = userdata;
         auto_(batch_freep) Batch *batch = NULL;
+        auto_(sd_json_variant_unrefp) sd_json_variant *variables = NULL, *input = NULL;
         ErrorRecord record;
-        const BatchRun how = { .userdata = run->node, .caller = run->caller, .width = run->width,
-                               .cancelled = &run->cancelled, .secret = find_secret, .record = send_record,
-                               .ended = audit, .sink = run };
 
-        if (batch_new(&node_commands, run->text, run->role, &batch, &record) < 0) {
+        if ((run->variables && sd_json_parse(run->variables, 0, &variables, NULL, NULL) < 0) ||
+            (run->input && parse_input(run->input, &input) < 0)) {
+                (void)record_syntax(&record, "OutOfMemory", "There is not enough memory for the command.");
+                refuse(run, &record);
+                return;
+        }
+        const BatchText source = { .text = run->text, .variables = variables, .has_input = input, .role = run->role };
+        const BatchRun how = { .userdata = run->node, .caller = run->caller, .width = run->width,
+                               .input = input, .cancelled = &run->cancelled, .secret = find_secret,
+                               .record = send_record, .ended = audit, .sink = run };
+
+        if (batch_new(&node_commands, &source, &batch, &record) < 0) {
                 refuse(run, &record);
                 return;
         }
@@ -252,7 +282,10 @@ int run_start(const RunRequest *request, Run **ret, Error *err) {
                       .lock = PTHREAD_MUTEX_INITIALIZER,
                       .wake = PTHREAD_COND_INITIALIZER };
         (void)snprintf(run->caller, sizeof run->caller, "%s", request->caller);
-        if (!(run->text = strdup(request->text))) {
+        (void)snprintf(run->origin, sizeof run->origin, "%s", request->origin ? request->origin : "");
+        if (!(run->text = strdup(request->text)) ||
+            (request->variables && sd_json_variant_format(request->variables, 0, &run->variables) < 0) ||
+            (request->input && sd_json_variant_format(request->input, 0, &run->input) < 0)) {
                 run_free(run);
                 return error_oom(err);
         }

@@ -21,8 +21,11 @@ typedef struct RunRequest {
         Node *node;
         sd_varlink *link;               /* a reference is taken */
         const char *text;
+        sd_json_variant *variables;     /* object, or NULL: of the text */
+        sd_json_variant *input;         /* array, or NULL: piped into the first command */
         sd_json_variant *secrets;       /* object of strings, or NULL; copied to memory that is erased */
         const char *caller;
+        const char *origin;             /* the address of a remote caller, or NULL */
         Role role;
         unsigned width;
         RunEnded ended;

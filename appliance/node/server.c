@@ -8,18 +8,27 @@
 #include "appliance/command/syntax.h"
 #include "appliance/node/interface.h"
 #include "appliance/node/run.h"
+#include "appliance/node/signin.h"
 
-enum { CLIENTS_MAX = 64, WIDTH_MAX = 1000 };
+enum {
+        CLIENTS_MAX = 64,
+        GATEWAY_CLIENTS_MAX = 768,      /* one per HTTP connection that signed in, one per command */
+        WIDTH_MAX = 1000,
+};
 
 typedef struct Link {                   /* a caller */
         struct Link *next;
         sd_varlink *varlink;            /* borrowed: connections hold themselves */
+        bool gateway;                   /* came over the gateway's socket */
         Run *run;                       /* or NULL */
+        SignIn *signin;                 /* or NULL */
 } Link;
 
 struct Server {
         Node *node;
         sd_varlink_server *varlink;
+        sd_varlink_server *gateway;     /* or NULL */
+        uid_t gateway_uid;
         sd_event_source *after;         /* runs after every turn of the loop: callers may have read */
         Link *links;
 };
@@ -29,7 +38,7 @@ static int on_connect(sd_varlink_server *varlink, sd_varlink *link, void *userda
         Link *new = calloc(1, sizeof *new);
         if (!new)
                 return -ENOMEM;
-        *new = (Link){ .next = server->links, .varlink = link };
+        *new = (Link){ .next = server->links, .varlink = link, .gateway = varlink == server->gateway };
         server->links = new;
         return 0;
 }
@@ -43,6 +52,7 @@ static void on_disconnect(sd_varlink_server *varlink, sd_varlink *link, void *us
                 *at = gone->next;
                 if (gone->run)
                         run_cancel(gone->run);
+                signin_release(gone->signin);
                 return;
         }
 }
@@ -62,16 +72,50 @@ static int on_turn(sd_event_source *source, void *userdata) {
         return 0;
 }
 
+static Link *find_link(Server *server, const sd_varlink *link) {
+        Link *l = server->links;
+        while (l && l->varlink != link)
+                l = l->next;
+        return l;
+}
+
 static int start(Server *server, const RunRequest *request) {
         Error err = { 0 };
-        Link *l = server->links;
-        while (l && l->varlink != request->link)
-                l = l->next;
+        Link *l = find_link(server, request->link);
         if (!l || l->run) /* a Run at a time; libsystemd reads the next call only when this one has ended */
                 return -EBUSY;
         if (run_start(request, &l->run, &err) < 0)
                 return sd_varlink_errorb(request->link, "io.holdfast.Node.Busy",
                                          SD_JSON_BUILD_OBJECT(SD_JSON_BUILD_PAIR_STRING("Message", err.text)));
+        return 0;
+}
+
+static bool is_gateway(const Server *server, const Link *link) {
+        uid_t uid;
+        return link->gateway && sd_varlink_get_peer_uid(link->varlink, &uid) >= 0 &&
+               (uid == server->gateway_uid || uid == 0);        /* the socket's mode says so too */
+}
+
+/* Who calls: root on its own socket as himself, anybody who comes through the gateway by the handle of his sign-in.
+ * Non-zero: answered, or a negative errno. */
+static int find_caller(Server *server, sd_varlink *link, const char *session, SignInCaller *ret) {
+        const Link *own = find_link(server, link);
+        uid_t uid;
+
+        if (own && own->gateway) {
+                if (!is_gateway(server, own))
+                        return sd_varlink_error(link, SD_VARLINK_ERROR_PERMISSION_DENIED, NULL);
+                for (const Link *l = server->links; session && l; l = l->next)
+                        if (signin_caller(l->signin, session, ret))
+                                return 0;
+                return sd_varlink_error(link, "io.holdfast.Node.SessionUnknown", NULL);
+        }
+        int r = sd_varlink_get_peer_uid(link, &uid);
+        if (r < 0)
+                return r;
+        if (uid != 0 || session)        /* the socket's mode says so too */
+                return sd_varlink_error(link, SD_VARLINK_ERROR_PERMISSION_DENIED, NULL);
+        *ret = (SignInCaller){ .name = "root", .role = ROLE_ADMINISTRATOR };
         return 0;
 }
 
@@ -81,7 +125,8 @@ static int on_run(sd_varlink *link, sd_json_variant *parameters, sd_varlink_meth
         struct {
                 const char *pipeline;
                 uint64_t width;
-                sd_json_variant *secrets;
+                sd_json_variant *secrets, *variables, *input;
+                const char *session;
         } p = { 0 };
         static const sd_json_dispatch_field fields[] = {
                 { "Pipeline", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string, 0, SD_JSON_MANDATORY },
@@ -89,56 +134,94 @@ static int on_run(sd_varlink *link, sd_json_variant *parameters, sd_varlink_meth
                   SD_JSON_NULLABLE },
                 { "Secrets", SD_JSON_VARIANT_OBJECT, sd_json_dispatch_variant_noref, 2 * sizeof(void *),
                   SD_JSON_NULLABLE },
+                { "Variables", SD_JSON_VARIANT_OBJECT, sd_json_dispatch_variant_noref, 3 * sizeof(void *),
+                  SD_JSON_NULLABLE },
+                { "Input", SD_JSON_VARIANT_ARRAY, sd_json_dispatch_variant_noref, 4 * sizeof(void *),
+                  SD_JSON_NULLABLE },
+                { "Session", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string, 5 * sizeof(void *),
+                  SD_JSON_NULLABLE },
                 { 0 },
         };
-        uid_t uid;
-        char caller[64];
 
         int r = sd_varlink_dispatch(link, parameters, fields, &p);
         if (r != 0)
                 return r;
         if (strlen(p.pipeline) > SYNTAX_TEXT_MAX || p.width > WIDTH_MAX)
                 return sd_varlink_error_invalid_parameter_name(link, p.width > WIDTH_MAX ? "Width" : "Pipeline");
-        r = sd_varlink_get_peer_uid(link, &uid);
-        if (r < 0)
+        SignInCaller caller;
+        r = find_caller(server, link, p.session, &caller);
+        if (r != 0)
                 return r;
-        if (uid != 0)                   /* the socket's mode says so too */
-                return sd_varlink_error(link, SD_VARLINK_ERROR_PERMISSION_DENIED, NULL);
-        (void)snprintf(caller, sizeof caller, "root");
-        const RunRequest request = { .node = server->node, .link = link, .text = p.pipeline, .secrets = p.secrets,
-                                     .caller = caller, .role = ROLE_ADMINISTRATOR, .width = (unsigned)p.width,
-                                     .ended = on_ended, .userdata = server };
+        const RunRequest request = { .node = server->node, .link = link, .text = p.pipeline,
+                                     .variables = p.variables, .input = p.input, .secrets = p.secrets,
+                                     .caller = caller.name, .origin = caller.origin, .role = caller.role,
+                                     .width = (unsigned)p.width, .ended = on_ended, .userdata = server };
         return start(server, &request);
 }
 
-static int make_varlink(Server *server, const char *address, Error *err) {
-        int r = sd_varlink_server_new(&server->varlink, SD_VARLINK_SERVER_ROOT_ONLY |
-                                                                SD_VARLINK_SERVER_INPUT_SENSITIVE |
-                                                                SD_VARLINK_SERVER_INHERIT_USERDATA);
+/* io.holdfast.Node.SignIn */
+static int on_sign_in(sd_varlink *link, sd_json_variant *parameters, sd_varlink_method_flags_t flags,
+                      void *userdata) {
+        Server *server = userdata;
+        SignInRequest p = { .node = server->node, .link = link };
+        static const sd_json_dispatch_field fields[] = {
+                { "Token", SD_JSON_VARIANT_STRING, sd_json_dispatch_variant_noref, offsetof(SignInRequest, token),
+                  SD_JSON_MANDATORY },
+                { "Binding", SD_JSON_VARIANT_STRING, sd_json_dispatch_variant_noref, offsetof(SignInRequest, binding),
+                  SD_JSON_NULLABLE },
+                { "Origin", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string, offsetof(SignInRequest, origin),
+                  SD_JSON_MANDATORY },
+                { 0 },
+        };
+        Link *l = find_link(server, link);
+
+        int r = sd_varlink_dispatch(link, parameters, fields, &p);
+        if (r != 0)
+                return r;
+        if (!l || !is_gateway(server, l))
+                return sd_varlink_error(link, SD_VARLINK_ERROR_PERMISSION_DENIED, NULL);
+        return signin_step(&l->signin, &p);
+}
+
+static int make_varlink(Server *server, const char *address, mode_t mode, unsigned clients, sd_varlink_server **ret,
+                        Error *err) {
+        bool root_only = mode == 0600;
+        sd_varlink_server *varlink = NULL;
+        int r = sd_varlink_server_new(&varlink, (root_only ? SD_VARLINK_SERVER_ROOT_ONLY : 0) |
+                                                        SD_VARLINK_SERVER_INPUT_SENSITIVE |
+                                                        SD_VARLINK_SERVER_INHERIT_USERDATA);
+        *ret = varlink;
         if (r >= 0) {
-                (void)sd_varlink_server_set_userdata(server->varlink, server);
-                r = sd_varlink_server_set_info(server->varlink, "Holdfast", "holdfastd", "0.1.0",
-                                               "https://holdfast.example/");
+                (void)sd_varlink_server_set_userdata(varlink, server);
+                r = sd_varlink_server_set_info(varlink, "Holdfast", "holdfastd", "0.1.0", "https://holdfast.example/");
         }
         if (r >= 0)
-                r = sd_varlink_server_add_interface(server->varlink, &vl_interface_io_holdfast_Node);
+                r = sd_varlink_server_add_interface(varlink, &vl_interface_io_holdfast_Node);
         if (r >= 0)
-                r = sd_varlink_server_bind_method(server->varlink, "io.holdfast.Node.Run", on_run);
+                r = sd_varlink_server_bind_method_many(varlink, "io.holdfast.Node.Run", on_run,
+                                                       "io.holdfast.Node.SignIn", on_sign_in);
         if (r >= 0)
-                r = sd_varlink_server_bind_connect(server->varlink, on_connect);
+                r = sd_varlink_server_bind_connect(varlink, on_connect);
         if (r >= 0)
-                r = sd_varlink_server_bind_disconnect(server->varlink, on_disconnect);
+                r = sd_varlink_server_bind_disconnect(varlink, on_disconnect);
         if (r >= 0)
-                r = sd_varlink_server_set_connections_max(server->varlink, CLIENTS_MAX);
+                r = sd_varlink_server_set_connections_max(varlink, clients);
         if (r >= 0)
-                r = sd_varlink_server_set_connections_per_uid_max(server->varlink, CLIENTS_MAX);
+                r = sd_varlink_server_set_connections_per_uid_max(varlink, clients);
         if (r >= 0)
-                r = sd_varlink_server_attach_event(server->varlink, server->node->event, 0);
+                r = sd_varlink_server_attach_event(varlink, server->node->event, 0);
         if (r >= 0)
-                r = sd_varlink_server_listen_address(server->varlink, address, 0600);
-        if (r >= 0)
-                r = sd_event_add_post(server->node->event, &server->after, on_turn, server);
+                r = sd_varlink_server_listen_address(varlink, address, mode);
         return r < 0 ? error_set(err, ERROR_INTERNAL, -r, "cannot listen on %s: %s", address, strerror(-r)) : 0;
+}
+
+int server_listen_gateway(Server *server, const char *address, uid_t uid, gid_t gid, Error *err) {
+        server->gateway_uid = uid;
+        if (make_varlink(server, address, 0660, GATEWAY_CLIENTS_MAX, &server->gateway, err) < 0)
+                return -1;
+        if (lchown(address, 0, gid) < 0)
+                return error_set(err, ERROR_INTERNAL, errno, "cannot give %s to the gateway", address);
+        return 0;
 }
 
 int server_new(Node *node, const char *address, Server **ret, Error *err) {
@@ -146,7 +229,10 @@ int server_new(Node *node, const char *address, Server **ret, Error *err) {
         if (!server)
                 return error_oom(err);
         server->node = node;
-        if (make_varlink(server, address, err) < 0) {
+        int r = make_varlink(server, address, 0600, CLIENTS_MAX, &server->varlink, err);
+        if (r == 0 && sd_event_add_post(node->event, &server->after, on_turn, server) < 0)
+                r = error_oom(err);
+        if (r < 0) {
                 server_free(server);
                 return -1;
         }
@@ -166,6 +252,7 @@ void server_free(Server *server) {
         while (server->links)
                 (void)sd_varlink_close(server->links->varlink);         /* on_disconnect() frees the link */
         (void)sd_event_source_disable_unref(server->after);
+        (void)sd_varlink_server_unref(server->gateway);
         (void)sd_varlink_server_unref(server->varlink);
         free(server);
 }

@@ -13,9 +13,7 @@ static const Command *const rows[] = {
         &command_new_vhd, &command_get_vhd, &command_convert_vhd,
         &command_test_vmshare, &command_grant_vmshareaccess,
         &command_move_vm, &command_compare_vm, &command_get_vmmigration, &command_stop_vmmigration,
-        &command_where_object, &command_select_object, &command_sort_object, &command_measure_object,
-        &command_format_table, &command_format_list, &command_convertto_json,
-        &command_get_command, &command_get_help,
+        UTILITY_ROWS,
         NULL,
 };
 

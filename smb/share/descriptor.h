@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "smb/share/sid.h"
+#include "appliance/base/sid.h"
 
 enum {
         DESCRIPTOR_BYTES_MAX = 65536,   /* [MS-DTYP] 2.4.5: an ACL has 16 bits of size; larger ones are refused */

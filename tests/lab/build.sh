@@ -60,7 +60,9 @@ build_push() {
                 in_node "$node" bash -ec '
                         systemd-sysusers; systemd-tmpfiles --create 2>/dev/null || true
                         systemctl daemon-reload
-                        [[ ! -e /usr/lib/systemd/system/holdfastd.service ]] || systemctl restart holdfastd' </dev/null ||
+                        [[ ! -e /usr/lib/systemd/system/holdfastd.service ]] || systemctl restart holdfastd
+                        systemctl stop holdfast-gateway
+                        systemctl start holdfast-gateway-http.socket holdfast-gateway-https.socket' </dev/null ||
                         die "holdfastd on $node did not start; look at: lab exec $node -- journalctl -u holdfastd -n 30"
                 say "pushed to $node"
         done

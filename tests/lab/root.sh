@@ -46,7 +46,8 @@ room_for_watches() {
 
 root_key() {
         { printf '%s\n' "format 2 $debian"; packages "$checkout/image/packages"
-          [[ $1 == appliance ]] || { printf 'and\n'; packages "$checkout/tests/lab/packages"; }
+          [[ $1 == appliance ]] || { printf 'and\n'; packages "$checkout/tests/lab/packages"
+                                     packages "$checkout/tests/lab/packages-sid"; }
         } | sha256sum | cut -c1-16
 }
 
@@ -109,8 +110,20 @@ root_build_tools() {
                 mount -t tmpfs tmpfs "$root/tmp"; mount -t tmpfs tmpfs "$root/run"
                 export DEBIAN_FRONTEND=noninteractive LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
                 chroot "$root" apt-get update
+                mirror=$1 sid=$2; shift 2
                 chroot "$root" apt-get install -y --no-install-recommends "$@"
-                chroot "$root" apt-get clean' _ "$into" $(packages "$checkout/tests/lab/packages") ||
+                # What only sid has, with lists of its own, so that nothing else ever comes from there.
+                chroot "$root" env mirror="$mirror" sid="$sid" bash -euc '\''
+                        mkdir -p /tmp/sid/lists/partial /tmp/sid/cache/archives/partial; cd /tmp/sid
+                        echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror sid main" >list
+                        options="-o Dir::Etc::sourcelist=/tmp/sid/list -o Dir::Etc::sourceparts=- \
+                                 -o Dir::State::lists=/tmp/sid/lists -o Dir::Cache=/tmp/sid/cache \
+                                 -o Acquire::Check-Valid-Until=false"    # signed, but a mirror may stand still
+                        apt-get $options update
+                        apt-get $options download $sid
+                        dpkg -i ./*.deb'\'' || echo "sid has given nothing: the tests that need it will be skipped"
+                chroot "$root" apt-get clean' _ "$into" "$(mirror)" \
+                "$(packages "$checkout/tests/lab/packages-sid" | paste -sd' ')" $(packages "$checkout/tests/lab/packages") ||
                 return 1
         rm -f "$into/etc/apt/apt.conf.d/98building" "$into/usr/sbin/policy-rc.d"
         rm -rf "$into"/var/lib/apt/lists/*

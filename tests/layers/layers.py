@@ -14,10 +14,10 @@ import sys
 MAY_INCLUDE = {
     'appliance/base': [],
     'appliance/command': ['appliance/base'],
-    'appliance/cli': ['appliance/base', 'appliance/command'],
-    'appliance/gateway': ['appliance/base', 'appliance/command'],
-    'appliance/wsman': ['appliance/base', 'appliance/command'],
     'appliance/psrp': ['appliance/base', 'appliance/command'],
+    'appliance/wsman': ['appliance/base', 'appliance/command', 'appliance/psrp'],
+    'appliance/gateway': ['appliance/base', 'appliance/command', 'appliance/psrp', 'appliance/wsman'],
+    'appliance/cli': ['appliance/base', 'appliance/command', 'appliance/psrp'],
     'auth': ['appliance/base'],
     'smb/engine': ['appliance/base'],
     'smb/share': ['appliance/base', 'smb/engine'],

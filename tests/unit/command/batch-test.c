@@ -118,8 +118,35 @@ static const struct { const char *why, *text, *result; } rows[] = {
         { "where by time", "Get-VM | where Uptime -lt '20:00' | select -exp Name", "output: db01\noutput: web02\n" },
         { "where like", "Get-VM | where Name -like web* | select -exp Name", "output: web01\noutput: web02\n" },
         { "where true", "Get-VM | where CPUUsage | select -exp Name", "output: web01\noutput: web02\n" },
-        { "where with a script block", "Get-VM | where { $_.State }", "refused: ParserError: ExpressionNotSupported: Script blocks in "
-          "braces are not supported here; use commands with literal arguments, joined by |." },
+        { "where with a script block", "Get-VM | where { $_.CPUUsage -gt 5 -and $_.Name -like 'web*' } | % Name", "output: web01\noutput: web02\n" },
+        { "where with or, not and parentheses", "Get-VM | ? { -not ($_.State -eq 'off') -and ($_.Name -eq 'x' -or $_.CPUUsage -lt 10) } | % { $_.Name }",
+          "output: web01\n" },
+        { "where -in", "Get-VM | where Name -in db01,web02 | foreach Name", "output: db01\noutput: web02\n" },
+        { "a block that is no property", "Get-VM | % { $_.Name -eq 'x' }", "error: NotImplemented: NotSupported,Microsoft.PowerShell.Commands.ForEachObjectCommand: ForEach-Object takes a property here, { $_.Name }, no other script block\n" },
+        { "a variable", "$v = Get-VM db01; $v.State; Move-VM $v.Name \"to $($v.Name) $v\"", "state: System.Collections.Hashtable\noutput: Off\n"
+          P "output: [Name] Name=db01 DestinationHost=to db01 db01\n" },
+        { "a list in a variable", "$v = Get-VM; $v.Count; $v[-1].Name; $v | % Name", "state: System.Collections.Hashtable\noutput: 3\noutput: web02\n"
+          "output: web01\noutput: db01\noutput: web02\n" },
+        { "parentheses", "Move-VM (Get-VM db01).Name (Get-VM (Write-Output web01)).Name", P "output: [Name] Name=db01 DestinationHost=web01\n" },
+        { "nothing in a variable", "$v = Get-VM | where Name -eq x; $v | % Name; Write-Output 1", "state: System.Collections.Hashtable\noutput: 1\n" },
+        { "what is deferred is bound late", "$v = 'db01'; Move-VM $v", "state: System.Collections.Hashtable\nerror: InvalidArgument: MissingMandatoryParameter" MOVE "Cannot process command because of one or "
+          "more missing mandatory parameters: DestinationHost.\n" },
+        { "and its commands are known before anything runs", "$v = Get-VM; Frob $v", "refused: ObjectNotFound: CommandNotFoundException: The term "
+          "'Frob' is not recognized as a name of a cmdlet, function, script file, or executable program.\nCheck the spelling of "
+          "the name, or if a path was included, verify that the path is correct and try again." },
+        { "preferences", "$ErrorActionPreference = 'SilentlyContinue'; Get-VM x; Get-VM db01 | % Name",
+          "state: System.Collections.Hashtable\noutput: db01\n" },
+        { "nowhere", "$null = Get-VM; Get-VM > $null; Get-VM x 2> $null; Get-VM | Out-Null", "" },
+        { "exit", "Get-VM db01 | % Name; exit 3; Get-VM", "output: db01\nstate: System.Collections.Hashtable\n" },
+        { "a block of statements", "& { Write-Output 1; Write-Output 2 }; 3", "output: 1\noutput: 2\noutput: 3\n" },
+        { "words", "Write-Host a 5 -Separator -; Write-Warning w; Write-Verbose v; Write-Verbose v -Verbose; Write-Error e -ErrorId Mine",
+          "information: a-5\nwarning: w\nverbose: v\nerror: NotSpecified: Mine,Microsoft.PowerShell.Commands.WriteErrorCommand: e\n" },
+        { "text", "Get-VM db01 | Select-Object Name | Out-String -Stream", "output: \noutput: Name\noutput: ----\noutput: db01\noutput: \n" },
+        { "members", "Get-VM | Get-Member -Name S* | % Definition", "output: Microsoft.HyperV.PowerShell.VMState State {get;}\noutput: System.String Status {get;}\n" },
+        { "completion of a command", "(TabExpansion2 'Get-VM | Move-').CompletionMatches | % CompletionText", "output: Move-VM\n" },
+        { "of a parameter", "(TabExpansion2 'Move-VM -Dest' 13).CompletionMatches.CompletionText", "output: -DestinationHost\n" },
+        { "of a value", "(TabExpansion2 'Move-VM -Kind Dy').CompletionMatches | % CompletionText", "output: Dynamic\n" },
+        { "what clients ask for", "Get-FormatData -TypeName * -PowerShellVersion 7.6.9 | Measure-Object | % Count; Clear-Host; Exit-PSSession", "output: 0\n" },
         { "first stops what is in front", "Get-VM | select -First 1 | select -exp Name", "output: web01\n" },
         { "last, skip", "Get-VM | select -Skip 1 | select -Last 1 -exp Name", "output: web02\n" },
         { "last before the skipped", "Get-VM | select -Last 1 -Skip 1 -exp Name", "output: db01\n" },
@@ -169,8 +196,10 @@ static void test_secrets(void **state) {
         Batch *batch = NULL;
         ErrorRecord record;
         SecretNeed need;
-        assert_int_equal(batch_new(&fixture_table, "Get-VM; Move-VM a b -Credential 'LAB\\anna'", ROLE_ADMINISTRATOR, &batch,
-                                   &record), 0);
+        assert_int_equal(batch_new(&fixture_table,
+                                   &(BatchText){ .text = "Get-VM; Move-VM a b -Credential 'LAB\\anna'",
+                                                 .role = ROLE_ADMINISTRATOR },
+                                   &batch, &record), 0);
         assert_true(batch_secret(batch, 0, &need));
         assert_string_equal(need.key, "1.Credential");
         assert_string_equal(need.command, "Move-VM");

@@ -125,9 +125,7 @@ static const Command fail_row = {
 };
 
 static const Command *const rows[] = {
-        &get_vm_row, &move_row, &fail_row, &command_where_object, &command_select_object, &command_sort_object,
-        &command_measure_object, &command_format_table, &command_format_list, &command_convertto_json,
-        &command_get_command, &command_get_help, NULL,
+        &get_vm_row, &move_row, &fail_row, UTILITY_ROWS, NULL,
 };
 
 const CommandTable fixture_table = { rows };
@@ -163,7 +161,7 @@ static char *run(const char *text, Role role, unsigned after) {
         ErrorRecord record = { 0 };
         const BatchRun how = { .caller = "root", .cancelled = &lines.cancelled, .record = put, .sink = &lines };
 
-        if (batch_new(&fixture_table, text, role, &batch, &record) < 0)
+        if (batch_new(&fixture_table, &(BatchText){ .text = text, .role = role }, &batch, &record) < 0)
                 (void)fprintf(lines.to, "refused: %s: %s: %s", record.category, record.id, record.message);
         else
                 (void)batch_run(batch, &how);

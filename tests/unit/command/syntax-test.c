@@ -13,9 +13,9 @@ static void put_literal(FILE *to, const Literal *l) {
                                                  [LITERAL_NULL] = "$null" };
         if (l->kind == LITERAL_STRING) {
                 (void)fprintf(to, "'%s'", l->text);
-        } else if (l->kind == LITERAL_NUMBER) {
+        } else if (l->kind == LITERAL_NUMBER || l->kind == LITERAL_VALUE || l->kind == LITERAL_BLOCK) {
                 auto_free char *number = NULL;
-                assert_true(sd_json_variant_format(l->number, 0, &number) >= 0);
+                assert_true(sd_json_variant_format(l->value, 0, &number) >= 0);
                 (void)fputs(number, to);
         } else if (l->kind == LITERAL_ARRAY || l->kind == LITERAL_HASHTABLE) {
                 (void)fputc(l->kind == LITERAL_ARRAY ? '[' : '{', to);
@@ -35,9 +35,14 @@ static char *describe(const Script *script) {
         size_t size = 0;
         FILE *to = open_memstream(&text, &size);
         for (size_t p = 0; p < script->count; p++) {
+                const Pipeline *pipeline = &script->pipelines[p];
+                (void)fprintf(to, "%s%s%s%s", p ? " ; " : "", pipeline->deferred ? "?" : "",
+                              pipeline->assign ? pipeline->assign : "", pipeline->assign ? "=" : "");
+                if (pipeline->kind == PIPELINE_EXIT)
+                        (void)fprintf(to, "exit %d", pipeline->code);
                 for (size_t s = 0; s < script->pipelines[p].count; s++) {
                         const Stage *stage = &script->pipelines[p].stages[s];
-                        (void)fprintf(to, "%s%s", s ? " | " : p ? " ; " : "", stage->name);
+                        (void)fprintf(to, "%s%s", s ? " | " : "", stage->name);
                         for (size_t a = 0; a < stage->count; a++) {
                                 const Argument *argument = &stage->arguments[a];
                                 (void)fprintf(to, " %s%s%s", argument->parameter ? "-" : "",
@@ -85,13 +90,37 @@ static const struct { const char *why, *text, *parsed; } rows[] = {
         { "continued line", "Get-VM `\n -Name x", "Get-VM -Name 'x'" },
         { "comments", "Get-VM <# all \n of them #> x # yes", "Get-VM 'x'" },
         { "hash inside a word", "X a#b", "X 'a#b'" },
+        { "a value first", "'a',2 | X", "Write-Output ['a' 2] | X" },
+        { "a number alone", "5", "Write-Output 5" },
+        { "what was piped in", "$input | X", "$input | X" },
+        { "variable", "X $vm ${vm} $VM", "X \"web\" \"web\" \"web\"" },
+        { "in a string", "X \"a $vm ${vm}b $($o.N[0])\"", "X 'a web webb 7'" },
+        { "not in single quotes", "X '$vm'", "X '$vm'" },
+        { "members", "X $o.N[1] $o.N[-1] $o.n.Count $o.None", "X 8 8 2 $null" },
+        { "of each", "X $l.A", "X [1,2]" },
+        { "using", "X $using:v", "X 3" },
+        { "assignment", "$a = Get-VM x; X $a.Name", "a=Get-VM 'x' ; ?X $null" },
+        { "a value assigned", "$A = 'x', 5", "a=Write-Output ['x' 5]" },
+        { "to nowhere", "$null = X; Y > $null; Z 2>$null", "=X ; =Y ; Z" },
+        { "parenthesis", "X (Get-VM y).Name z", "(3=Get-VM 'y' ; ?X $null 'z'" },
+        { "parenthesis first", "(Get-VM).Count", "(1=Get-VM ; ?Write-Output $null" },
+        { "parenthesis inside parenthesis", "X (Y (Z))", "(6=Z ; ?(3=Y $null ; ?X $null" },
+        { "block of statements", "& { X; Y\n }; Z", "X ; Y ; Z" },
+        { "exit", "X; exit 3", "X ; exit 3" },
+        { "exit with nothing", "exit $LASTEXITCODE", "exit 0" },
+        { "condition", "X { $_.A -eq 'b' -and -not ($_.C -gt 1 -or $PSItem.D) }",
+          "X {\"$type\":\"System.Management.Automation.ScriptBlock\",\"Terms\":[{\"Path\":\"A\",\"Value\":\"b\",\"Operator\":\"eq\"},"
+          "{\"Join\":\"and\",\"Not\":true,\"Terms\":[{\"Path\":\"C\",\"Value\":1,\"Operator\":\"gt\"},{\"Join\":\"or\",\"Path\":\"D\"}]}]}" },
 };
 
 static void test_parse(void **state) {
         for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
                 auto_(script_clear) Script script = { 0 };
                 ErrorRecord record = { 0 };
-                if (syntax_parse(rows[i].text, &script, &record) < 0)
+                auto_(sd_json_variant_unrefp) sd_json_variant *variables = NULL;
+                assert_true(sd_json_parse("{\"vm\":\"web\",\"o\":{\"N\":[7,8]},\"l\":[{\"A\":1},{\"A\":2}],\"using:v\":3}", 0, &variables,
+                                          NULL, NULL) >= 0);
+                if (syntax_parse(rows[i].text, variables, &script, &record) < 0)
                         fail_msg("%s: %s", rows[i].why, record.message);
                 auto_free char *parsed = describe(&script);
                 if (strcmp(parsed, rows[i].parsed) != 0)
@@ -117,13 +146,28 @@ static const struct { const char *why, *text, *id, *says;
         { "variable", "X $vm", "VariableNotSupported", "'$vm'" },
         { "variable in a string", "X \"a $vm\"", "VariableNotSupported", "'$vm'" },
         { "variable inside a word", "X a$vm", "VariableNotSupported", "'$vm'" },
-        { "subexpression", "X (Get-VM)", "ExpressionNotSupported", "parentheses" },
-        { "script block", "X { $_ }", "ExpressionNotSupported", "braces" },
+        { "a script block that is no condition", "X { Get-VM }", "ExpressionNotSupported", "braces" },
+        { "-match", "X { $_.A -match 'b' }", "ExpressionNotSupported", "-match" },
+        { "half a condition", "X { $_.A -eq }", "MissingArgument", "Missing argument" },
+        { "two conditions", "X { $_.A $_.B }", "ExpressionNotSupported", "conditions" },
+        { "open block", "X { $_.A", "ExpressionNotSupported", "conditions" },
+        { "open parenthesis", "X (Get-VM", "MissingEndParenthesisInExpression", "closing ')'" },
+        { "nothing in parentheses", "X ()", "UnexpectedToken", "Unexpected token ')'" },
+        { "a method", "X (Get-VM).Delete()", "ExpressionNotSupported", "Methods" },
+        { "arithmetic", "X (1 + 2)", "UnexpectedToken", "Unexpected token '+'" },
+        { "deep parentheses", "X (((((((((Y)))))))))", "LimitExceeded", "More than 8" },
+        { "a value behind |", "X | 'a'", "ExpressionsMustBeFirstInPipeline", "first element" },
+        { "if", "if ($true) { X }", "ExpressionNotSupported", "'if' is not supported" },
+        { "foreach", "foreach ($v in 1) { X }", "ExpressionNotSupported", "'foreach' is not supported" },
+        { "a variable that nothing set", "$a = Get-VM; X $b", "VariableNotSupported", "'$b'" },
+        { "a variable before it is set", "X $a; $a = Get-VM", "VariableNotSupported", "'$a'" },
+        { "compound assignment", "$a = 1; $a += 2", "UnexpectedToken", "Unexpected token '+='" },
+        { "a pipe behind a block", "& { X } | Y", "ExpressionNotSupported", "behind a script block" },
+        { "open block of statements", "& { X", "MissingEndCurlyBrace", "closing '}'" },
+        { "exit with words", "exit now", "UnexpectedToken", "'now'" },
         { "call operator", "& X", "ExpressionNotSupported", "'&'" },
         { "redirection", "X > file", "ExpressionNotSupported", "Redirections" },
-        { "a value as command", "'Get-VM'", "UnexpectedToken",
-          "Unexpected token ''Get-VM'' in expression or statement." },
-        { "a number as command", "5", "UnexpectedToken", "Unexpected token '5'" },
+        { "merging", "X 2>&1", "ExpressionNotSupported", "Redirections" },
         { "closing brace", "X }", "UnexpectedToken", "Unexpected token '}'" },
         { "not UTF-8", "X \xFF", "InvalidText", "UTF-8" },
 };
@@ -132,7 +176,7 @@ static void test_refused(void **state) {
         for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
                 Script script = { 0 };
                 ErrorRecord record = { 0 };
-                if (syntax_parse(refused[i].text, &script, &record) == 0)
+                if (syntax_parse(refused[i].text, NULL, &script, &record) == 0)
                         fail_msg("%s: was accepted", refused[i].why);
                 if (strcmp(record.id, refused[i].id) != 0 || !strstr(record.message, refused[i].says))
                         fail_msg("%s: %s: %s", refused[i].why, record.id, record.message);
@@ -159,18 +203,18 @@ static void test_limits(void **state) {
                 auto_free char *more = repeat(limits[i].start, limits[i].piece, limits[i].most + 1);
                 auto_(script_clear) Script script = { 0 };
                 ErrorRecord record = { 0 };
-                if (syntax_parse(fits, &script, &record) < 0)
+                if (syntax_parse(fits, NULL, &script, &record) < 0)
                         fail_msg("%s: %s", limits[i].why, record.message);
                 Script none = { 0 };
-                assert_int_equal(syntax_parse(more, &none, &record), -1);
+                assert_int_equal(syntax_parse(more, NULL, &none, &record), -1);
                 assert_string_equal(record.id, "LimitExceeded");
         }
         auto_free char *deep = repeat("X ", "@(", 100000);
         auto_free char *long_text = repeat("X ", "aaaaaaaaaaaaaaaa", SYNTAX_TEXT_MAX / 16);
         Script none = { 0 };
         ErrorRecord record = { 0 };
-        assert_int_equal(syntax_parse(deep, &none, &record), -1);
-        assert_int_equal(syntax_parse(long_text, &none, &record), -1);
+        assert_int_equal(syntax_parse(deep, NULL, &none, &record), -1);
+        assert_int_equal(syntax_parse(long_text, NULL, &none, &record), -1);
         assert_string_equal(record.id, "LimitExceeded");
 }
 

@@ -24,6 +24,11 @@ static const struct {
         { "local path", "{\"VirtualMachinePath\":\"/vms\"}", "must be a UNC path", false, NULL, 0 },
         { "none at once", "{\"MaximumVirtualMachineMigrations\":0}", "from 1 to 32", false, NULL, 0 },
         { "too many", "{\"MaximumVirtualMachineMigrations\":33}", "from 1 to 32", false, NULL, 0 },
+        { "groups", "{\"ReaderGroups\":[\"A\",\"S-1-5-32-545\"],\"OperatorGroups\":[],\"RemoteChannelBinding\":\"Strict\"}", NULL,
+          false, "", 2 },
+        { "a group that is none", "{\"AdministratorGroups\":[\"A\",1]}", "AdministratorGroups must be a list", false, NULL, 0 },
+        { "too many groups", "{\"ReaderGroups\":[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\",\"9\"]}", "at most 8", false, NULL, 0 },
+        { "no such strictness", "{\"RemoteChannelBinding\":\"Never\"}", "\"Relaxed\" or \"Strict\"", false, NULL, 0 },
         { "no JSON", "{", "is not JSON", false, NULL, 0 },
         { "no object", "[]", "must hold one JSON object", false, NULL, 0 },
 };
@@ -58,6 +63,8 @@ static void test_missing(void **state) {
         Error err = { 0 };
         assert_int_equal(config_load("/nonexistent/node.json", &config, &err), 0);
         assert_int_equal(config.maximum_migrations, 2);
+        assert_string_equal(config.groups[ROLE_ADMINISTRATOR][0], "Holdfast Admins");
+        assert_false(config.strict_binding);
         assert_false(config.allow_emulation);
 }
 

@@ -64,7 +64,7 @@ static void test_round_trip(void **state) {
                 ErrorRecord record = { 0 };
                 Error err = { 0 };
                 assert_int_equal(quote_arguments(2, argv, &text, &err), 0);
-                if (syntax_parse(text, &script, &record) < 0)
+                if (syntax_parse(text, NULL, &script, &record) < 0)
                         fail_msg("%s → %s: %s", values[i], text, record.message);
                 assert_int_equal(script.count, 1);
                 assert_int_equal(script.pipelines[0].count, 1);

@@ -42,7 +42,7 @@ static void test_rows(void **state) {
                 const Command *command = *row;
                 unsigned sets = 0, parameters = 0;
 
-                assert_non_null(strchr(command->name, '-'));
+                assert_true(strchr(command->name, '-') || strcmp(command->name, "TabExpansion2") == 0);
                 assert_non_null(command->module);
                 assert_non_null(command->synopsis);
                 assert_non_null(command->run);

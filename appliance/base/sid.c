@@ -1,4 +1,4 @@
-#include "smb/share/sid.h"
+#include "appliance/base/sid.h"
 
 #include <stdio.h>
 #include <string.h>

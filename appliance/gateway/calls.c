@@ -1,0 +1,162 @@
+#include "appliance/gateway/calls.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-varlink.h>
+
+#include "appliance/base/cleanup.h"
+#include "appliance/command/object.h"
+
+struct Calls {
+        sd_event *event;
+        char *address;
+        unsigned count;
+};
+
+typedef struct Call {
+        Calls *calls;
+        sd_varlink *link;
+        WsmanEvents events;
+} Call;
+
+static void call_free(Call *call) {
+        call->calls->count--;
+        if (call->link)
+                (void)sd_varlink_set_userdata(call->link, NULL);
+        (void)sd_varlink_close_unref(call->link);
+        free(call);
+}
+
+static bool flag(sd_json_variant *reply, const char *name) {
+        sd_json_variant *value = sd_json_variant_by_key(reply, name);
+        return value && sd_json_variant_is_boolean(value) && sd_json_variant_boolean(value);
+}
+
+static void end_with(Call *call, const WsmanEnd *end) {
+        WsmanEvents events = call->events;
+        call_free(call);
+        events.ended(events.userdata, end);
+}
+
+static void failed(Call *call, const char *error_id, sd_json_variant *parameters) {
+        const char *message = parameters ? object_string(parameters, "Message") : NULL;
+        WsmanEnd end = { .had_errors = true };
+
+        if (strcmp(error_id, "io.holdfast.Node.SecretsNeeded") == 0) {
+                WsmanEvents events = call->events;
+                auto_(sd_json_variant_unrefp) sd_json_variant *needs =
+                        sd_json_variant_ref(sd_json_variant_by_key(parameters, "Secrets"));
+                call_free(call);
+                events.needs(events.userdata, needs);
+                return;
+        }
+        if (strcmp(error_id, "io.holdfast.Node.SessionUnknown") == 0)
+                (void)error_set(&end.failure, ERROR_DENIED, 0, "The sign-in has ended; connect again.");
+        else if (strcmp(error_id, SD_VARLINK_ERROR_DISCONNECTED) == 0)
+                (void)error_set(&end.failure, ERROR_UNREACHABLE, 0,
+                                "holdfastd ended while the command ran; what became of it is shown by "
+                                "Get-VMMigration and by journalctl -u holdfastd");
+        else
+                (void)error_set(&end.failure, ERROR_PROTOCOL, 0, "holdfastd answered: %s", message ? message : error_id);
+        end_with(call, &end);
+}
+
+static int on_reply(sd_varlink *link, sd_json_variant *parameters, const char *error_id,
+                    sd_varlink_reply_flags_t flags, void *userdata) {
+        Call *call = userdata;
+        if (!call)
+                return 0;
+        if (error_id) {
+                failed(call, error_id, parameters);
+                return 0;
+        }
+        if (flags & SD_VARLINK_REPLY_CONTINUES) {
+                const char *name = object_string(parameters, "Stream");
+                RecordStream stream = name ? stream_from_name(name) : STREAM_COUNT;
+                sd_json_variant *value = sd_json_variant_by_key(parameters, "Value");
+                sd_json_variant *plain =
+                        value && sd_json_variant_is_object(value) ? sd_json_variant_by_key(value, "$value") : NULL;
+                if (value && stream < STREAM_COUNT)
+                        call->events.record(call->events.userdata, stream, plain ? plain : value);
+                return 0;
+        }
+        const WsmanEnd end = { .had_errors = flag(parameters, "HadErrors"), .refused = flag(parameters, "Refused") };
+        end_with(call, &end);
+        return 0;
+}
+
+static int start(Call *call, const WsmanWork *work, Error *err) {
+        int r = sd_varlink_connect_address(&call->link, call->calls->address);
+        if (r >= 0) {
+                (void)sd_varlink_set_userdata(call->link, call);
+                r = sd_varlink_bind_reply(call->link, on_reply);
+        }
+        if (r >= 0)
+                r = sd_varlink_set_relative_timeout(call->link, UINT64_MAX);    /* a move takes as long as it takes */
+        if (r >= 0)
+                r = sd_varlink_attach_event(call->link, call->calls->event, 0);
+        if (r >= 0)
+                r = sd_varlink_observeb(call->link, "io.holdfast.Node.Run", SD_JSON_BUILD_OBJECT(
+                        SD_JSON_BUILD_PAIR_STRING("Pipeline", work->text),
+                        SD_JSON_BUILD_PAIR_UNSIGNED("Width", work->width),
+                        SD_JSON_BUILD_PAIR_STRING("Session", work->session),
+                        SD_JSON_BUILD_PAIR_CONDITION(work->variables != NULL, "Variables",
+                                                     SD_JSON_BUILD_VARIANT(work->variables)),
+                        SD_JSON_BUILD_PAIR_CONDITION(work->input != NULL, "Input", SD_JSON_BUILD_VARIANT(work->input)),
+                        SD_JSON_BUILD_PAIR_CONDITION(work->secrets != NULL, "Secrets",
+                                                     SD_JSON_BUILD_VARIANT(work->secrets))));
+        return r < 0 ? error_set(err, ERROR_UNREACHABLE, -r, "holdfastd cannot be asked: %s", strerror(-r)) : 0;
+}
+
+static int run(void *userdata, const WsmanWork *work, const WsmanEvents *events, void **ret_call, Error *err) {
+        Calls *calls = userdata;
+        if (calls->count >= CALLS_MAX)
+                return error_set(err, ERROR_LIMIT, 0, "%d commands run on this host at once; try again when some have "
+                                 "ended", CALLS_MAX);
+        Call *call = calloc(1, sizeof *call);
+        if (!call)
+                return error_oom(err);
+        *call = (Call){ .calls = calls, .events = *events };
+        calls->count++;
+        if (start(call, work, err) < 0) {
+                call_free(call);
+                return -1;
+        }
+        *ret_call = call;
+        return 0;
+}
+
+static void cancel(void *userdata, void *call) { call_free(call); }
+
+/* What is not read stays in the socket, and then holdfastd's thread waits. */
+static void pause_call(void *userdata, void *what, bool paused) {
+        Call *call = what;
+        if (paused)
+                sd_varlink_detach_event(call->link);
+        else
+                (void)sd_varlink_attach_event(call->link, call->calls->event, 0);
+}
+
+int calls_new(sd_event *event, const char *address, Calls **ret, Error *err) {
+        Calls *calls = calloc(1, sizeof *calls);
+        if (!calls || !(calls->address = strdup(address))) {
+                free(calls);
+                return error_oom(err);
+        }
+        calls->event = sd_event_ref(event);
+        *ret = calls;
+        return 0;
+}
+
+void calls_free(Calls *calls) {
+        if (!calls)
+                return;
+        (void)sd_event_unref(calls->event);
+        free(calls->address);
+        free(calls);
+}
+
+WsmanNode calls_node(Calls *calls) {
+        return (WsmanNode){ .run = run, .cancel = cancel, .pause = pause_call, .userdata = calls };
+}

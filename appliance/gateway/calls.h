@@ -1,0 +1,17 @@
+/* calls.h — what shells run, on holdfastd (io.holdfast.Node.Run): the WsmanNode of this process
+ *
+ * One varlink connection per call; closing it cancels.
+ */
+#pragma once
+
+#include <systemd/sd-event.h>
+
+#include "appliance/wsman/wsman.h"
+
+enum { CALLS_MAX = 256 };               /* at once; more are refused */
+
+typedef struct Calls Calls;
+
+int calls_new(sd_event *event, const char *address, Calls **ret, Error *err) FAILS;
+void calls_free(Calls *calls);          /* after the shells; accepts NULL */
+WsmanNode calls_node(Calls *calls);

@@ -1,0 +1,70 @@
+#include "appliance/psrp/host.h"
+
+enum { NO_REPLY = -100 };
+
+static const char *method_name(HostMethod method) {
+        switch (method) {
+        case HOST_SET_SHOULD_EXIT:
+                return "SetShouldExit";
+        case HOST_WRITE_ERROR_LINE:
+                return "WriteErrorLine";
+        case HOST_WRITE_DEBUG_LINE:
+                return "WriteDebugLine";
+        case HOST_WRITE_PROGRESS:
+                return "WriteProgress";
+        case HOST_WRITE_VERBOSE_LINE:
+                return "WriteVerboseLine";
+        case HOST_WRITE_WARNING_LINE:
+                return "WriteWarningLine";
+        case HOST_WRITE_LINE:
+        default:
+                return "WriteLine2";
+        }
+}
+
+/* Up to the parameters, which stand in a list. */
+static int begin_call(Sender *s, Clixml *c, HostMethod method) {
+        if (message_begin(s, c) < 0)
+                return -1;
+        clixml_object(c, NULL, NULL);
+        clixml_open(c, "MS");
+        clixml_i64(c, "ci", NO_REPLY);
+        clixml_enum(c, "mi", "System.Management.Automation.Remoting.RemoteHostMethodId", method_name(method),
+                    (int32_t)method);
+        clixml_object(c, "mp", "System.Collections.ArrayList,System.Object");
+        clixml_open(c, "LST");
+        return 0;
+}
+
+static void send_call(Sender *s, Clixml *c) {
+        clixml_close(c, "LST");
+        clixml_object_end(c);
+        clixml_close(c, "MS");
+        clixml_object_end(c);
+        message_send(s, MESSAGE_PIPELINE_HOST_CALL, c);
+}
+
+void host_line(Sender *s, HostMethod method, const char *text) {
+        Clixml c;
+        if (begin_call(s, &c, method) < 0)
+                return;
+        clixml_string(&c, NULL, text);
+        send_call(s, &c);
+}
+
+void host_should_exit(Sender *s, int32_t code) {
+        Clixml c;
+        if (begin_call(s, &c, HOST_SET_SHOULD_EXIT) < 0)
+                return;
+        clixml_i32(&c, NULL, code);
+        send_call(s, &c);
+}
+
+void host_progress(Sender *s, sd_json_variant *record) {
+        Clixml c;
+        if (begin_call(s, &c, HOST_WRITE_PROGRESS) < 0)
+                return;
+        clixml_i64(&c, NULL, 0);        /* who: of no meaning to us */
+        message_put_progress(&c, record);
+        send_call(s, &c);
+}
