@@ -83,6 +83,7 @@ static void on_ready(Request *r) {
                 c->hang_up = true;      /* there is no other way to refuse */
 out:
         slot_send(slot, slot_data(slot), w.at);
+        nbd_turn(c);                    /* for what was said meanwhile */
 }
 
 static void await_disk(NbdConnection *c, const NbdOption *option, bool block_size) {
