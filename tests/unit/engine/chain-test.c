@@ -19,7 +19,7 @@ static const Server servers[] = {
         { "memory, busy machine: a 4 KiB takes 2 ms at depth 16", 16, 130, 1, 0, 0, false },
         { "flash", 16, 100, 16, 0, 0, false },
         { "memory that stalls for 50 ms each second", 16, 25, 1, SECOND, 50 * MS, false },
-        { "slow singles that stall for 100 ms each second", 16, 130, 1, SECOND, 100 * MS, false },
+        { "memory that stalls for 20 ms, often", 16, 130, 1, 400 * MS, 20 * MS, false },
         { "a disk that seeks", 16, 8 * MS, 4, 0, 0, true },
         { "a disk that seeks, one at a time", 1, 8 * MS, 1, 0, 0, true },
 };
