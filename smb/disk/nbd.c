@@ -1,6 +1,5 @@
 #include "smb/disk/nbd.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -367,7 +366,8 @@ int nbd_listen(const char *path, Error *err) {
         if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode))
                 (void)unlink(path);
         /* Nobody can connect before listen(), so the mode is in time. */
-        if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || chmod(path, 0660) < 0 || listen(fd, BACKLOG) < 0)
+        if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || chmod(path, 0660) < 0 ||
+            listen(fd, BACKLOG) < 0)
                 return error_set(err, ERROR_INTERNAL, errno, "cannot listen on the NBD socket %s: %m", path);
         return take_fd(fd);
 }
@@ -402,7 +402,6 @@ void nbd_free(Nbd *nbd) {
         nbd->listener = sd_event_source_disable_unref(nbd->listener);
         for (NbdConnection *c; (c = LIST_FIRST(&nbd->connections));) {
                 send_out(c);
-                assert(c->state == NBD_SERVING || c->state == NBD_LEAVING || c->in_flight == 0);
                 connection_free(c);
         }
         (void)sd_event_source_disable_unref(nbd->again);
