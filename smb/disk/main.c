@@ -1,6 +1,7 @@
 /* main.c — holdfast-disk: one disk on an SMB 3 share, served to QEMU over NBD
  *
- *      holdfast-disk config=FILE | unc=… nbd-socket=… [control-socket=…] [ccache=…] [protection=…] [port=…] [acquire=…]
+ *      holdfast-disk config=FILE
+ *      holdfast-disk unc=… nbd-socket=… [control-socket=…] [ccache=…] [protection=…] [port=…] [acquire=…]
  *
  * One thread, one loop: the NBD server, the drive and its control socket.  The NBD socket may also be handed over by
  * the service manager (sd_listen_fds(3)).
@@ -115,7 +116,8 @@ static int nbd_socket(const DiskConfig *config, Error *err) {
         if (n == 1 && fcntl(SD_LISTEN_FDS_START, F_SETFL, O_NONBLOCK) == 0)
                 return SD_LISTEN_FDS_START;
         if (!*config->nbd_socket)
-                return error_set(err, ERROR_INVALID, 0, "there is nowhere to serve the disk; give nbd-socket= or config=");
+                return error_set(err, ERROR_INVALID, 0,
+                                 "there is nowhere to serve the disk; give nbd-socket= or config=");
         return nbd_listen(config->nbd_socket, err);
 }
 

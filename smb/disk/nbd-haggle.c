@@ -3,7 +3,7 @@
 
 #include "smb/disk/nbd-state.h"
 
-enum { ALLOCATION_ID = 1, PREFERRED_BLOCK = 4096, REPLY_ROOM = 1024 };
+enum { PREFERRED_BLOCK = 4096, REPLY_ROOM = 1024 };
 
 /* Writable from the start, also on a host that does not own the disk yet: its writes wait.  All connections reach the
  * one handle on the file server, so a flush on one covers the others. */
@@ -83,6 +83,7 @@ static void on_ready(Request *r) {
                 c->hang_up = true;      /* there is no other way to refuse */
 out:
         slot_send(slot, slot_data(slot), w.at);
+        nbd_turn(c);                    /* for what was said meanwhile */
 }
 
 static void await_disk(NbdConnection *c, const NbdOption *option, bool block_size) {
@@ -124,7 +125,7 @@ static void on_contexts(NbdConnection *c, const NbdOption *option, Span data) {
         if (!slot)
                 return;
         if (chosen)
-                nbd_context_encode(&w, option->code, lists ? 0 : ALLOCATION_ID, NBD_ALLOCATION);
+                nbd_context_encode(&w, option->code, lists ? 0 : NBD_ALLOCATION_ID, NBD_ALLOCATION);
         nbd_option_reply_encode(&w, option->code, NBD_REP_ACK, 0);
         answer_end(slot, &w);
 }
@@ -213,8 +214,9 @@ size_t haggle_take(NbdConnection *c, const uint8_t *data, size_t size) {
         }
         if (option.size > NBD_OPTION_BYTES_MAX || c->options == NBD_OPTIONS_MAX ||
             (!c->fixed && option.code != NBD_OPT_EXPORT_NAME)) {
-                (void)error_set(&err, ERROR_PROTOCOL, 0, "the NBD client haggles beyond measure (option %u of %u bytes)",
-                                option.code, option.size);
+                (void)error_set(&err, ERROR_PROTOCOL, 0,
+                                "the NBD client haggles beyond measure (option %u of %u bytes)", option.code,
+                                option.size);
                 nbd_leave(c, &err);
                 return size;
         }

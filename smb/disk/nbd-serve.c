@@ -4,7 +4,6 @@
 #include "smb/disk/nbd-state.h"
 
 enum {
-        ALLOCATION_ID = 1,
         DESCRIPTORS_MAX = 2 * REQUEST_RANGES_MAX + 1,   /* ranges, and a hole around each */
         STATUS_ROOM = (4 + DESCRIPTORS_MAX * NBD_DESCRIPTOR_SIZE + 7) & ~7,
 };
@@ -52,7 +51,7 @@ static void answer_status(NbdSlot *slot) {
         uint8_t *from = slot_data(slot) - NBD_CHUNK_SIZE;
         Writer body = writer_of(slot_data(slot), STATUS_ROOM), head = writer_of(from, NBD_CHUNK_SIZE);
 
-        nbd_u32_encode(&body, ALLOCATION_ID);
+        nbd_u32_encode(&body, NBD_ALLOCATION_ID);
         for (size_t i = 0; i <= r->range_count && at < end && !(one && at > r->offset); i++) {
                 uint64_t data = i < r->range_count ? r->ranges[i].offset : end;
                 uint64_t to = i < r->range_count ? data + r->ranges[i].size_bytes : end;
@@ -64,9 +63,8 @@ static void answer_status(NbdSlot *slot) {
                         nbd_descriptor_encode(&body, (uint32_t)(to - data), 0);
                 at = to;
         }
-        if (body.at == 4) {             /* the server's answer covers nothing: then it is all data */
+        if (body.at == 4)               /* the server's answer covers nothing: then it is all data */
                 nbd_descriptor_encode(&body, slot->asked.size, 0);
-        }
         nbd_chunk_encode(&head, NBD_REPLY_BLOCK_STATUS, slot->asked.cookie, body.at);
         slot_send(slot, from, NBD_CHUNK_SIZE + body.at);
 }
@@ -112,7 +110,8 @@ static int judge(const NbdConnection *c, const NbdRequest *q) {
         if (q->command == NBD_CMD_BLOCK_STATUS && !c->allocation)
                 return EINVAL;
         /* Slowly, part by part, is not what a fast zero is. */
-        if (q->command == NBD_CMD_WRITE_ZEROES && (q->flags & NBD_CMD_FLAG_NO_HOLE) && (q->flags & NBD_CMD_FLAG_FAST_ZERO))
+        if (q->command == NBD_CMD_WRITE_ZEROES && (q->flags & NBD_CMD_FLAG_NO_HOLE) &&
+            (q->flags & NBD_CMD_FLAG_FAST_ZERO))
                 return EOPNOTSUPP;
         return 0;
 }

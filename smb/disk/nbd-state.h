@@ -29,6 +29,7 @@ typedef struct NbdSlot {
 } NbdSlot;
 
 enum {
+        NBD_ALLOCATION_ID = 1,          /* of base:allocation, on our wires */
         NBD_SLOT_HEAD = 32,             /* before the data: the head of its answer */
         NBD_SLOT_KEEPS = 256 * 1024,    /* a larger memory is given back after use */
 };
@@ -70,9 +71,10 @@ struct NbdConnection {
 NbdSlot *slot_new(NbdConnection *c, size_t size);
 void slot_drop(NbdSlot *slot);
 static inline uint8_t *slot_data(NbdSlot *slot) { return slot->memory + NBD_SLOT_HEAD; }
-/* Its data, @size bytes of it, is sent; then the slot is dropped. */
+/* The @size bytes at @from in it are sent with all else that is answered in this turn of the loop; then it is
+ * dropped. */
 void slot_send(NbdSlot *slot, uint8_t *from, size_t size);
-/* Has the connection's turn come: send, go on reading, or go away. */
+/* Has the connection's turn come: take what had to wait, or go away. */
 void nbd_turn(NbdConnection *c);
 /* Reads no more; @why goes to the log, NULL: the client left as it should. */
 void nbd_leave(NbdConnection *c, const Error *why);

@@ -1,6 +1,5 @@
 #include "smb/disk/nbd.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -75,7 +74,8 @@ void slot_send(NbdSlot *slot, uint8_t *from, size_t size) {
         slot->out = from;
         slot->out_size = size;
         TAILQ_INSERT_TAIL(&slot->connection->out, slot, link);
-        nbd_turn(slot->connection);
+        if (slot->connection->state == NBD_LEAVING)     /* its socket may not be watched any more */
+                nbd_turn(slot->connection);
 }
 
 /* ---- going away -------------------------------------------------------------------------------- */
@@ -257,9 +257,23 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userda
                 nbd_leave(c, NULL);
         else if (gone || (revents & EPOLLIN))
                 receive(c);
+        if (revents & EPOLLOUT)
+                send_out(c);
         if (c->broken || (revents & EPOLLOUT))
                 nbd_turn(c);
         watch(c);
+        return 0;
+}
+
+/* Before the loop sleeps or does the next thing: answers that came together go together. */
+static int on_prepare(sd_event_source *source, void *userdata) {
+        NbdConnection *c = userdata;
+
+        if (TAILQ_EMPTY(&c->out))
+                return 0;
+        send_out(c);
+        if (c->state != NBD_SERVING || c->paused)
+                nbd_turn(c);
         return 0;
 }
 
@@ -302,6 +316,8 @@ int nbd_adopt(Nbd *nbd, int consumed_fd, Error *err) {
         int r = sd_event_add_defer(nbd->event, &c->turn, on_turn, c);
         if (r >= 0)
                 r = sd_event_add_io(nbd->event, &c->io, c->fd, EPOLLIN, on_io, c);
+        if (r >= 0)
+                r = sd_event_source_set_prepare(c->io, on_prepare);
         if (r < 0)
                 return error_set(err, ERROR_INTERNAL, -r, "cannot watch an NBD connection: %s", strerror(-r));
         guard = NULL;
@@ -350,7 +366,8 @@ int nbd_listen(const char *path, Error *err) {
         if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode))
                 (void)unlink(path);
         /* Nobody can connect before listen(), so the mode is in time. */
-        if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || chmod(path, 0660) < 0 || listen(fd, BACKLOG) < 0)
+        if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || chmod(path, 0660) < 0 ||
+            listen(fd, BACKLOG) < 0)
                 return error_set(err, ERROR_INTERNAL, errno, "cannot listen on the NBD socket %s: %m", path);
         return take_fd(fd);
 }
@@ -385,7 +402,6 @@ void nbd_free(Nbd *nbd) {
         nbd->listener = sd_event_source_disable_unref(nbd->listener);
         for (NbdConnection *c; (c = LIST_FIRST(&nbd->connections));) {
                 send_out(c);
-                assert(c->state == NBD_SERVING || c->state == NBD_LEAVING || c->in_flight == 0);
                 connection_free(c);
         }
         (void)sd_event_source_disable_unref(nbd->again);

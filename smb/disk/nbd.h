@@ -4,8 +4,8 @@
  * zeroes, several connections to one disk.  Lives on one sd_event loop with what answers the requests, so that a
  * request changes threads nowhere; requests that arrive together go on together, and so do their answers.
  *
- * A client is another user of this host and is not believed: its words are decoded by nbd-wire.h, what it can have under way
- * is bounded by the numbers below, and a wrong word ends its connection.  Refuses to know: SMB, ownership.
+ * A client is another user of this host and is not believed: its words are decoded by nbd-wire.h, what it can have
+ * under way is bounded by the numbers below, and a wrong word ends its connection.  Refuses to know: SMB, ownership.
  */
 #pragma once
 

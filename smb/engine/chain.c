@@ -7,8 +7,8 @@
 
 enum {
         ALIGNMENT = 8,          /* of every request and reply in a chain but the first */
-        SLOW_US = 4000,         /* per request: memory and flash take far less, a seek takes more */
-        SLOW_CHAINS = 4,        /* in a row, so that a busy moment is none */
+        SLOW_US = 4000,         /* per request under way: memory and flash take far less, a seek takes more */
+        SLOW_TURNS = 4,         /* in a row, so that a busy moment is none */
         PAUSE_US = 1000 * 1000,
 };
 #define STATUS_INTERNAL_ERROR 0xC00000E5u
@@ -79,9 +79,15 @@ bool chain_was_refused(Connection *c, const Request *r, uint32_t status) {
 void chain_judge(Connection *c, const Request *r, uint64_t now_us) {
         if (!r->chainable && r->chain_size < 2)
                 return;
-        if (now_us - r->sent_us < (uint64_t)SLOW_US * r->chain_size) {
+        /* An answer waits for those before it, so what one request takes is this over how many were under way. */
+        if (now_us - r->sent_us < (uint64_t)SLOW_US * r->depth) {
                 c->chains.slow = 0;
-        } else if (++c->chains.slow >= SLOW_CHAINS) {
+                return;
+        }
+        if (r->sent_us <= c->chains.slow_at_us)         /* under way during the same stall: that tells nothing new */
+                return;
+        c->chains.slow_at_us = now_us;
+        if (++c->chains.slow >= SLOW_TURNS) {
                 c->chains.slow = 0;
                 c->chains.pause_until_us = now_us + PAUSE_US;
         }

@@ -7,7 +7,7 @@
  *
  * The price: Samba works a chain off one request after the other in the process of this connection,
  * where single ones go to its threads.  From memory and from flash that is faster; from disks that seek
- * it is not.  So chains pause for a while when several in a row took long, and go on after that.
+ * it is not.  So chains pause for a while when requests took long several turns in a row, and go on after that.
  * Writes that must reach the disk (write-through) never go in chains.
  */
 #pragma once

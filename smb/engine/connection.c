@@ -136,6 +136,7 @@ static void expect(Connection *c, Request *r, uint64_t now) {
         c->credits -= r->charge;
         c->credits_out += r->charge;
         c->chains.in_flight += r->chainable;
+        r->depth = c->chains.in_flight > 0 ? c->chains.in_flight : 1;
         r->sent_us = now;
         r->deadline_us = now + c->timeout_us + r->extra_us;
         r->state = REQUEST_QUEUED;

@@ -66,6 +66,7 @@ struct Request {
         bool chainable;                 /* small, and may wait for others and go with them (chain.h) */
         uint8_t attempts;
         uint8_t chain_size;             /* requests in the message it was sent in */
+        unsigned depth;                 /* chainable ones under way when it was sent, itself included */
         Request *chain_next;            /* while that message is queued */
         uint64_t message_id, extra_us, sent_us, deadline_us;
         uint8_t *hash;                  /* pre-authentication hash to take the request in, or NULL */
@@ -98,7 +99,8 @@ TAILQ_HEAD(RequestList, Request);
 typedef struct ChainPolicy {            /* chain.h */
         bool refused;                   /* the server does not take them */
         unsigned in_flight;             /* chainable requests that the server works on, as far as we know */
-        unsigned slow;                  /* messages in a row that took long */
+        unsigned slow;                  /* turns in a row that took long */
+        uint64_t slow_at_us;            /* when the last of them was noticed */
         uint64_t pause_until_us;
 } ChainPolicy;
 

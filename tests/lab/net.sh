@@ -22,6 +22,9 @@ net_up() {
         ip -n "$lab_netns" link add br0 type bridge forward_delay 0 mcast_snooping 0
         ip -n "$lab_netns" addr add "$network.1/24" dev br0
         ip -n "$lab_netns" link set br0 up
+        # A switch, not a firewall: where the machine has br_netfilter (Docker brings it), frames would go through its hooks.
+        ip netns exec "$lab_netns" sysctl -qw net.bridge.bridge-nf-call-iptables=0 net.bridge.bridge-nf-call-ip6tables=0 \
+                net.bridge.bridge-nf-call-arptables=0 2>/dev/null || true
 }
 
 net_add() {

@@ -46,7 +46,7 @@ static void answer(MemoryDisk *d, Request *r) {
                 break;
         case REQUEST_ZERO:
                 d->fast = r->fast;
-                /* fall through */
+                __attribute__((fallthrough));
         case REQUEST_TRIM:
                 (void)memset(at, 0, r->size);
                 break;
