@@ -96,7 +96,8 @@ int host_definition(virDomainPtr domain, unsigned flags, VmDefinition *ret, Erro
 int host_no_such_machine(const char *name_or_id, Error *err);
 
 /* ---- host-power.c ---- */
-/* Stops the disk processes of a machine that is off, and takes our name out of its ledger. */
+/* Stops the disk processes of a machine that is off, but for those another one runs with, and takes our name out of
+ * its ledger. */
 int host_release(VmHost *host, const VmDefinition *definition, Error *err) FAILS;
 /* Takes our name, and only ours, out of the ledger in @folder. */
 int host_clear_ledger(VmHost *host, const char *folder, Error *err) FAILS;

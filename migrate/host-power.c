@@ -39,6 +39,15 @@ int host_clear_ledger(VmHost *host, const char *folder, Error *err) {
         return ledger_write(folder, &ledger, err);
 }
 
+/* Two machines may name one disk; the other one may run and use it. */
+static int stop_unused(VmHost *host, const DiskName *disk, Error *err) {
+        char user[VM_NAME_SIZE];
+
+        if (host_disk_user(host, disk, 1, user, err) < 0)
+                return -1;
+        return *user ? 0 : disk_stop(disk, err);
+}
+
 int host_release(VmHost *host, const VmDefinition *d, Error *err) {
         auto_free DiskName *disks = calloc(VM_DISKS_MAX, sizeof *disks);
         Error later = { 0 };
@@ -50,7 +59,7 @@ int host_release(VmHost *host, const VmDefinition *d, Error *err) {
                 return -1;
         /* Each is tried: one that hangs must not keep the others locked.  The first failure is told. */
         for (unsigned i = 0; i < d->disk_count; i++)
-                if (disk_stop(&disks[i], r < 0 ? &later : err) < 0)
+                if (stop_unused(host, &disks[i], r < 0 ? &later : err) < 0)
                         r = -1;
         if (d->disk_count > 0 && host_clear_ledger(host, d->folder, r < 0 ? &later : err) < 0)
                 r = -1;
