@@ -171,6 +171,15 @@ static int start_qemu(virDomainPtr domain, const VmDefinition *d, Error *err) {
         return 0;
 }
 
+/* libvirt went away in the middle, and QEMU may run all the same: its disks are not taken from under it.  If it does
+ * not, the keeper puts things in order as soon as libvirt answers again. */
+static int unknown_start(const VmDefinition *d, Error *err) {
+        Error why = *err;
+        return error_set(err, ERROR_UNREACHABLE, why.cause,
+                         "libvirt did not say whether \"%s\" was started, and it may run; look at it with Get-VM "
+                         "when libvirt answers again (%.200s)", d->name, why.text);
+}
+
 static int start_claimed(VmHost *host, virDomainPtr domain, const VmDefinition *d, DiskName *disks, Error *err) {
         char us[MACHINE_NAME_MAX];
         Ledger before = { 0 }, after = { 0 };
@@ -190,8 +199,11 @@ static int start_claimed(VmHost *host, virDomainPtr domain, const VmDefinition *
         if (d->disk_count > 0 && ledger_write(d->folder, &after, err) < 0)
                 goto undo;
         s.ledger_written = d->disk_count > 0;
-        if (start_qemu(domain, d, err) < 0)
+        if (start_qemu(domain, d, err) < 0) {
+                if (virDomainIsActive(domain) != 0)
+                        return unknown_start(d, err);
                 goto undo;
+        }
         return 0;
 undo:
         start_undo(&s);
