@@ -72,6 +72,8 @@ int host_keeper_start(VmHost *host, Error *err) FAILS;
 void host_keeper_stop(VmHost *host);
 void host_keeper_wake(VmHost *host);            /* cheap, any thread */
 
+/* The disks that the domain XML of a machine names by their sockets, whatever else it says; at most VM_DISKS_MAX. */
+unsigned host_disks_named(const char *xml, DiskName *ret);
 /* The running machine of this host that uses one of @disks; "" when none does. */
 int host_disk_user(VmHost *host, const DiskName *disks, unsigned disk_count, char ret_name[static VM_NAME_SIZE],
                    Error *err) FAILS;
