@@ -27,6 +27,8 @@ typedef struct Sample {                         /* for CPUUsage: what a machine 
         uint64_t processor_time_ns, at_us;
 } Sample;
 
+typedef struct HostOpening HostOpening;
+
 struct VmHost {
         VmHostConfig config;                    /* host: under lock */
 
@@ -40,10 +42,12 @@ struct VmHost {
         bool stopping, settle_wanted;
         pthread_cond_t keeper_wake;             /* CLOCK_MONOTONIC */
 
-        pthread_mutex_t connect_lock;           /* guards connection and callbacks */
+        pthread_mutex_t connect_lock;           /* guards what is below, to the next remark */
         virConnectPtr connection;
+        HostOpening *opening;                   /* a connection being made, perhaps in vain */
         int callbacks[EVENTS_USED];
 
+        /* set once, at the beginning or by their own part */
         int stop_timer;                         /* wakes libvirt's event loop for the last time */
         bool events_stopping;                   /* atomic */
         bool has_event_thread, has_keeper;
@@ -59,6 +63,12 @@ static inline void connection_freep(virConnectPtr *connection) {
         if (*connection)
                 (void)virConnectClose(*connection);
 }
+
+/* ---- host.c ---- */
+int host_cond_init(pthread_cond_t *cond);       /* on CLOCK_MONOTONIC; an errno, or 0 */
+
+/* ---- host-connect.c ---- */
+void host_connect_end(VmHost *host);
 
 /* ---- host-events.c ---- */
 int host_events_start(VmHost *host, Error *err) FAILS;
