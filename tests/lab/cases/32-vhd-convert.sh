@@ -46,6 +46,30 @@ same "on the share" "copy.raw new.raw qcow2.raw vhd.raw vhdx.raw" \
         "$(on "$server" ls "/srv/vms/$folder" | tr '\n' ' ' | sed 's/ $//')"
 check "no disk process is left" idle "$first" "$share\\$folder\\x.raw"
 
+story "a copy that the file server lost is no copy, and the source stays"
+# qemu-img as it is, but it ends only when the test says so: meanwhile the server process that has the data dies
+on "$first" sh -c 'mv /usr/bin/qemu-img /usr/bin/qemu-img.real; cat >/usr/bin/qemu-img; chmod 755 /usr/bin/qemu-img' <<'WRAPPER'
+#!/bin/sh
+/usr/bin/qemu-img.real "$@" || exit
+[ "$1" = convert ] || exit 0
+touch /run/copied32
+for _ in $(seq 100); do test -e /run/end32 && break; sleep 0.2; done
+exit 0
+WRAPPER
+trap 'on "$first" sh -c "mv /usr/bin/qemu-img.real /usr/bin/qemu-img; rm -f /run/copied32 /run/end32"' EXIT
+answer=$(mktemp)
+holdfast "$first" "Convert-VHD /var/tmp/vhd32/a.raw $share\\$folder\\lost.raw -DeleteSource" >"$answer" 2>&1 </dev/null &
+converter=$!
+eventually 30 on "$first" test -e /run/copied32
+on "$server" kill -9 "$(on "$server" smbstatus -L 2>/dev/null | awk '/lost.raw/ && $5 == "RDWR" { print $1; exit }')"
+sleep 3
+on "$first" touch /run/end32
+if wait "$converter"; then fail "it says that all is well: $(<"$answer")"; fi
+grep -q "does not confirm" "$answer" || fail "it was refused otherwise: $(<"$answer")"
+check "the source is still there" on "$first" test -e /var/tmp/vhd32/a.raw
+on "$first" sh -c "mv /usr/bin/qemu-img.real /usr/bin/qemu-img; rm -f /run/copied32 /run/end32"
+trap - EXIT
+
 story "a caller that goes away takes its half copy with it"
 on "$first" sh -c 'cd /var/tmp/vhd32; truncate -s 2G big.raw; dd if=/dev/urandom of=big.raw bs=1M count=300 conv=notrunc status=none'
 on "$first" timeout -s INT 1 holdfast "Convert-VHD /var/tmp/vhd32/big.raw $share\\$folder\\big.raw" || true
