@@ -185,6 +185,12 @@ int vhd_convert(VmHost *host, const VhdConvert *convert, Error *err) {
                                  "'%.200s' and '%.200s' both lie on this host only; put one on an SMB 3 "
                                  "share, for example \\\\fs1\\vms\\web01.raw",
                                  convert->from, convert->to);
+        /* qemu-img takes a name that does not begin at the root for more than a file: "nbd:…", "json:…". */
+        if (!vhd_is_unc(convert->to) && convert->to[0] != '/')
+                return error_set(err, ERROR_INVALID, 0,
+                                 "'%.300s' is no path; name a file of this host from its root "
+                                 "(/var/tmp/web01.qcow2) or one on a share (\\\\fs1\\vms\\web01.raw)",
+                                 convert->to);
         if (end_begin(&from, host, convert->from, err) < 0 || end_begin(&to, host, convert->to, err) < 0 ||
             vhd_info(host, convert->from, &info, err) < 0 || (from.on_share && open_on_share(&from, err) < 0) ||
             make_target(&to, info.size_bytes, err) < 0 || copy(&from, &to, convert, err) < 0 ||

@@ -51,6 +51,23 @@ static void test_create_refusals(void **state) {
         }
 }
 
+/* A name that qemu-img would take for something else than a file of this host; nothing is claimed or made. */
+static void test_convert_refusals(void **state) {
+        (void)state;
+        static const char *const targets[] = {
+                "web01.raw", "nbd:192.0.2.1:10809:exportname=web01.raw", "./web01.raw", "fat:rw:web01.img",
+                "json:web01.raw", "",
+        };
+        for (size_t i = 0; i < ARRAY_SIZE(targets); i++) {
+                VhdConvert convert = { .from = "\\\\fs1\\vms\\a.raw", .to = targets[i] };
+                Error err = { 0 };
+                if (vhd_convert(NULL, &convert, &err) != -1 || err.kind != ERROR_INVALID ||
+                    !strstr(err.text, "from its root"))
+                        fail_msg("%s: %s", targets[i], err.text);
+                assert_int_equal(access(targets[i], F_OK), -1);
+        }
+}
+
 static void on_progress(void *userdata, int percent) {
         char *seen = userdata;
         (void)snprintf(seen + strlen(seen), 64 - strlen(seen), "%d ", percent);
@@ -96,6 +113,7 @@ static void test_program(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_formats), cmocka_unit_test(test_create_refusals),
+                cmocka_unit_test(test_convert_refusals),
                 cmocka_unit_test(test_program),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
