@@ -7,6 +7,7 @@ on "$first" sh -c 'rm -rf /var/tmp/vhd32; mkdir /var/tmp/vhd32; cd /var/tmp/vhd3
         truncate -s 24M a.raw; dd if=/dev/urandom of=a.raw bs=64k count=20 seek=100 conv=notrunc status=none
         qemu-img convert -f raw -O qcow2 a.raw a.qcow2
         qemu-img convert -f raw -O vpc -o force_size=on a.raw a.vhd
+        qemu-img convert -f raw -O vpc a.raw dynamic.vhd
         qemu-img convert -f raw -O vhdx a.raw a.vhdx
         qemu-img create -q -f qcow2 -b /etc/shadow -F raw stolen.qcow2 1M'
 wanted=$(on "$first" sha256sum /var/tmp/vhd32/a.raw | cut -d' ' -f1)
@@ -45,6 +46,10 @@ expect_fail "by its extension" holdfast "$first" "Convert-VHD /etc/hostname $sha
 same "on the share" "copy.raw new.raw qcow2.raw vhd.raw vhdx.raw" \
         "$(on "$server" ls "/srv/vms/$folder" | tr '\n' ' ' | sed 's/ $//')"
 check "no disk process is left" idle "$first" "$share\\$folder\\x.raw"
+
+story "a differencing VHD is not taken for a whole disk"
+on "$first" sh -c 'cd /var/tmp/vhd32; cp dynamic.vhd part.vhd; printf "\\004" | dd of=part.vhd bs=1 seek=63 conv=notrunc status=none'
+expect_fail "only a part of a disk" holdfast "$first" "Convert-VHD /var/tmp/vhd32/part.vhd $share\\$folder\\part.raw"
 
 story "a copy that the file server lost is no copy, and the source stays"
 # qemu-img as it is, but it ends only when the test says so: meanwhile the server process that has the data dies

@@ -68,6 +68,32 @@ static void test_convert_refusals(void **state) {
         }
 }
 
+/* QEMU reads a differencing VHD as if it were whole; so its footer is looked at first. */
+static void test_differencing(void **state) {
+        (void)state;
+        static const struct { const char *why; off_t at; uint8_t type; bool refused; } rows[] = {
+                { "at the end", 4096, 4, true }, { "its copy at the beginning", 0, 4, true },
+                { "dynamic", 0, 3, false }, { "fixed", 4096, 2, false },
+        };
+        for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+                char path[] = "/tmp/holdfast-XXXXXX.vhd";
+                uint8_t footer[512] = "conectix";
+                VhdInfo info;
+                Error err = { 0 };
+                int fd = mkstemps(path, 4);
+                assert_true(fd >= 0);
+                footer[63] = rows[i].type;
+                assert_int_equal(ftruncate(fd, 4096 + sizeof footer), 0);
+                assert_int_equal(pwrite(fd, footer, sizeof footer, rows[i].at), sizeof footer);
+                (void)close(fd);
+                /* None of them is a disk that qemu-img can read, if there is one. */
+                int r = vhd_info(NULL, path, &info, &err);
+                if (r != -1 || (strstr(err.text, "only a part of a disk") != NULL) != rows[i].refused)
+                        fail_msg("%s: %d, %s", rows[i].why, r, err.text);
+                (void)unlink(path);
+        }
+}
+
 static void on_progress(void *userdata, int percent) {
         char *seen = userdata;
         (void)snprintf(seen + strlen(seen), 64 - strlen(seen), "%d ", percent);
@@ -113,7 +139,7 @@ static void test_program(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_formats), cmocka_unit_test(test_create_refusals),
-                cmocka_unit_test(test_convert_refusals),
+                cmocka_unit_test(test_convert_refusals), cmocka_unit_test(test_differencing),
                 cmocka_unit_test(test_program),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
