@@ -64,11 +64,16 @@ static int conf_replace(Conf *conf, const char *domain, Error *err) {
         if (fd < 0 && errno != ENOENT)
                 return error_set(err, ERROR_INTERNAL, errno, "cannot read " KRB5_CONF);
         if (fd >= 0) {
-                conf->before = calloc(1, CONF_MAX + 1);
+                conf->before = calloc(1, CONF_MAX + 2);
                 if (!conf->before)
                         return error_oom(err);
-                if (read(fd, conf->before, CONF_MAX) < 0)
+                ssize_t n = read(fd, conf->before, CONF_MAX + 1);
+                if (n < 0)
                         return error_set(err, ERROR_INTERNAL, errno, "cannot read " KRB5_CONF);
+                if (n > CONF_MAX)       /* a part of it must never be put back as the whole */
+                        return error_set(err, ERROR_LIMIT, 0,
+                                         KRB5_CONF " has more than %d bytes and is not replaced; move it away, "
+                                         "then repeat the command", CONF_MAX);
         }
         if (write_file(KRB5_CONF, text, 0644, err) < 0)
                 return -1;
@@ -210,6 +215,18 @@ static void register_address(const Join *join, const Scratch *scratch, char note
         memcpy(note, say.text, sizeof say.text);
 }
 
+/* The domain has our key from now on and nobody else has: it must outlive a loss of power the moment we say so.  -1
+ * with errno. */
+static int store_keytab(void) {
+        auto_fd int fd = open(KEYTAB_NEW, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+        auto_fd int folder = open("/etc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+        if (fd < 0 || folder < 0 || fsync(fd) < 0 || rename(KEYTAB_NEW, MACHINE_KEYTAB_PATH) < 0)
+                return -1;
+        (void)fsync(folder);    /* krb5.conf's name, too; the join stands either way */
+        return 0;
+}
+
 /* From here on an account may exist in the directory. */
 static int after_adcli(const Join *join, JoinResult *result, Error *err) {
         auto_(scratch_done) Scratch scratch = { "", "" };
@@ -217,7 +234,7 @@ static int after_adcli(const Join *join, JoinResult *result, Error *err) {
         if (scratch_make(&scratch, err) < 0 || prove(join, &scratch, &result->machine, err) < 0)
                 return error_wrap(err, "the account %s$ now exists in %s, but this host keeps nothing of it",
                                   join->computer, join->request->domain);
-        if (rename(KEYTAB_NEW, MACHINE_KEYTAB_PATH) < 0)
+        if (store_keytab() < 0)
                 return error_set(err, ERROR_INTERNAL, errno,
                                  "the account %s$ now exists in %s, but its key cannot be "
                                  "stored as " MACHINE_KEYTAB_PATH,

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -73,6 +74,20 @@ static bool talk(int fd, const char *input, uint64_t deadline_us, ProgramResult 
         }
 }
 
+/* Closing its output is not ending: that, too, is waited for no longer than the deadline. */
+static bool ends(pid_t pid, uint64_t deadline_us) {
+        auto_fd int fd = pidfd_open(pid, 0);
+        if (fd < 0)             /* cannot be watched, so it is believed */
+                return true;
+        for (;;) {
+                uint64_t now = now_us();
+                struct pollfd p = { .fd = fd, .events = POLLIN };
+                int n = now < deadline_us ? poll(&p, 1, (int)((deadline_us - now) / 1000) + 1) : 0;
+                if (n >= 0 || errno != EINTR)
+                        return n > 0;
+        }
+}
+
 int program_run(const char *const argv[], const char *input, const char *environment, uint64_t timeout_us,
                 ProgramResult *ret, Error *err) {
         int pair[2], status = 0;
@@ -89,7 +104,8 @@ int program_run(const char *const argv[], const char *input, const char *environ
                 return -1;
         (void)close(take_fd(theirs));
 
-        bool ended = talk(ours, input, now_us() + timeout_us, ret);
+        uint64_t deadline_us = now_us() + timeout_us;
+        bool ended = talk(ours, input, deadline_us, ret) && ends(pid, deadline_us);
         if (!ended)
                 (void)kill(pid, SIGKILL);
         while (waitpid(pid, &status, 0) < 0)

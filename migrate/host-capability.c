@@ -23,13 +23,24 @@ static char *domain_capabilities(virConnectPtr connection, bool emulated) {
                                                emulated ? "qemu" : "kvm", 0);
 }
 
-static bool has_kvm(virConnectPtr connection) {
+/* libvirt says "no" by failing; only a libvirt that is still there has said so. */
+static int has_kvm(virConnectPtr connection, bool *ret, Error *err) {
         auto_free char *xml = domain_capabilities(connection, false);
-        return xml != NULL;
+
+        if (!xml && virConnectIsAlive(connection) != 1)
+                return error_set(err, ERROR_UNREACHABLE, 0,
+                                 "libvirt on this host went away while it was asked what this host can run; see "
+                                 "systemctl status libvirtd");
+        *ret = xml != NULL;
+        return 0;
 }
 
 int host_emulated(VmHost *host, virConnectPtr connection, bool *ret, Error *err) {
-        if (has_kvm(connection)) {
+        bool kvm;
+
+        if (has_kvm(connection, &kvm, err) < 0)
+                return -1;
+        if (kvm) {
                 *ret = false;
                 return 0;
         }
@@ -114,9 +125,9 @@ int vmhost_capabilities(VmHost *host, VmCapabilities *ret, Error *err) {
         VmCapabilities caps = { .emulation_allowed = host->config.allow_emulation };
         virNodeInfo info;
 
-        if (vmhost_connection(host, &connection, err) < 0)
+        if (vmhost_connection(host, &connection, err) < 0 ||
+            has_kvm(connection, &caps.hardware_virtualization, err) < 0)
                 return -1;
-        caps.hardware_virtualization = has_kvm(connection);
         bool emulated = !caps.hardware_virtualization;
         auto_free char *xml = domain_capabilities(connection, emulated);
         caps.machine_type = xml != NULL;

@@ -27,6 +27,8 @@ typedef struct Sample {                         /* for CPUUsage: what a machine 
         uint64_t processor_time_ns, at_us;
 } Sample;
 
+typedef struct HostOpening HostOpening;
+
 struct VmHost {
         VmHostConfig config;                    /* host: under lock */
 
@@ -40,10 +42,12 @@ struct VmHost {
         bool stopping, settle_wanted;
         pthread_cond_t keeper_wake;             /* CLOCK_MONOTONIC */
 
-        pthread_mutex_t connect_lock;           /* guards connection and callbacks */
+        pthread_mutex_t connect_lock;           /* guards what is below, to the next remark */
         virConnectPtr connection;
+        HostOpening *opening;                   /* a connection being made, perhaps in vain */
         int callbacks[EVENTS_USED];
 
+        /* set once, at the beginning or by their own part */
         int stop_timer;                         /* wakes libvirt's event loop for the last time */
         bool events_stopping;                   /* atomic */
         bool has_event_thread, has_keeper;
@@ -60,6 +64,12 @@ static inline void connection_freep(virConnectPtr *connection) {
                 (void)virConnectClose(*connection);
 }
 
+/* ---- host.c ---- */
+int host_cond_init(pthread_cond_t *cond);       /* on CLOCK_MONOTONIC; an errno, or 0 */
+
+/* ---- host-connect.c ---- */
+void host_connect_end(VmHost *host);
+
 /* ---- host-events.c ---- */
 int host_events_start(VmHost *host, Error *err) FAILS;
 void host_events_stop(VmHost *host);
@@ -72,6 +82,8 @@ int host_keeper_start(VmHost *host, Error *err) FAILS;
 void host_keeper_stop(VmHost *host);
 void host_keeper_wake(VmHost *host);            /* cheap, any thread */
 
+/* The disks that the domain XML of a machine names by their sockets, whatever else it says; at most VM_DISKS_MAX. */
+unsigned host_disks_named(const char *xml, DiskName *ret);
 /* The running machine of this host that uses one of @disks; "" when none does. */
 int host_disk_user(VmHost *host, const DiskName *disks, unsigned disk_count, char ret_name[static VM_NAME_SIZE],
                    Error *err) FAILS;
@@ -96,7 +108,8 @@ int host_definition(virDomainPtr domain, unsigned flags, VmDefinition *ret, Erro
 int host_no_such_machine(const char *name_or_id, Error *err);
 
 /* ---- host-power.c ---- */
-/* Stops the disk processes of a machine that is off, and takes our name out of its ledger. */
+/* Stops the disk processes of a machine that is off, but for those another one runs with, and takes our name out of
+ * its ledger. */
 int host_release(VmHost *host, const VmDefinition *definition, Error *err) FAILS;
 /* Takes our name, and only ours, out of the ledger in @folder. */
 int host_clear_ledger(VmHost *host, const char *folder, Error *err) FAILS;

@@ -13,6 +13,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "migrate/libvirt-error.h"
+
 enum { RETRY_S = 5, CALM_MS = 200, DISKS_SEEN_MAX = 4096 };
 #define DISK_FOLDER "/run/holdfast/disk"
 
@@ -46,6 +48,44 @@ typedef struct Known {
         bool active;
 } Known;
 
+unsigned host_disks_named(const char *xml, DiskName *ret) {
+        static const char before[] = DISK_FOLDER "/", after[] = "/nbd.sock";
+        unsigned count = 0;
+
+        while (count < VM_DISKS_MAX && (xml = strstr(xml, before))) {
+                size_t n = strspn(xml += sizeof before - 1, "0123456789abcdef");
+                if (n != DISK_ID_SIZE - 1 || strncmp(xml + n, after, sizeof after - 1) != 0)
+                        continue;
+                ret[count] = (DiskName){ 0 };
+                (void)memcpy(ret[count++].id, xml, n);
+        }
+        return count;
+}
+
+/* 1: what it is; 0: nothing that concerns us.  A machine that runs and cannot be read, say because somebody gave it
+ * what no definition of ours holds, uses its disks all the same. */
+static int know(virDomainPtr domain, Known *ret, Error *err) {
+        int active = virDomainIsActive(domain);
+        auto_free char *xml = virDomainGetXMLDesc(domain, 0);
+        Error why = { 0 };
+
+        ret->active = active != 0;      /* an unknown answer counts as running */
+        if (!xml)
+                (void)libvirt_error(&why, "\"%s\"", virDomainGetName(domain));
+        else if (definition_read(xml, strlen(xml), &ret->definition, &why) == 0 &&
+                 definition_disks(&ret->definition, ret->disks, &why) == 0)
+                return 1;
+        if (!xml && why.kind == ERROR_NOT_FOUND)
+                return 0;
+        if (!xml || (why.kind != ERROR_PROTOCOL && why.kind != ERROR_UNSUPPORTED)) {
+                *err = why;
+                return -1;
+        }
+        ret->definition = (VmDefinition){ .disk_count = host_disks_named(xml, ret->disks) };
+        (void)snprintf(ret->definition.name, VM_NAME_SIZE, "%s", virDomainGetName(domain));
+        return ret->active && ret->definition.disk_count > 0;
+}
+
 static int known_machines(VmHost *host, Known **ret, size_t *ret_count, Error *err) {
         auto_(host_domains_freep) Domains all = { 0 };
         size_t count = 0;
@@ -56,19 +96,10 @@ static int known_machines(VmHost *host, Known **ret, size_t *ret_count, Error *e
         if (!list)
                 return error_oom(err);
         for (size_t i = 0; i < all.count; i++) {
-                Error not_ours = { 0 };
-                Known *k = &list[count];
-                int active = virDomainIsActive(all.list[i]);
-                if (host_definition(all.list[i], 0, &k->definition, &not_ours) < 0 ||
-                    definition_disks(&k->definition, k->disks, &not_ours) < 0) {
-                        if (not_ours.kind != ERROR_PROTOCOL && not_ours.kind != ERROR_NOT_FOUND) {
-                                *err = not_ours;
-                                return -1;
-                        }
-                        continue;
-                }
-                k->active = active != 0;        /* an unknown answer counts as running */
-                count++;
+                int r = know(all.list[i], &list[count], err);
+                if (r < 0)
+                        return -1;
+                count += (size_t)r;
         }
         *ret = take_ptr(list);
         *ret_count = count;

@@ -39,6 +39,15 @@ int host_clear_ledger(VmHost *host, const char *folder, Error *err) {
         return ledger_write(folder, &ledger, err);
 }
 
+/* Two machines may name one disk; the other one may run and use it. */
+static int stop_unused(VmHost *host, const DiskName *disk, Error *err) {
+        char user[VM_NAME_SIZE];
+
+        if (host_disk_user(host, disk, 1, user, err) < 0)
+                return -1;
+        return *user ? 0 : disk_stop(disk, err);
+}
+
 int host_release(VmHost *host, const VmDefinition *d, Error *err) {
         auto_free DiskName *disks = calloc(VM_DISKS_MAX, sizeof *disks);
         Error later = { 0 };
@@ -50,7 +59,7 @@ int host_release(VmHost *host, const VmDefinition *d, Error *err) {
                 return -1;
         /* Each is tried: one that hangs must not keep the others locked.  The first failure is told. */
         for (unsigned i = 0; i < d->disk_count; i++)
-                if (disk_stop(&disks[i], r < 0 ? &later : err) < 0)
+                if (stop_unused(host, &disks[i], r < 0 ? &later : err) < 0)
                         r = -1;
         if (d->disk_count > 0 && host_clear_ledger(host, d->folder, r < 0 ? &later : err) < 0)
                 r = -1;
@@ -162,6 +171,15 @@ static int start_qemu(virDomainPtr domain, const VmDefinition *d, Error *err) {
         return 0;
 }
 
+/* libvirt went away in the middle, and QEMU may run all the same: its disks are not taken from under it.  If it does
+ * not, the keeper puts things in order as soon as libvirt answers again. */
+static int unknown_start(const VmDefinition *d, Error *err) {
+        Error why = *err;
+        return error_set(err, ERROR_UNREACHABLE, why.cause,
+                         "libvirt did not say whether \"%s\" was started, and it may run; look at it with Get-VM "
+                         "when libvirt answers again (%.200s)", d->name, why.text);
+}
+
 static int start_claimed(VmHost *host, virDomainPtr domain, const VmDefinition *d, DiskName *disks, Error *err) {
         char us[MACHINE_NAME_MAX];
         Ledger before = { 0 }, after = { 0 };
@@ -181,8 +199,11 @@ static int start_claimed(VmHost *host, virDomainPtr domain, const VmDefinition *
         if (d->disk_count > 0 && ledger_write(d->folder, &after, err) < 0)
                 goto undo;
         s.ledger_written = d->disk_count > 0;
-        if (start_qemu(domain, d, err) < 0)
+        if (start_qemu(domain, d, err) < 0) {
+                if (virDomainIsActive(domain) != 0)
+                        return unknown_start(d, err);
                 goto undo;
+        }
         return 0;
 undo:
         start_undo(&s);

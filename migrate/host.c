@@ -1,4 +1,4 @@
-/* host.c — making and ending the VM host, and its connection to libvirt; see host.h */
+/* host.c — making and ending the VM host; see host.h */
 #include "migrate/host-internal.h"
 
 #include <stdio.h>
@@ -6,9 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "migrate/libvirt-error.h"
-
-static int cond_init(pthread_cond_t *cond) {
+int host_cond_init(pthread_cond_t *cond) {
         pthread_condattr_t attributes;
 
         int r = pthread_condattr_init(&attributes);
@@ -23,7 +21,7 @@ static int cond_init(pthread_cond_t *cond) {
 int vmhost_new(const VmHostConfig *config, VmHost **ret, Error *err) {
         auto_free VmHost *made = calloc(1, sizeof *made);
 
-        if (!made || cond_init(&made->claims_changed) != 0 || cond_init(&made->keeper_wake) != 0)
+        if (!made || host_cond_init(&made->claims_changed) != 0 || host_cond_init(&made->keeper_wake) != 0)
                 return error_oom(err);
         (void)pthread_mutex_init(&made->lock, NULL);
         (void)pthread_mutex_init(&made->connect_lock, NULL);
@@ -37,19 +35,11 @@ int vmhost_new(const VmHostConfig *config, VmHost **ret, Error *err) {
         return 0;
 }
 
-static void drop_connection(VmHost *host) {
-        if (!host->connection)
-                return;
-        host_events_unregister(host, host->connection);
-        (void)virConnectClose(host->connection);
-        host->connection = NULL;
-}
-
 void vmhost_free(VmHost *host) {
         if (!host)
                 return;
         host_keeper_stop(host);
-        drop_connection(host);
+        host_connect_end(host);
         host_events_stop(host);
         (void)pthread_cond_destroy(&host->claims_changed);
         (void)pthread_cond_destroy(&host->keeper_wake);
@@ -68,37 +58,4 @@ void vmhost_name(VmHost *host, char ret[static MACHINE_NAME_MAX]) {
         (void)pthread_mutex_lock(&host->lock);
         (void)snprintf(ret, MACHINE_NAME_MAX, "%s", host->config.host);
         (void)pthread_mutex_unlock(&host->lock);
-}
-
-static int connect_now(VmHost *host, Error *err) {
-        drop_connection(host);
-        virConnectPtr connection = virConnectOpen("qemu:///system");
-        if (!connection) {
-                (void)libvirt_error(err, "libvirt on this host does not answer (see systemctl status libvirtd)");
-                err->kind = ERROR_UNREACHABLE;
-                return -1;
-        }
-        host->connection = connection;
-        /* A hung libvirtd ends a call after 30 s instead of holding a pool thread for ever. */
-        (void)virConnectSetKeepAlive(connection, 5, 6);
-        if (host_events_register(host, connection, err) < 0) {
-                drop_connection(host);
-                return -1;
-        }
-        host_keeper_wake(host);
-        return 0;
-}
-
-int vmhost_connection(VmHost *host, virConnectPtr *ret, Error *err) {
-        int r = 0;
-
-        (void)pthread_mutex_lock(&host->connect_lock);
-        if (!host->connection || virConnectIsAlive(host->connection) != 1)
-                r = connect_now(host, err);
-        if (r == 0) {
-                (void)virConnectRef(host->connection);
-                *ret = host->connection;
-        }
-        (void)pthread_mutex_unlock(&host->connect_lock);
-        return r;
 }

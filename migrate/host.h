@@ -25,10 +25,12 @@ typedef struct VmHost VmHost;
 typedef struct VmHostConfig {
         bool allow_emulation;                   /* else a host without hardware virtualization runs nothing */
         char host[MACHINE_NAME_MAX];            /* hv1.lab.test: what the ledger says of us */
+        const char *libvirt_uri;                /* for tests; NULL: qemu:///system.  Must outlive the process. */
+        uint64_t libvirt_timeout_us;            /* for connecting to libvirt; 0: 15 s */
 } VmHostConfig;
 
-/* One per process: registers libvirt's event implementation.  libvirtd need not be up yet: calls answer
- * ERROR_UNREACHABLE until it is. */
+/* One per process: registers libvirt's event implementation.  libvirtd need not be up yet, and may hang: calls answer
+ * ERROR_UNREACHABLE until it is, those that it leaves without an answer after 20 s. */
 int vmhost_new(const VmHostConfig *config, VmHost **ret, Error *err) FAILS;
 void vmhost_free(VmHost *host);                 /* leaves every machine running; accepts NULL */
 DEFINE_FREEP(VmHost, vmhost_free);

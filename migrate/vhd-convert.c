@@ -140,6 +140,41 @@ static int copy(const End *from, const End *to, const VhdConvert *convert, Error
         return 0;
 }
 
+static int sync_path(const char *path, int flags, Error *err) {
+        auto_fd int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | flags);
+        if (fd < 0 || fsync(fd) < 0)
+                return error_set(err, ERROR_INTERNAL, errno, "'%.300s' cannot be written to this host's disk: %m",
+                                 path);
+        return 0;
+}
+
+/* The file, and its name in the folder. */
+static int flush_local(const End *to, Error *err) {
+        char folder[VHD_PATH_MAX];
+
+        (void)snprintf(folder, sizeof folder, "%s", to->path);
+        char *slash = strrchr(folder, '/');
+        slash[slash == folder] = '\0';
+        return sync_path(to->path, O_NOFOLLOW, err) < 0 ? -1 : sync_path(folder, O_DIRECTORY, err);
+}
+
+/* qemu-img ends without a flush, and a disk process that stops has nobody to tell what the last one gave.  The source
+ * may be deleted as soon as we return: so the copy is on a disk by then, and somebody said so. */
+static int flush(const End *to, const VhdConvert *convert, Error *err) {
+        const char *const argv[] = { "/usr/bin/qemu-io", "-f", "raw", "-c", "flush", "--", to->uri, NULL };
+        VhdProgram watch = { .cancelled = convert->wait.cancelled, .cancelled_userdata = convert->wait.userdata };
+
+        if (!to->on_share)
+                return flush_local(to, err);
+        if (vhd_program_run(argv, &watch, err) == 0)
+                return 0;
+        if (err->kind == ERROR_CANCELLED)
+                return -1;
+        return error_set(err, ERROR_UNREACHABLE, err->cause,
+                         "the file server does not confirm that all of the copy '%.160s' is on its disk, so it is "
+                         "removed and the source kept; look at the file server, then repeat the command", to->path);
+}
+
 int vhd_convert(VmHost *host, const VhdConvert *convert, Error *err) {
         auto_(end_close) End from = { 0 };
         auto_(end_close) End to = { 0 };
@@ -150,11 +185,18 @@ int vhd_convert(VmHost *host, const VhdConvert *convert, Error *err) {
                                  "'%.200s' and '%.200s' both lie on this host only; put one on an SMB 3 "
                                  "share, for example \\\\fs1\\vms\\web01.raw",
                                  convert->from, convert->to);
+        /* qemu-img takes a name that does not begin at the root for more than a file: "nbd:…", "json:…". */
+        if (!vhd_is_unc(convert->to) && convert->to[0] != '/')
+                return error_set(err, ERROR_INVALID, 0,
+                                 "'%.300s' is no path; name a file of this host from its root "
+                                 "(/var/tmp/web01.qcow2) or one on a share (\\\\fs1\\vms\\web01.raw)",
+                                 convert->to);
         if (end_begin(&from, host, convert->from, err) < 0 || end_begin(&to, host, convert->to, err) < 0 ||
             vhd_info(host, convert->from, &info, err) < 0 || (from.on_share && open_on_share(&from, err) < 0) ||
-            make_target(&to, info.size_bytes, err) < 0 || copy(&from, &to, convert, err) < 0)
+            make_target(&to, info.size_bytes, err) < 0 || copy(&from, &to, convert, err) < 0 ||
+            flush(&to, convert, err) < 0)
                 return -1;
-        /* Stopping is the flush and the close: only then is the copy there. */
+        /* Stopping is the close: others may have it from now on. */
         if (to.started) {
                 if (disk_stop(&to.disk, err) < 0)
                         return error_wrap(err, "%.300s was copied, but may be incomplete", to.path);

@@ -97,5 +97,5 @@ int vhd_program_run(const char *const argv[], const VhdProgram *watch, Error *er
                 return 0;
         tails[ERR].line[tails[ERR].used] = '\0';
         return error_set(err, ERROR_INTERNAL, status, "%s", tails[ERR].used ? tails[ERR].line :
-                         *tails[ERR].last ? tails[ERR].last : "qemu-img ended without a word");
+                         *tails[ERR].last ? tails[ERR].last : "it ended without a word");
 }

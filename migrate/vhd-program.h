@@ -1,4 +1,4 @@
-/* vhd-program.h — running qemu-img: with progress, and until its caller is gone
+/* vhd-program.h — running qemu-img and qemu-io: with progress, and until its caller is gone
  */
 #pragma once
 

@@ -1,6 +1,7 @@
 /* vhd.c — kinds of disk files, and what one is; see vhd.h */
 #include "migrate/vhd.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,6 +102,35 @@ int vhd_create(const char *text, uint64_t size_bytes, Error *err) {
         return 0;
 }
 
+static int only_a_part(const char *path, Error *err) {
+        return error_set(err, ERROR_UNSUPPORTED, 0,
+                         "'%.300s' is only a part of a disk: it refers to another file. Merge the two first", path);
+}
+
+/* Whether 512 bytes are the footer of a differencing VHD. */
+static bool is_differencing(const uint8_t *footer) {
+        enum { DISK_TYPE_AT = 60, DIFFERENCING = 4 };   /* big-endian */
+        return memcmp(footer, "conectix", 8) == 0 && footer[DISK_TYPE_AT + 3] == DIFFERENCING;
+}
+
+/* QEMU opens a differencing VHD without a word, never looks for its parent, and reads zeros where that has data.  The
+ * footer is the end of the file, and all but fixed disks begin with a copy.  (Of a differencing VHDX QEMU says that it
+ * cannot.) */
+static int check_whole_vhd(const char *path, Error *err) {
+        uint8_t footer[512];
+        struct stat st;
+
+        auto_fd int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);        /* it may have become a pipe by now */
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return error_set(err, ERROR_DENIED, errno, "'%.300s' cannot be opened on this host: %m", path);
+        const off_t places[] = { 0, st.st_size - (off_t)sizeof footer };
+        for (size_t i = 0; i < ARRAY_SIZE(places); i++)
+                if (places[i] >= 0 && pread(fd, footer, sizeof footer, places[i]) == (ssize_t)sizeof footer &&
+                    is_differencing(footer))
+                        return only_a_part(path, err);
+        return 0;
+}
+
 static void json_unrefp(sd_json_variant **v) { *v = sd_json_variant_unref(*v); }
 
 /* What qemu-img says of a local image, in the format its extension names. */
@@ -124,10 +154,7 @@ static int look_local(const char *path, VhdInfo *info, Error *err) {
         sd_json_variant *specific = sd_json_variant_by_key(json, "format-specific");
         sd_json_variant *data = specific ? sd_json_variant_by_key(specific, "data") : NULL;
         if (sd_json_variant_by_key(json, "backing-filename") || (data && sd_json_variant_by_key(data, "data-file")))
-                return error_set(err, ERROR_UNSUPPORTED, 0,
-                                 "'%.300s' is only a part of a disk: it refers to another file. "
-                                 "Merge the two first",
-                                 path);
+                return only_a_part(path, err);
         if (!sd_json_variant_is_unsigned(size))
                 return error_set(err, ERROR_PROTOCOL, 0, "qemu-img does not say how large '%.200s' is", path);
         info->size_bytes = sd_json_variant_unsigned(size);
@@ -150,6 +177,8 @@ static int local_info(const char *path, VhdInfo *info, Error *err) {
         if (!S_ISREG(st.st_mode))
                 return error_set(err, ERROR_INVALID, 0, "'%.300s' is no file", path);
         (void)snprintf(info->path, sizeof info->path, "%s", path);
+        if (info->format == VHD_VPC && check_whole_vhd(path, err) < 0)
+                return -1;
         return look_local(path, info, err);
 }
 

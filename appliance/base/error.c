@@ -4,6 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "appliance/base/text.h"
+
+enum { CHARACTER_MAX = 4 };     /* bytes of one in UTF-8 */
+
 static const char *const kind_names[ERROR_KIND_COUNT] = {
         [ERROR_NONE] = "None",
         [ERROR_INVALID] = "Invalid",
@@ -19,15 +23,25 @@ static const char *const kind_names[ERROR_KIND_COUNT] = {
         [ERROR_INTERNAL] = "Internal",
 };
 
-/* snprintf may cut inside a UTF-8 character; the journal and JSON want whole ones. */
-static void cut_at_character(char *text, int wanted) {
-        if (wanted < ERROR_TEXT_MAX)
-                return;
-        size_t n = strlen(text), lead = n;
-        while (lead > 0 && ((unsigned char)text[lead - 1] & 0xC0) == 0x80)
-                lead--;
-        if (lead > 0 && ((unsigned char)text[lead - 1] & 0xC0) == 0xC0)
-                text[lead - 1] = '\0';
+/* snprintf cuts inside a UTF-8 character, at the end or where a precision (%.300s) says so, and what others told us
+ * need not be UTF-8; the journal, JSON and XML refuse the whole text then.  Such bytes are left out. */
+static void keep_characters(char *text) {
+        size_t left = strlen(text), kept = 0;
+
+        for (const char *from = text; left > 0;) {
+                size_t n = 1;
+                while (n <= CHARACTER_MAX && n <= left && !text_is_utf8(from, n))
+                        n++;
+                bool whole = n <= CHARACTER_MAX && n <= left;
+                if (whole)
+                        (void)memmove(text + kept, from, n);
+                else
+                        n = 1;
+                kept += whole ? n : 0;
+                from += n;
+                left -= n;
+        }
+        text[kept] = '\0';
 }
 
 int error_set(Error *err, ErrorKind kind, int cause, const char *fmt, ...) {
@@ -37,9 +51,9 @@ int error_set(Error *err, ErrorKind kind, int cause, const char *fmt, ...) {
         err->kind = kind;
         err->cause = cause;
         va_start(ap, fmt);
-        int n = vsnprintf(err->text, sizeof err->text, fmt, ap);
+        (void)vsnprintf(err->text, sizeof err->text, fmt, ap);
         va_end(ap);
-        cut_at_character(err->text, n);
+        keep_characters(err->text);
         errno = saved;
         return -1;
 }
@@ -53,8 +67,8 @@ int error_wrap(Error *err, const char *fmt, ...) {
         va_start(ap, fmt);
         (void)vsnprintf(clause, sizeof clause, fmt, ap);
         va_end(ap);
-        cut_at_character(err->text, snprintf(err->text, sizeof err->text, "%.*s: %s",
-                                             ERROR_TEXT_MAX / 2, clause, inner));
+        (void)snprintf(err->text, sizeof err->text, "%.*s: %s", ERROR_TEXT_MAX / 2, clause, inner);
+        keep_characters(err->text);
         errno = saved;
         return -1;
 }

@@ -114,10 +114,11 @@ static void attempt_done(void *userdata) {
         Node *node = attempt->node;
 
         if (attempt->again_us > 0) {
-                uint64_t now = 0;
+                /* The clock may have been set forward meanwhile: then it is due already. */
+                uint64_t now = 0, real = now_us(), wait = attempt->again_us > real ? attempt->again_us - real : 0;
                 (void)sd_event_source_set_enabled(node->renewal, SD_EVENT_ONESHOT);
                 (void)sd_event_now(node->event, CLOCK_BOOTTIME, &now);
-                (void)sd_event_source_set_time(node->renewal, now + (attempt->again_us - now_us()));
+                (void)sd_event_source_set_time(node->renewal, now + wait);
         }
         if (attempt->first)
                 attempt->first(attempt->userdata);

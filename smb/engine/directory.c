@@ -28,14 +28,14 @@ static int take(Request *r, const Reply *reply, const Error *lost, Span *ret, Er
 }
 
 static void on_listed(Request *r, const Reply *reply, const Error *lost) {
-        SmbDataDone done = r->owner.call.data;
+        RequestOwner owner = r->owner;
         Error err = { 0 };
         Span piece = { NULL, 0 };
 
         if (take(r, reply, lost, &piece, &err) < 0)
                 piece = (Span){ NULL, 0 };
-        done(r->owner.userdata, piece.data, (uint32_t)piece.size, &err);
-        file_finish(r);
+        file_finish(r); /* before: the callback may free the session, and with it the folder */
+        owner.call.data(owner.userdata, piece.data, (uint32_t)piece.size, &err);
 }
 
 int smb_query_directory(SmbFile *folder, uint32_t out_max, SmbDataDone done, void *userdata, Error *err) {

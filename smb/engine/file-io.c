@@ -147,8 +147,8 @@ static void on_data(Request *r, const Reply *reply, const Error *lost, const cha
                         file_refuse(r, &err);
                 }
         }
+        file_finish(r); /* before: the callback may free the session, and with it the file */
         owner.call.data(owner.userdata, out.data, (uint32_t)out.size, &err);
-        file_finish(r);
 }
 
 static void on_ioctl(Request *r, const Reply *reply, const Error *lost) {

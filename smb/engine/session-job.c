@@ -57,10 +57,14 @@ static int dial(SessionJob *job, Error *err) {
                 return error_set(err, r == EAI_NONAME ? ERROR_NOT_FOUND : ERROR_UNREACHABLE, r,
                                  "its name does not resolve (%s); check the name and this host's DNS server",
                                  gai_strerror(r));
-        uint64_t deadline_us = now_us() + job->timeout_us;
+        uint64_t deadline_us = now_us() + job->timeout_us, left = 0;
+        for (const struct addrinfo *a = list; a; a = a->ai_next)
+                left++;
         errno = EADDRNOTAVAIL;
         for (const struct addrinfo *a = list; a && job->fd < 0; a = a->ai_next) {
-                job->fd = dial_one(a, job->cancel_fd, deadline_us);
+                /* One address that swallows what we send leaves the others their share of the time. */
+                uint64_t now = now_us(), share = now < deadline_us ? (deadline_us - now) / left-- : 0;
+                job->fd = dial_one(a, job->cancel_fd, now + share);
                 if (job->fd < 0 && errno == ECANCELED)
                         break;
         }

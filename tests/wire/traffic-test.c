@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "appliance/base/cleanup.h"
+#include "smb/engine/directory.h"
 #include "smb/engine/status.h"
 
 enum { TIMEOUT_US = 5 * 1000 * 1000, LARGE = 256 * 1024, SMALL = 512 };
@@ -196,6 +197,41 @@ static void test_free_in_callback(void **state) {
         }
 }
 
+static void free_in_data_callback(void *userdata, const void *out, uint32_t size, const Error *err) {
+        (void)out;
+        free_in_callback(userdata, size, err);
+}
+
+/* The same of those that bring data which is no file's content. */
+static void test_free_in_data_callback(void **state) {
+        (void)state;
+        static const struct { unsigned command; Fault fault; } rows_here[] = {
+                { SMB2_QUERY_INFO, FAULT_STATUS }, { SMB2_QUERY_INFO, FAULT_HANG_UP },
+                { SMB2_IOCTL, FAULT_STATUS }, { SMB2_IOCTL, FAULT_HANG_UP },
+                { SMB2_QUERY_DIRECTORY, FAULT_STATUS }, { SMB2_QUERY_DIRECTORY, FAULT_HANG_UP },
+        };
+        for (size_t i = 0; i < ARRAY_SIZE(rows_here); i++) {
+                Fake fake = fake_default();
+                Client client;
+                Error err = { 0 };
+                fake.fault = rows_here[i].fault;
+                fake.status = 0xC00000BB;
+                fake.fault_command = rows_here[i].command;
+                assert_int_equal(client_connect(&client, &fake, E, TIMEOUT_US), 0);
+                client_open(&client);
+                int r = rows_here[i].command == SMB2_QUERY_INFO
+                                ? smb_query_info(client.file, SMB_INFO_FILE, 5, 0, 24, free_in_data_callback, &client, &err)
+                        : rows_here[i].command == SMB2_IOCTL
+                                ? smb_ioctl(client.file, 0x900C0, NULL, 0, 64, free_in_data_callback, &client, &err)
+                                : smb_query_directory(client.file, 4096, free_in_data_callback, &client, &err);
+                assert_int_equal(r, 0);
+                client_wait(&client, 1);
+                client_free(&client, &fake);
+                assert_int_equal(client.answers, 1);
+                assert_int_equal(client.lost, 0);
+        }
+}
+
 /* A 256 KiB read costs four credits. */
 static void test_credits(void **state) {
         (void)state;
@@ -297,6 +333,7 @@ int main(void) {
                 cmocka_unit_test(test_many_answered_once),
                 cmocka_unit_test(test_free_answers),
                 cmocka_unit_test(test_free_in_callback),
+                cmocka_unit_test(test_free_in_data_callback),
                 cmocka_unit_test(test_credits),
                 cmocka_unit_test(test_pending_forever),
                 cmocka_unit_test(test_lease_break),

@@ -33,6 +33,14 @@ expect_fail "no organizational unit OU=Nope,DC=lab,DC=test" join "$password" lab
         -OUPath "'OU=Nope,DC=lab,DC=test'"
 nothing_changed "refused by the domain"
 
+story "a krb5.conf that could not be put back whole"
+on "$host" sh -c 'cp /etc/krb5.conf /root/krb5.conf.good; yes "# a comment of somebody" | head -c 70000 >>/etc/krb5.conf'
+long=$(on "$host" sha256sum /etc/krb5.conf)
+expect_fail "has more than 65536 bytes" join wrong lab.test -Credential joiner
+same "krb5.conf" "$long" "$(on "$host" sha256sum /etc/krb5.conf)"
+on "$host" mv /root/krb5.conf.good /etc/krb5.conf
+nothing_changed "a long krb5.conf"
+
 story "what it would do"
 output=$(join "$password" lab.test -Credential joiner -WhatIf)
 [[ $output == *"Performing the operation \"Join in domain 'lab.test'\" on target"* ]] || fail "-WhatIf said: $output"

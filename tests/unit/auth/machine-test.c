@@ -134,8 +134,12 @@ static void test_program(void **state) {
                 if (result.status != rows[i].status || strcmp(last, rows[i].last) != 0)
                         fail_msg("%s: %d '%s'", rows[i].why, result.status, last);
         }
+        /* hangs, with its output closed */
+        const char *const quiet[] = { "/bin/sh", "-c", "exec sleep 60 <&- >&- 2>&-", NULL };
         const char *const slow[] = { "/bin/sleep", "60", NULL }, *const none[] = { "/nonexistent/adcli", NULL };
         assert_int_equal(program_run(slow, NULL, NULL, 100000, &result, &err), -1);
+        assert_int_equal(err.kind, ERROR_TIMEOUT);
+        assert_int_equal(program_run(quiet, NULL, NULL, 100000, &result, &err), -1);
         assert_int_equal(err.kind, ERROR_TIMEOUT);
         assert_int_equal(program_run(none, NULL, NULL, 100000, &result, &err), -1);
         assert_int_equal(err.kind, ERROR_NOT_FOUND);

@@ -2,7 +2,9 @@
 
 #include <string.h>
 
+#include "appliance/base/cleanup.h"
 #include "appliance/base/error.h"
+#include "appliance/base/text.h"
 
 static void test_set_and_wrap(void **state) {
         (void)state;
@@ -31,6 +33,35 @@ static void test_cut(void **state) {
         }
 }
 
+/* A precision cuts bytes, and libvirt or a server may say anything: JSON would refuse the whole text. */
+static void test_always_utf8(void **state) {
+        (void)state;
+        static const struct { const char *why, *text; int precision; const char *wanted; } rows[] = {
+                { "cut in the middle", "ääää", 5, "'ää' is held" },
+                { "cut between two", "ääää", 4, "'ää' is held" },
+                { "cut in a long one", "x😀", 4, "'x' is held" },
+                { "latin-1", "caf\xE9", 9, "'caf' is held" },
+                { "a stray continuation", "a\x80z", 9, "'az' is held" },
+                { "a lead byte before a letter", "a\xC3z", 9, "'az' is held" },
+                { "a surrogate", "a\xED\xA0\x80z", 9, "'az' is held" },
+                { "nothing", "", 9, "'' is held" },
+        };
+        for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+                Error err = { 0 };
+                (void)error_set(&err, ERROR_CONFLICT, 0, "'%.*s' is held", rows[i].precision, rows[i].text);
+                if (strcmp(err.text, rows[i].wanted) != 0)
+                        fail_msg("%s: %s", rows[i].why, err.text);
+        }
+        Error err = { 0 };
+        char clause[ERROR_TEXT_MAX];
+        (void)memset(clause, 'x', sizeof clause);
+        (void)strcpy(clause + ERROR_TEXT_MAX / 2 - 1, "ä and more");
+        (void)error_set(&err, ERROR_CONFLICT, 0, "inner");
+        (void)error_wrap(&err, "%s", clause);
+        assert_true(text_is_utf8(err.text, strlen(err.text)));
+        assert_non_null(strstr(err.text, "x: inner"));
+}
+
 static void test_kind_names(void **state) {
         (void)state;
         for (ErrorKind k = ERROR_NONE; k < ERROR_KIND_COUNT; k++)
@@ -43,6 +74,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_set_and_wrap),
                 cmocka_unit_test(test_cut),
+                cmocka_unit_test(test_always_utf8),
                 cmocka_unit_test(test_kind_names),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

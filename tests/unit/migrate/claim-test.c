@@ -111,10 +111,40 @@ static void test_limits(void **state) {
         free(host);
 }
 
+/* What a running machine uses is known also when the rest of it cannot be read. */
+static void test_disks_named(void **state) {
+        (void)state;
+#define SOCKET(id, file) "<host transport='unix' socket='/run/holdfast/disk/" id "/" file "'/>"
+#define A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define B "0123456789abcdef0123456789abcdef"
+        static const struct { const char *why, *xml; unsigned count; const char *first, *last; } rows[] = {
+                { "none", "<domain><disk type='file'/></domain>", 0, NULL, NULL },
+                { "one", "<domain>" SOCKET(A, "nbd.sock") "</domain>", 1, A, A },
+                { "two, and something between", SOCKET(A, "nbd.sock") "<x/>" SOCKET(B, "nbd.sock"), 2, A, B },
+                { "another file", SOCKET(A, "control.sock") SOCKET(B, "nbd.sock"), 1, B, B },
+                { "too short, too long, not hexadecimal", SOCKET("abc", "nbd.sock") SOCKET(A "a", "nbd.sock")
+                  SOCKET("Gaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "nbd.sock"), 0, NULL, NULL },
+                { "cut", "/run/holdfast/disk/" A, 0, NULL, NULL },
+                { "empty", "", 0, NULL, NULL },
+        };
+        for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+                DiskName disks[VM_DISKS_MAX];
+                unsigned n = host_disks_named(rows[i].xml, disks);
+                if (n != rows[i].count || (n > 0 && (strcmp(disks[0].id, rows[i].first) != 0 ||
+                                                     strcmp(disks[n - 1].id, rows[i].last) != 0)))
+                        fail_msg("%s: %u", rows[i].why, n);
+        }
+        char many[32 * 80 + 1] = "";
+        DiskName disks[VM_DISKS_MAX];
+        for (size_t i = 0; i < 32; i++)
+                (void)strcat(many, "/run/holdfast/disk/" A "/nbd.sock");
+        assert_int_equal(host_disks_named(many, disks), VM_DISKS_MAX);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_conflicts), cmocka_unit_test(test_text), cmocka_unit_test(test_keeper),
-                cmocka_unit_test(test_limits),
+                cmocka_unit_test(test_limits), cmocka_unit_test(test_disks_named),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

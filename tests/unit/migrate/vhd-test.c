@@ -51,6 +51,49 @@ static void test_create_refusals(void **state) {
         }
 }
 
+/* A name that qemu-img would take for something else than a file of this host; nothing is claimed or made. */
+static void test_convert_refusals(void **state) {
+        (void)state;
+        static const char *const targets[] = {
+                "web01.raw", "nbd:192.0.2.1:10809:exportname=web01.raw", "./web01.raw", "fat:rw:web01.img",
+                "json:web01.raw", "",
+        };
+        for (size_t i = 0; i < ARRAY_SIZE(targets); i++) {
+                VhdConvert convert = { .from = "\\\\fs1\\vms\\a.raw", .to = targets[i] };
+                Error err = { 0 };
+                if (vhd_convert(NULL, &convert, &err) != -1 || err.kind != ERROR_INVALID ||
+                    !strstr(err.text, "from its root"))
+                        fail_msg("%s: %s", targets[i], err.text);
+                assert_int_equal(access(targets[i], F_OK), -1);
+        }
+}
+
+/* QEMU reads a differencing VHD as if it were whole; so its footer is looked at first. */
+static void test_differencing(void **state) {
+        (void)state;
+        static const struct { const char *why; off_t at; uint8_t type; bool refused; } rows[] = {
+                { "at the end", 4096, 4, true }, { "its copy at the beginning", 0, 4, true },
+                { "dynamic", 0, 3, false }, { "fixed", 4096, 2, false },
+        };
+        for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+                char path[] = "/tmp/holdfast-XXXXXX.vhd";
+                uint8_t footer[512] = "conectix";
+                VhdInfo info;
+                Error err = { 0 };
+                int fd = mkstemps(path, 4);
+                assert_true(fd >= 0);
+                footer[63] = rows[i].type;
+                assert_int_equal(ftruncate(fd, 4096 + sizeof footer), 0);
+                assert_int_equal(pwrite(fd, footer, sizeof footer, rows[i].at), sizeof footer);
+                (void)close(fd);
+                /* None of them is a disk that qemu-img can read, if there is one. */
+                int r = vhd_info(NULL, path, &info, &err);
+                if (r != -1 || (strstr(err.text, "only a part of a disk") != NULL) != rows[i].refused)
+                        fail_msg("%s: %d, %s", rows[i].why, r, err.text);
+                (void)unlink(path);
+        }
+}
+
 static void on_progress(void *userdata, int percent) {
         char *seen = userdata;
         (void)snprintf(seen + strlen(seen), 64 - strlen(seen), "%d ", percent);
@@ -96,6 +139,7 @@ static void test_program(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_formats), cmocka_unit_test(test_create_refusals),
+                cmocka_unit_test(test_convert_refusals), cmocka_unit_test(test_differencing),
                 cmocka_unit_test(test_program),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
