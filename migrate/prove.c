@@ -39,7 +39,7 @@ static int answer(const Permissions *all, size_t count, sd_json_variant **ret, E
                 return error_oom(err);
         for (size_t i = 0; i < count; i++) {
                 const PermissionsItem *item = i < all->count ? &all->items[i] : NULL;
-                bool refused = !item || item->refused.kind == ERROR_DENIED;
+                bool refused = !item || item->refused == ERROR_DENIED;
                 auto_(unrefp) sd_json_variant *v = NULL;
                 if (sd_json_variant_new_integer(&v, refused ? PROVE_REFUSED
                                                     : item->proven ? (int64_t)item->maximal_access : PROVE_UNKNOWN) < 0 ||
@@ -71,7 +71,7 @@ int prove_serve(sd_json_variant *parameters, sd_json_variant **ret, Error *err) 
 
 /* ---- asking ---------------------------------------------------------------------------------------- */
 
-static int take_answer(sd_json_variant *reply, size_t count, int64_t *to, uint32_t *ret_share, Error *err) {
+int prove_reply_parse(sd_json_variant *reply, size_t count, int64_t *to, uint32_t *ret_share, Error *err) {
         sd_json_variant *access = sd_json_variant_by_key(reply, "Access");
         uint64_t share = live_unsigned(reply, "Share");
 
@@ -105,7 +105,7 @@ static int ask(Channel *channel, const char *unc, const char *const *paths, size
                 return error_oom(err);
         if (channel_call(channel, "prove", parameters, LIVE_CALL_US, &reply, err) < 0)
                 return -1;
-        return take_answer(reply, count, to, ret_share, err);
+        return prove_reply_parse(reply, count, to, ret_share, err);
 }
 
 int live_prove(Live *live, const char *host, const char *unc, const char *const *paths, size_t count, ProveAnswer *ret,

@@ -30,5 +30,8 @@ void prove_answer_done(ProveAnswer *answer);
 int live_prove(Live *live, const char *host, const char *unc, const char *const *paths, size_t count, ProveAnswer *ret,
                Error *err) FAILS;
 
+/* The other host's reply about @count paths → @to.  Pure; ERROR_PROTOCOL. */
+int prove_reply_parse(sd_json_variant *reply, size_t count, int64_t *to, uint32_t *ret_share, Error *err) FAILS;
+
 /* On the asked host. */
 int prove_serve(sd_json_variant *parameters, sd_json_variant **ret, Error *err) FAILS;

@@ -37,7 +37,9 @@ static void words_of(const Survey *s, const SurveyHost *host, const SurveyCell *
                 survey_name(s, &ace->sid, w->who);
                 sddl_ace_text(ace, &s->domain, w->entry);
         }
-        w->why_unread = c->item == SURVEY_SHARE ? s->share_unknown.text : s->all.items[c->item].no_list.text;
+        w->why_unread = c->item == SURVEY_SHARE ? s->share_unknown.text : s->all.items[c->item].why;
+        if (!w->why_unread)
+                w->why_unread = "it was not told";
 }
 
 static void reason_text(MatrixReason reason, const Words *w, char *to, size_t size) {

@@ -148,10 +148,9 @@ static int decode_all(Survey *s, Error *err) {
                 return error_oom(err);
         for (size_t i = 0; i < s->all.count; i++) {
                 PermissionsItem *item = &s->all.items[i];
-                if (item->bytes && descriptor_decode(item->bytes, item->size, &s->lists[i], &item->no_list) < 0) {
-                        free(take_ptr(item->bytes));
-                        item->size = 0;
-                }
+                Error why = { 0 };
+                if (item->bytes && descriptor_decode(item->bytes, item->size, &s->lists[i], &why) < 0)
+                        permissions_forget(item, &why);
         }
         return 0;
 }
@@ -177,7 +176,7 @@ static int take_proof(Survey *s, Permissions *told, Error *err) {
         s->own.share = told->share_access & ALL_BITS;
         for (size_t i = 0; i < s->all.count; i++) {
                 PermissionsItem *item = i < told->count ? &told->items[i] : NULL;
-                bool refused = !item || item->refused.kind == ERROR_DENIED;
+                bool refused = !item || item->refused == ERROR_DENIED;
                 s->own.access[i] = refused ? PROVE_REFUSED : item->proven ? (int64_t)item->maximal_access : PROVE_UNKNOWN;
                 if (item && item != &s->all.items[i] && item->bytes && !s->all.items[i].bytes) {
                         s->all.items[i].bytes = take_ptr(item->bytes);
@@ -306,6 +305,8 @@ int survey_judge(const Survey *s, const SurveyHost *host,
         if (each(userdata, &cell, err) < 0)
                 return -1;
         for (size_t i = 0; i < s->all.count; i++) {
+                if (s->all.items[i].refused == ERROR_NOT_FOUND)         /* it went while we looked */
+                        continue;
                 judge_item(s, host, i, &parent_granted, &parent, &cell);
                 if (each(userdata, &cell, err) < 0)
                         return -1;

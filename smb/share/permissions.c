@@ -20,9 +20,18 @@ void permissions_done(Permissions *permissions) {
         for (size_t i = 0; i < permissions->count; i++) {
                 free(permissions->items[i].path);
                 free(permissions->items[i].bytes);
+                free(permissions->items[i].why);
         }
         free(permissions->items);
         *permissions = (Permissions){ 0 };
+}
+
+void permissions_forget(PermissionsItem *item, const Error *why) {
+        free(item->bytes);
+        free(item->why);
+        item->bytes = NULL;
+        item->size = 0;
+        item->why = strdup(why->text);
 }
 
 /* ---- asking about many --------------------------------------------------------------------------- */
@@ -90,14 +99,11 @@ static void on_list(void *userdata, const void *out, uint32_t size, const Error 
         Slot *slot = userdata;
         PermissionsItem *item = &slot->look->all->items[slot->item];
 
-        item->no_list = *outcome;
-        if (outcome->kind == ERROR_NONE && size > 0) {
-                if ((item->bytes = malloc(size))) {
-                        memcpy(item->bytes, out, size);
-                        item->size = size;
-                } else {
-                        (void)error_oom(&item->no_list);
-                }
+        if (outcome->kind != ERROR_NONE) {
+                permissions_forget(item, outcome);
+        } else if (size > 0 && (item->bytes = malloc(size))) {
+                memcpy(item->bytes, out, size);
+                item->size = size;
         }
         close_it(slot);
 }
@@ -111,12 +117,13 @@ static void on_open(void *userdata, SmbFile *file, const SmbOpened *opened, cons
         slot->file = file;
         if (!file && outcome->kind == ERROR_DENIED && !slot->without_list) {
                 slot->without_list = true;
-                item->no_list = *outcome;
+                permissions_forget(item, outcome);
                 open_it(slot);
                 return;
         }
         if (!file) {
-                item->refused = item->no_list = *outcome;
+                item->refused = outcome->kind;
+                permissions_forget(item, outcome);
                 if (outcome->kind == ERROR_UNREACHABLE || outcome->kind == ERROR_TIMEOUT)
                         fail(slot->look, outcome);
                 slot_done(slot);
@@ -129,7 +136,7 @@ static void on_open(void *userdata, SmbFile *file, const SmbOpened *opened, cons
         if (slot->without_list)
                 close_it(slot);
         else if (smb_query_info(file, SMB_INFO_SECURITY, 0, PARTS, DESCRIPTOR_BYTES_MAX, on_list, slot, &err) < 0) {
-                item->no_list = err;
+                permissions_forget(item, &err);
                 close_it(slot);
         }
 }
@@ -219,13 +226,13 @@ static int list_folder(ShareLink *link, Look *look, size_t folder, Error *err) {
         PermissionsItem *item = &look->all->items[folder];
         Pieces *pieces = &look->pieces;
         SmbFile *file;
-        Error ignored;
+        Error why = { 0 };
 
-        if (share_link_open(link, item->path, SMB_READ_DATA, SMB_OPEN, SMB_OPTION_DIRECTORY, &file, NULL,
-                            &item->not_listed) < 0) {
-                if (item->not_listed.kind == ERROR_DENIED || item->not_listed.kind == ERROR_NOT_FOUND)
+        if (share_link_open(link, item->path, SMB_READ_DATA, SMB_OPEN, SMB_OPTION_DIRECTORY, &file, NULL, &why) < 0) {
+                item->not_listed = why.kind;
+                if (why.kind == ERROR_DENIED || why.kind == ERROR_NOT_FOUND)
                         return 0;
-                *err = item->not_listed;
+                *err = why;
                 return -1;
         }
         *pieces = (Pieces){ .look = look, .folder = folder };
@@ -241,7 +248,7 @@ static int list_folder(ShareLink *link, Look *look, size_t folder, Error *err) {
                         return -1;
                 }
         }
-        (void)!smb_sync_close(link->sync, file, &ignored);
+        (void)!smb_sync_close(link->sync, file, &why);
         return 0;
 }
 
@@ -309,6 +316,9 @@ int permissions_write(const char *unc, const char *ccache, const Descriptor *d, 
         if (!bytes)
                 return error_oom(err);
         list.has_owner = list.has_group = false;
+        /* Windows keeps the mark only where it is asked for, too ([MS-DTYP] 2.5.3.4) */
+        if (list.control & DESCRIPTOR_DACL_INHERITED)
+                list.control |= DESCRIPTOR_DACL_INHERIT_ASKED;
         list.sacl = (Acl){ 0 };
         if (descriptor_encode(&list, bytes, DESCRIPTOR_BYTES_MAX, &size, err) < 0 ||
             share_link_begin_as(unc, ccache, false, &link, err) < 0 ||

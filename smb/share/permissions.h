@@ -14,13 +14,13 @@ typedef struct PermissionsItem {
         char *path;                     /* below the share; "" is the share's own folder */
         bool folder;
         size_t parent;                  /* index of the folder it lies in; its own for the first */
-        Error refused;                  /* kind ERROR_NONE: we could open it */
+        ErrorKind refused;              /* ERROR_NONE: we could open it */
+        ErrorKind not_listed;           /* of a folder whose content we may not see */
         bool proven;                    /* the server told maximal_access */
         uint32_t maximal_access;        /* CREATE MxAc: what it lets the asking account do, share and file together */
-        Error no_list;                  /* why bytes is NULL */
         uint8_t *bytes;                 /* self-relative descriptor: owner, group, list */
         uint32_t size;
-        Error not_listed;               /* a folder whose content we may not see */
+        char *why;                      /* bytes is NULL: the reason, or NULL when memory was short */
 } PermissionsItem;
 
 typedef struct Permissions {
@@ -35,6 +35,9 @@ int permissions_read(const char *unc, const char *ccache, bool recurse, Permissi
 int permissions_read_some(const char *unc, const char *ccache, const char *const *paths, size_t count, Permissions *ret,
                           Error *err) FAILS;
 void permissions_done(Permissions *permissions);
+
+/* Forgets the descriptor of @item, for the reason @why. */
+void permissions_forget(PermissionsItem *item, const Error *why);
 
 /* Replaces the list (not owner, not group) of one file or folder. */
 int permissions_write(const char *unc, const char *ccache, const Descriptor *d, Error *err) FAILS;

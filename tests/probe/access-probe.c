@@ -59,7 +59,7 @@ static int look(int argc, char **argv) {
                 (void)snprintf(head, sizeof head, "%s '%s' 0x%X ", item->folder ? "folder" : "file", item->path,
                                item->maximal_access);
                 if (!item->bytes)
-                        (void)printf("%s%s\n", head, item->no_list.text);
+                        (void)printf("%s%s\n", head, item->why ? item->why : "no list");
                 else if (descriptor_decode(item->bytes, item->size, &d, &err) < 0 || print(head, &d, &err) < 0)
                         (void)printf("%s%s\n", head, err.text);
                 descriptor_done(&d);
