@@ -9,9 +9,9 @@
 #include "smb/share/matrix.h"
 
 enum {
-        WINDOW = 64,                    /* files asked about at a time */
+        WINDOW = 64, /* files asked about at a time */
         LIST_PIECE = 64 * 1024,
-        ATTRIBUTE_DIRECTORY = 0x10,     /* [MS-FSCC] 2.6 */
+        ATTRIBUTE_DIRECTORY = 0x10, /* [MS-FSCC] 2.6 */
         WRITE_DAC = 0x40000,
         PARTS = SMB_SECURITY_OWNER | SMB_SECURITY_GROUP | SMB_SECURITY_DACL,
 };
@@ -38,14 +38,14 @@ void permissions_forget(PermissionsItem *item, const Error *why) {
 
 typedef struct Look Look;
 
-typedef struct Slot {                   /* one file being asked about */
+typedef struct Slot { /* one file being asked about */
         Look *look;
         size_t item;
         SmbFile *file;
-        bool busy, without_list;        /* the second try, when the first was denied */
+        bool busy, without_list; /* the second try, when the first was denied */
 } Slot;
 
-typedef struct Pieces {                 /* of one folder's listing */
+typedef struct Pieces { /* of one folder's listing */
         Look *look;
         size_t folder;
         bool finished, at_end;
@@ -58,11 +58,11 @@ struct Look {
         Permissions *all;
         size_t room;
         SmbSession *session;
-        size_t next;                    /* item nobody asks about yet */
+        size_t next; /* item nobody asks about yet */
         unsigned busy;
         Slot slots[WINDOW];
         Pieces pieces;
-        int result;                     /* -1: something beyond one file went wrong, as err says */
+        int result; /* -1: something beyond one file went wrong, as err says */
         Error err;
 };
 
@@ -141,8 +141,8 @@ static void on_open(void *userdata, SmbFile *file, const SmbOpened *opened, cons
         }
 }
 
-/* Shares everything and asks for nothing that could disturb an owner of the file: no data access, so no share mode and
- * no lease of anybody is in the way ([MS-SMB2] 3.3.5.9). */
+/* Shares everything and asks for nothing that could disturb an owner of the file: no data access, so no share mode
+ * and no lease of anybody is in the way ([MS-SMB2] 3.3.5.9). */
 static void open_it(Slot *slot) {
         const PermissionsItem *item = &slot->look->all->items[slot->item];
         SmbOpenHow how = { .access = SMB_READ_ATTRIBUTES | (slot->without_list ? 0u : SMB_READ_CONTROL),
@@ -228,7 +228,8 @@ static int list_folder(ShareLink *link, Look *look, size_t folder, Error *err) {
         SmbFile *file;
         Error why = { 0 };
 
-        if (share_link_open(link, item->path, SMB_READ_DATA, SMB_OPEN, SMB_OPTION_DIRECTORY, &file, NULL, &why) < 0) {
+        if (share_link_open(link, item->path, SMB_READ_DATA, SMB_OPEN, SMB_OPTION_DIRECTORY, &file, NULL, &why) <
+            0) {
                 item->not_listed = why.kind;
                 if (why.kind == ERROR_DENIED || why.kind == ERROR_NOT_FOUND)
                         return 0;
@@ -260,7 +261,7 @@ static int find_all(ShareLink *link, Look *look, bool recurse, Error *err) {
         if (share_link_open(link, link->unc.path, SMB_READ_ATTRIBUTES, SMB_OPEN, 0, &file, &opened, err) < 0) {
                 if (err->kind != ERROR_DENIED)
                         return -1;
-                opened = (SmbOpened){ 0 };      /* asked about again with the others, which keeps the refusal */
+                opened = (SmbOpened){ 0 }; /* asked about again with the others, which keeps the refusal */
                 *err = (Error){ 0 };
         } else if (smb_sync_close(link->sync, file, err) < 0) {
                 return -1;
@@ -287,8 +288,8 @@ int permissions_read(const char *unc, const char *ccache, bool recurse, Permissi
         return 0;
 }
 
-int permissions_read_some(const char *unc, const char *ccache, const char *const *paths, size_t count, Permissions *ret,
-                          Error *err) {
+int permissions_read_some(const char *unc, const char *ccache, const char *const *paths, size_t count,
+                          Permissions *ret, Error *err) {
         auto_(permissions_done) Permissions all = { 0 };
         Look look = { .all = &all };
         auto_(share_link_end) ShareLink link = { 0 };
@@ -308,7 +309,7 @@ int permissions_read_some(const char *unc, const char *ccache, const char *const
 
 int permissions_write(const char *unc, const char *ccache, const Descriptor *d, Error *err) {
         auto_(share_link_end) ShareLink link = { 0 };
-        Descriptor list = *d;           /* borrowed */
+        Descriptor list = *d; /* borrowed */
         auto_free uint8_t *bytes = malloc(DESCRIPTOR_BYTES_MAX);
         size_t size;
         SmbFile *file;
@@ -322,7 +323,8 @@ int permissions_write(const char *unc, const char *ccache, const Descriptor *d, 
         list.sacl = (Acl){ 0 };
         if (descriptor_encode(&list, bytes, DESCRIPTOR_BYTES_MAX, &size, err) < 0 ||
             share_link_begin_as(unc, ccache, false, &link, err) < 0 ||
-            share_link_open(&link, link.unc.path, SMB_READ_CONTROL | WRITE_DAC, SMB_OPEN, 0, &file, NULL, err) < 0 ||
+            share_link_open(&link, link.unc.path, SMB_READ_CONTROL | WRITE_DAC, SMB_OPEN, 0, &file, NULL, err) <
+                    0 ||
             smb_sync_set_security(link.sync, file, SMB_SECURITY_DACL, bytes, (uint32_t)size, err) < 0 ||
             smb_sync_close(link.sync, file, err) < 0)
                 return error_wrap(err, "cannot change the permissions of '%.150s'", unc);
