@@ -27,7 +27,9 @@ typedef struct Found {
         size_t sid_count;
 } Found;
 
-static void found_done(Found *f) { free(f->sids); }
+static void found_done(Found *f) {
+        free(f->sids);
+}
 
 static int take_sid(void *userdata, const uint8_t *data, size_t size, Error *err) {
         Found *f = userdata;
@@ -57,7 +59,7 @@ static int take_account(void *userdata, const LdapEntry *entry, Error *err) {
 static int take_groups(void *userdata, const LdapEntry *entry, Error *err) {
         Found *f = userdata;
 
-        f->sid_count = f->sid_count > 0 ? 1 : 0;        /* a second try begins anew */
+        f->sid_count = f->sid_count > 0 ? 1 : 0; /* a second try begins anew */
         return ldap_entry_each(entry, "tokenGroups", take_sid, f, err);
 }
 
@@ -79,9 +81,10 @@ static int look_up(Directory *d, const char *account, Found *f, Error *err) {
                 return -1;
         /* every account has a primary group: none at all means that it may not be seen */
         if (f->sid_count < 2)
-                return error_set(err, ERROR_DENIED, 0, "the domain %s does not let this host read the groups of %s; put "
-                                 "%s into 'Windows Authorization Access Group'", d->machine.domain, account,
-                                 d->machine.account);
+                return error_set(err, ERROR_DENIED, 0,
+                                 "the domain %s does not let this host read the groups of %s; put "
+                                 "%s into 'Windows Authorization Access Group'",
+                                 d->machine.domain, account, d->machine.account);
         return 0;
 }
 
@@ -117,7 +120,8 @@ static int need_token(Directory *d, const char *account, DirectoryToken **ret, E
         return 0;
 }
 
-int directory_groups(Directory *d, const char *account, bool again, DirectorySid **ret, size_t *ret_count, Error *err) {
+int directory_groups(Directory *d, const char *account, bool again, DirectorySid **ret, size_t *ret_count,
+                     Error *err) {
         DirectoryToken *t;
         DirectorySid *copy = NULL;
 
@@ -138,7 +142,9 @@ int directory_groups(Directory *d, const char *account, bool again, DirectorySid
 
 /* ---- names --------------------------------------------------------------------------------------------- */
 
-typedef struct Named { char account[DIRECTORY_PRINCIPAL_MAX / 2], short_name[DIRECTORY_SHORT_MAX]; } Named;
+typedef struct Named {
+        char account[DIRECTORY_PRINCIPAL_MAX / 2], short_name[DIRECTORY_SHORT_MAX];
+} Named;
 
 static int take_account_name(void *userdata, const LdapEntry *entry, Error *err) {
         Named *named = userdata;
@@ -154,8 +160,8 @@ static int take_short_name(void *userdata, const LdapEntry *entry, Error *err) {
         return 0;
 }
 
-/* What stands before the backslash.  It lies where the forest keeps its domains; in a child domain that is not below our
- * own name, and then the bare account name has to do. */
+/* What stands before the backslash.  It lies where the forest keeps its domains; in a child domain that is not
+ * below our own name, and then the bare account name has to do. */
 static void need_short_name(Directory *d) {
         static const char *const attributes[] = { "nETBIOSName", NULL };
         char base[LDAP_LINK_DN_MAX + 64], dn[3 * LDAP_LINK_DN_MAX], filter[sizeof dn + 64];
@@ -227,7 +233,8 @@ int directory_sid_name(Directory *d, const DirectorySid *sid, char to[static DIR
                 memcpy(name, n->name, sizeof name);
         (void)pthread_mutex_unlock(&d->lock);
         if (r == 0 && !*name)
-                return error_set(err, ERROR_NOT_FOUND, 0, "the domain %s has nothing with this SID", d->machine.domain);
+                return error_set(err, ERROR_NOT_FOUND, 0, "the domain %s has nothing with this SID",
+                                 d->machine.domain);
         if (r == 0)
                 memcpy(to, name, sizeof name);
         return r;

@@ -1,7 +1,7 @@
 /* directory-sids.h — the groups of a computer, and the names of SIDs, from the directory
  *
- * Blocks as directory.h says; answers are kept for DIRECTORY_CACHE_US.  SIDs are bytes here ([MS-DTYP] 2.4.2.2): what they
- * mean is for who computes access.
+ * Blocks as directory.h says; answers are kept for DIRECTORY_CACHE_US.  SIDs are bytes here ([MS-DTYP] 2.4.2.2):
+ * what they mean is for who computes access.
  */
 #pragma once
 
@@ -18,9 +18,9 @@ typedef struct DirectorySid {
         size_t size;
 } DirectorySid;
 
-/* The account itself and all its groups, nested ones and the primary one included (tokenGroups): what its ticket will
- * show to a file server.  @account "HV1$"; @again: not from the cache.  The caller frees *ret.  ERROR_DENIED: the domain does not let this host read
- * the groups of that one. */
+/* The account itself and all its groups, nested ones and the primary one included (tokenGroups): what its ticket
+ * will show to a file server.  @account "HV1$"; @again: not from the cache.  The caller frees *ret.  ERROR_DENIED:
+ * the domain does not let this host read the groups of that one. */
 int directory_groups(Directory *directory, const char *account, bool again, DirectorySid **ret, size_t *ret_count,
                      Error *err) FAILS;
 

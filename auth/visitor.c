@@ -8,7 +8,7 @@
 #include "appliance/base/cleanup.h"
 #include "appliance/base/text.h"
 
-enum { LIFE_S = 600 };                  /* of the ticket: one piece of work */
+enum { LIFE_S = 600 }; /* of the ticket: one piece of work */
 
 typedef struct Signing {
         krb5_context context;
@@ -40,19 +40,24 @@ static int full_name(const Machine *machine, const char *user, char to[static MA
         if (length == 0 || length > 100 || strpbrk(name, "/ \t\n"))
                 return error_set(err, ERROR_INVALID, 0, "'%.64s' is not the name of a user", user);
         if (at && strcasecmp(at + 1, machine->realm) != 0)
-                return error_set(err, ERROR_INVALID, 0, "'%.64s' is not of the domain %s; use an account of it", user,
-                                 machine->domain);
+                return error_set(err, ERROR_INVALID, 0, "'%.64s' is not of the domain %s; use an account of it",
+                                 user, machine->domain);
         (void)snprintf(to, MACHINE_NAME_MAX, "%.*s@%.140s", (int)length, name, machine->realm);
         return 0;
 }
 
-static const struct { krb5_error_code code; ErrorKind kind; const char *sentence; } meanings[] = {
+static const struct {
+        krb5_error_code code;
+        ErrorKind kind;
+        const char *sentence;
+} meanings[] = {
         { KRB5KDC_ERR_PREAUTH_FAILED, ERROR_DENIED, "the password is wrong" },
         { KRB5KRB_AP_ERR_BAD_INTEGRITY, ERROR_DENIED, "the password is wrong" },
         { KRB5KDC_ERR_C_PRINCIPAL_UNKNOWN, ERROR_DENIED, "the domain has no such user" },
         { KRB5KDC_ERR_CLIENT_REVOKED, ERROR_DENIED, "the account is disabled or locked" },
         { KRB5KDC_ERR_KEY_EXP, ERROR_DENIED, "the password has expired; set a new one first" },
-        { KRB5KRB_AP_ERR_SKEW, ERROR_DENIED, "the clock of this host differs from the domain's by more than 5 minutes" },
+        { KRB5KRB_AP_ERR_SKEW, ERROR_DENIED,
+          "the clock of this host differs from the domain's by more than 5 minutes" },
         { KRB5_KDC_UNREACH, ERROR_UNREACHABLE, "no domain controller answered" },
         { KRB5_REALM_UNKNOWN, ERROR_UNREACHABLE, "no domain controller answered" },
 };
@@ -63,7 +68,8 @@ static int fail(Signing *s, krb5_error_code code, const char *who, Error *err) {
                         return error_set(err, meanings[i].kind, code, "cannot sign in as %s: %s", who,
                                          meanings[i].sentence);
         const char *detail = s->context ? krb5_get_error_message(s->context, code) : NULL;
-        (void)error_set(err, ERROR_DENIED, code, "cannot sign in as %s: %s", who, detail ? detail : "Kerberos failed");
+        (void)error_set(err, ERROR_DENIED, code, "cannot sign in as %s: %s", who,
+                        detail ? detail : "Kerberos failed");
         if (detail)
                 krb5_free_error_message(s->context, detail);
         return -1;
@@ -71,7 +77,7 @@ static int fail(Signing *s, krb5_error_code code, const char *who, Error *err) {
 
 static krb5_error_code no_prompt(krb5_context context, void *data, const char *name, const char *banner, int count,
                                  krb5_prompt prompts[]) {
-        return KRB5_LIBOS_CANTREADPWD;  /* a daemon asks nobody */
+        return KRB5_LIBOS_CANTREADPWD; /* a daemon asks nobody */
 }
 
 int visitor_sign_in(const Machine *machine, const char *user, const char *password, Visitor *ret, Error *err) {
@@ -90,8 +96,8 @@ int visitor_sign_in(const Machine *machine, const char *user, const char *passwo
         if (!code) {
                 krb5_get_init_creds_opt_set_tkt_life(s.options, LIFE_S);
                 krb5_get_init_creds_opt_set_forwardable(s.options, 0);
-                code = krb5_get_init_creds_password(s.context, &s.creds, s.principal, password, no_prompt, NULL, 0, NULL,
-                                                    s.options);
+                code = krb5_get_init_creds_password(s.context, &s.creds, s.principal, password, no_prompt, NULL, 0,
+                                                    NULL, s.options);
         }
         if (!code)
                 code = krb5_cc_resolve(s.context, visitor.ccache, &s.cache);

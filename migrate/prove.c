@@ -8,7 +8,9 @@
 
 #define STATUS_ACCESS_DENIED ((int)0xC0000022)
 
-static void unrefp(sd_json_variant **v) { *v = sd_json_variant_unref(*v); }
+static void unrefp(sd_json_variant **v) {
+        *v = sd_json_variant_unref(*v);
+}
 
 void prove_answer_done(ProveAnswer *answer) {
         free(answer->access);
@@ -17,11 +19,13 @@ void prove_answer_done(ProveAnswer *answer) {
 
 /* ---- asked ----------------------------------------------------------------------------------------- */
 
-static int take_paths(sd_json_variant *list, const char *paths[static PROVE_PATHS_MAX], size_t *ret_count, Error *err) {
+static int take_paths(sd_json_variant *list, const char *paths[static PROVE_PATHS_MAX], size_t *ret_count,
+                      Error *err) {
         size_t count = list && sd_json_variant_is_array(list) ? sd_json_variant_elements(list) : 0;
 
         if (count > PROVE_PATHS_MAX)
-                return error_set(err, ERROR_LIMIT, 0, "a request to prove names more than %d files", PROVE_PATHS_MAX);
+                return error_set(err, ERROR_LIMIT, 0, "a request to prove names more than %d files",
+                                 PROVE_PATHS_MAX);
         for (size_t i = 0; i < count; i++) {
                 sd_json_variant *v = sd_json_variant_by_index(list, i);
                 if (!sd_json_variant_is_string(v))
@@ -39,10 +43,11 @@ static int answer(const Permissions *all, size_t count, sd_json_variant **ret, E
                 return error_oom(err);
         for (size_t i = 0; i < count; i++) {
                 const PermissionsItem *item = i < all->count ? &all->items[i] : NULL;
-                bool refused = !item || item->refused.kind == ERROR_DENIED;
+                bool refused = !item || item->refused == ERROR_DENIED;
                 auto_(unrefp) sd_json_variant *v = NULL;
-                if (sd_json_variant_new_integer(&v, refused ? PROVE_REFUSED
-                                                    : item->proven ? (int64_t)item->maximal_access : PROVE_UNKNOWN) < 0 ||
+                if (sd_json_variant_new_integer(&v, refused        ? PROVE_REFUSED
+                                                    : item->proven ? (int64_t)item->maximal_access
+                                                                   : PROVE_UNKNOWN) < 0 ||
                     sd_json_variant_append_array(&access, v) < 0)
                         return error_oom(err);
         }
@@ -62,7 +67,7 @@ int prove_serve(sd_json_variant *parameters, sd_json_variant **ret, Error *err) 
         if (permissions_read_some(unc, NULL, paths, count, &all, err) < 0) {
                 if (err->kind != ERROR_DENIED || err->cause != STATUS_ACCESS_DENIED)
                         return -1;
-                *err = (Error){ 0 };    /* the share lets us not in: that is the answer */
+                *err = (Error){ 0 }; /* the share lets us not in: that is the answer */
         } else if (permissions_try_unlisted(unc, &all, err) < 0) {
                 return -1;
         }
@@ -71,7 +76,7 @@ int prove_serve(sd_json_variant *parameters, sd_json_variant **ret, Error *err) 
 
 /* ---- asking ---------------------------------------------------------------------------------------- */
 
-static int take_answer(sd_json_variant *reply, size_t count, int64_t *to, uint32_t *ret_share, Error *err) {
+int prove_reply_parse(sd_json_variant *reply, size_t count, int64_t *to, uint32_t *ret_share, Error *err) {
         sd_json_variant *access = sd_json_variant_by_key(reply, "Access");
         uint64_t share = live_unsigned(reply, "Share");
 
@@ -89,8 +94,8 @@ static int take_answer(sd_json_variant *reply, size_t count, int64_t *to, uint32
         return 0;
 }
 
-static int ask(Channel *channel, const char *unc, const char *const *paths, size_t count, int64_t *to, uint32_t *ret_share,
-               Error *err) {
+static int ask(Channel *channel, const char *unc, const char *const *paths, size_t count, int64_t *to,
+               uint32_t *ret_share, Error *err) {
         auto_(unrefp) sd_json_variant *list = NULL, *parameters = NULL, *reply = NULL;
 
         if (sd_json_variant_new_array(&list, NULL, 0) < 0)
@@ -105,11 +110,11 @@ static int ask(Channel *channel, const char *unc, const char *const *paths, size
                 return error_oom(err);
         if (channel_call(channel, "prove", parameters, LIVE_CALL_US, &reply, err) < 0)
                 return -1;
-        return take_answer(reply, count, to, ret_share, err);
+        return prove_reply_parse(reply, count, to, ret_share, err);
 }
 
-int live_prove(Live *live, const char *host, const char *unc, const char *const *paths, size_t count, ProveAnswer *ret,
-               Error *err) {
+int live_prove(Live *live, const char *host, const char *unc, const char *const *paths, size_t count,
+               ProveAnswer *ret, Error *err) {
         auto_(prove_answer_done) ProveAnswer all = { .access = calloc(count + 1, sizeof *all.access) };
         Channel *channel = NULL;
         int r = 0;

@@ -44,6 +44,7 @@ extern const Sid sid_everyone, sid_authenticated_users, sid_network, sid_owner_r
 /* "Everyone", "BUILTIN\\Administrators"; NULL when it is not one of every computer. */
 const char *sid_well_known_name(const Sid *sid);
 
-/* Two letters of SDDL ([MS-DTYP] 2.5.1.1).  Those relative to a domain ("DA") need @domain; NULL or false without one. */
+/* Two letters of SDDL ([MS-DTYP] 2.5.1.1).  Those relative to a domain ("DA") need @domain; NULL or false without
+ * one. */
 const char *sid_letters(const Sid *sid, const Sid *domain);
 bool sid_from_letters(const char letters[static 2], const Sid *domain, Sid *ret);

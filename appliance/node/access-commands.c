@@ -8,8 +8,10 @@
 #include "appliance/node/node.h"
 #include "auth/visitor.h"
 
-enum { WORTH_MENTIONING = RIGHT_READ_DATA | RIGHT_WRITE_DATA | RIGHT_APPEND_DATA | RIGHT_DELETE | RIGHT_DELETE_CHILD |
-                          RIGHT_WRITE_DAC | RIGHT_WRITE_OWNER };
+enum {
+        WORTH_MENTIONING = RIGHT_READ_DATA | RIGHT_WRITE_DATA | RIGHT_APPEND_DATA | RIGHT_DELETE |
+                           RIGHT_DELETE_CHILD | RIGHT_WRITE_DAC | RIGHT_WRITE_OWNER
+};
 
 typedef struct Emission {
         Invocation *invocation;
@@ -49,7 +51,8 @@ static int emit_stranger(Invocation *invocation, const Survey *survey, Error *er
         return invocation_emit(invocation, object, err);
 }
 
-static int test_host(Invocation *invocation, const Survey *survey, const char *name, const Machine *machine, Error *err) {
+static int test_host(Invocation *invocation, const Survey *survey, const char *name, const Machine *machine,
+                     Error *err) {
         auto_(survey_host_done) SurveyHost host = { 0 };
         Emission e = { invocation, survey, &host };
 
@@ -76,7 +79,8 @@ int access_test(Invocation *invocation, const char *path, const char *lister, Er
         if (!survey.share_known)
                 invocation_verbose(invocation, "%s", survey.share_unknown.text);
         for (size_t i = 0; i < (hosts ? hosts : 1); i++) {
-                const char *name = hosts ? sd_json_variant_string(invocation_item(invocation, "ComputerName", i)) : NULL;
+                const char *name =
+                        hosts ? sd_json_variant_string(invocation_item(invocation, "ComputerName", i)) : NULL;
                 Error why = { 0 };
                 if (test_host(invocation, &survey, name, &machine, &why) == 0)
                         continue;
@@ -89,7 +93,8 @@ int access_test(Invocation *invocation, const char *path, const char *lister, Er
         return emit_stranger(invocation, &survey, err);
 }
 
-/* An administrator's ticket reads lists that this host may not read; what this host may do is still asked as itself. */
+/* An administrator's ticket reads lists that this host may not read; what this host may do is still asked as
+ * itself. */
 static int sign_in(Invocation *invocation, Visitor *visitor, Error *err) {
         const char *password = NULL, *user = invocation_credential(invocation, "Credential", &password);
         Machine machine;
@@ -123,18 +128,21 @@ static int test_vmshare(Invocation *invocation, Error *err) {
 }
 
 const Command command_test_vmshare = {
-        .name = "Test-VMShare", .module = "Hyper-V",
+        .name = "Test-VMShare",
+        .module = "Hyper-V",
         .synopsis = "Proves for every file of a share what hosts may do with it, and names what mends it.",
         .role = ROLE_READER,
         .output = "Microsoft.HyperV.PowerShell.VMShareAccess",
-        .parameters = (const Parameter[]){
-                { "Path", "String[]", "FullName", PARAMETER_PIPELINE_BY_VALUE | PARAMETER_PIPELINE_BY_NAME, NULL,
-                  "A share, or a folder or file on it; everything below is looked at, nothing is written." },
-                { "ComputerName", "String[]", "CN", 0, NULL,
-                  "The hosts that are asked about; this host alone without it." },
-                { "Credential", "PSCredential", NULL, PARAMETER_SECRET, NULL,
-                  "An administrator who may read permissions that this host may not; used once and not kept." },
-                { .name = NULL } },
+        .parameters = (const Parameter[]){ { "Path", "String[]", "FullName",
+                                             PARAMETER_PIPELINE_BY_VALUE | PARAMETER_PIPELINE_BY_NAME, NULL,
+                                             "A share, or a folder or file on it; everything below is looked at, "
+                                             "nothing is written." },
+                                           { "ComputerName", "String[]", "CN", 0, NULL,
+                                             "The hosts that are asked about; this host alone without it." },
+                                           { "Credential", "PSCredential", NULL, PARAMETER_SECRET, NULL,
+                                             "An administrator who may read permissions that this host may not; "
+                                             "used once and not kept." },
+                                           { .name = NULL } },
         .sets = (const ParameterSet[]){ { "Path", "Path", "Path", "ComputerName,Credential" }, { .name = NULL } },
         .run = test_vmshare,
 };

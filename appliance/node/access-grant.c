@@ -28,7 +28,8 @@ static int change(const Granting *g, const SurveyCell *c, Error *err) {
         if (!bytes)
                 return error_oom(err);
         if (descriptor_encode(c->list, bytes, DESCRIPTOR_BYTES_MAX, &size, err) < 0 ||
-            descriptor_decode(bytes, size, &d, err) < 0 || matrix_mend(&d, c->layer, &g->survey->group, &c->cell, err) < 0)
+            descriptor_decode(bytes, size, &d, err) < 0 ||
+            matrix_mend(&d, c->layer, &g->survey->group, &c->cell, err) < 0)
                 return -1;
         return c->layer == MATRIX_SHARE ? share_list_write(c->path, g->ccache, &d, err)
                                         : permissions_write(c->path, g->ccache, &d, err);
@@ -41,9 +42,10 @@ static int mend_cell(void *userdata, const SurveyCell *c, Error *err) {
         if (invocation_cancelled(g->invocation))
                 return error_set(err, ERROR_CANCELLED, 0, "Grant-VMShareAccess was stopped");
         if (c->cell.join_group)
-                invocation_warning(g->invocation, "%s is not in %s; an administrator of the domain adds it with: "
-                                   "Add-ADGroupMember '" DIRECTORY_FABRIC_GROUP "' '%s'", g->host->account,
-                                   g->survey->group_name, g->host->account);
+                invocation_warning(g->invocation,
+                                   "%s is not in %s; an administrator of the domain adds it with: "
+                                   "Add-ADGroupMember '" DIRECTORY_FABRIC_GROUP "' '%s'",
+                                   g->host->account, g->survey->group_name, g->host->account);
         if (!c->list || (!c->cell.grant && c->cell.remove_count == 0))
                 return 0;
         access_change_text(g->survey, c, what, sizeof what);
@@ -83,33 +85,44 @@ static int grant_vmshareaccess(Invocation *invocation, Error *err) {
         size_t hosts = invocation_count(invocation, "ComputerName");
 
         if (!user || !password)
-                return error_set(err, ERROR_INVALID, 0,
-                                 "Grant-VMShareAccess needs an administrator of the file server: -Credential <user>");
+                return error_set(
+                        err, ERROR_INVALID, 0,
+                        "Grant-VMShareAccess needs an administrator of the file server: -Credential <user>");
         if (node_machine(node, &machine, err) < 0 || node_directory(node, &directory, err) < 0 ||
             visitor_sign_in(&machine, user, password, &visitor, err) < 0)
                 return -1;
         Granting g = { .invocation = invocation, .ccache = visitor.ccache };
         for (size_t i = 0; i < (hosts ? hosts : 1); i++) {
-                const char *name = hosts ? sd_json_variant_string(invocation_item(invocation, "ComputerName", i)) : NULL;
+                const char *name =
+                        hosts ? sd_json_variant_string(invocation_item(invocation, "ComputerName", i)) : NULL;
                 if (grant_host(&g, path, name, &machine, directory, err) < 0)
                         return -1;
         }
         invocation_verbose(invocation, "%u lists of permissions were changed.", g.changed);
-        return g.changed && invocation_switch(invocation, "Passthru") ? access_test(invocation, path, visitor.ccache, err) : 0;
+        return g.changed && invocation_switch(invocation, "Passthru")
+                       ? access_test(invocation, path, visitor.ccache, err)
+                       : 0;
 }
 
 const Command command_grant_vmshareaccess = {
-        .name = "Grant-VMShareAccess", .module = "Hyper-V",
+        .name = "Grant-VMShareAccess",
+        .module = "Hyper-V",
         .synopsis = "Gives the hosts' group what VMs need on a share, with an administrator's credential.",
-        .role = ROLE_ADMINISTRATOR, .confirm = true,
+        .role = ROLE_ADMINISTRATOR,
+        .confirm = true,
         .output = "Microsoft.HyperV.PowerShell.VMShareAccess",
-        .parameters = (const Parameter[]){
-                { "Path", "String", "FullName", 0, NULL, "A share, or a folder or file on it, with what lies below." },
-                { "Credential", "PSCredential", NULL, PARAMETER_SECRET, NULL,
-                  "Who may change permissions there; used for this command alone and not kept." },
-                { "ComputerName", "String[]", "CN", 0, NULL, "The hosts it is for; this host alone without it." },
-                { "Passthru", "SwitchParameter", NULL, 0, NULL, "Tests again and returns what Test-VMShare returns." },
-                { .name = NULL } },
-        .sets = (const ParameterSet[]){ { "Path", "Path,Credential", "Path", "ComputerName,Passthru" }, { .name = NULL } },
+        .parameters =
+                (const Parameter[]){
+                        { "Path", "String", "FullName", 0, NULL,
+                          "A share, or a folder or file on it, with what lies below." },
+                        { "Credential", "PSCredential", NULL, PARAMETER_SECRET, NULL,
+                          "Who may change permissions there; used for this command alone and not kept." },
+                        { "ComputerName", "String[]", "CN", 0, NULL,
+                          "The hosts it is for; this host alone without it." },
+                        { "Passthru", "SwitchParameter", NULL, 0, NULL,
+                          "Tests again and returns what Test-VMShare returns." },
+                        { .name = NULL } },
+        .sets = (const ParameterSet[]){ { "Path", "Path,Credential", "Path", "ComputerName,Passthru" },
+                                        { .name = NULL } },
         .run = grant_vmshareaccess,
 };

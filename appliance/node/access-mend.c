@@ -23,7 +23,7 @@ __attribute__((format(printf, 4, 5))) static int add(char **list, size_t *count,
         va_list args;
 
         if (*count == MEND_COMMANDS_MAX)
-                return 0;       /* more than anybody would type: the first ones mend, and the next look shows the rest */
+                return 0; /* more than anybody would type: the first ones mend, and the next look shows the rest */
         va_start(args, fmt);
         int n = vsnprintf(command, sizeof command, fmt, args);
         va_end(args);
@@ -63,8 +63,8 @@ static void name_for_command(const Survey *s, const Sid *sid, char to[static DIR
 
 typedef struct Names {
         char share_ps[2 * UNC_SHARE_MAX + 8], share_sh[4 * UNC_SHARE_MAX + 8], host[UNC_HOST_MAX + 1];
-        char path_ps[2 * UNC_TEXT_MAX];         /* \\fs1\vms\… for PowerShell */
-        char path_sh[4 * UNC_PATH_MAX];         /* below the share, for a shell; smbcacls takes "" as / */
+        char path_ps[2 * UNC_TEXT_MAX]; /* \\fs1\vms\… for PowerShell */
+        char path_sh[4 * UNC_PATH_MAX]; /* below the share, for a shell; smbcacls takes "" as / */
         char path_netapp[UNC_PATH_MAX + 8];
         char group_sid[SID_TEXT_MAX], group[DIRECTORY_PRINCIPAL_MAX];
 } Names;
@@ -88,18 +88,21 @@ static int join(const Survey *s, const SurveyHost *host, Mend *m, Error *err) {
         return WINDOWS(m, err, "Add-ADGroupMember '" DIRECTORY_FABRIC_GROUP "' '%s'", host->account) < 0 ||
                                SAMBA(m, err, "samba-tool group addmembers '" DIRECTORY_FABRIC_GROUP "' '%s'",
                                      host->account) < 0 ||
-                               NETAPP(m, err, "Add-ADGroupMember '" DIRECTORY_FABRIC_GROUP "' '%s'", host->account) < 0
-                       ? -1 : 0;
+                               NETAPP(m, err, "Add-ADGroupMember '" DIRECTORY_FABRIC_GROUP "' '%s'",
+                                      host->account) < 0
+                       ? -1
+                       : 0;
 }
 
 /* ---- the share's own list ------------------------------------------------------------------------------------ */
 
 static int share_grant(const Names *n, Mend *m, Error *err) {
-        if (WINDOWS(m, err, "Grant-SmbShareAccess -Name '%s' -AccountName '%s' -AccessRight Change -Force", n->share_ps,
-                    n->group) < 0 ||
+        if (WINDOWS(m, err, "Grant-SmbShareAccess -Name '%s' -AccountName '%s' -AccessRight Change -Force",
+                    n->share_ps, n->group) < 0 ||
             SAMBA(m, err, "sharesec '%s' --add '%s:ALLOWED/0x0/CHANGE'", n->share_sh, n->group_sid) < 0)
                 return -1;
-        return NETAPP(m, err, "vserver cifs share access-control create -share '%s' -user-or-group '%s' -permission Change",
+        return NETAPP(m, err,
+                      "vserver cifs share access-control create -share '%s' -user-or-group '%s' -permission Change",
                       n->share_ps, n->group);
 }
 
@@ -108,23 +111,26 @@ static int share_remove(const Names *n, const Ace *ace, const char *who, Mend *m
         bool deny = ace->type == ACE_DENY;
 
         sid_text(&ace->sid, sid);
-        if (WINDOWS(m, err, "%s-SmbShareAccess -Name '%s' -AccountName '%s' -Force", deny ? "Unblock" : "Revoke", n->share_ps,
-                    who) < 0 ||
-            SAMBA(m, err, "sharesec '%s' --remove '%s:%s/0x%x/0x%08x'", n->share_sh, sid, deny ? "DENIED" : "ALLOWED",
-                  ace->flags, ace->mask) < 0)
+        if (WINDOWS(m, err, "%s-SmbShareAccess -Name '%s' -AccountName '%s' -Force", deny ? "Unblock" : "Revoke",
+                    n->share_ps, who) < 0 ||
+            SAMBA(m, err, "sharesec '%s' --remove '%s:%s/0x%x/0x%08x'", n->share_sh, sid,
+                  deny ? "DENIED" : "ALLOWED", ace->flags, ace->mask) < 0)
                 return -1;
-        return NETAPP(m, err, "vserver cifs share access-control delete -share '%s' -user-or-group '%s'", n->share_ps, who);
+        return NETAPP(m, err, "vserver cifs share access-control delete -share '%s' -user-or-group '%s'",
+                      n->share_ps, who);
 }
 
 /* ---- a file's list ------------------------------------------------------------------------------------------- */
 
 static int file_grant(const Names *n, bool folder, Mend *m, Error *err) {
         if (WINDOWS(m, err, "icacls '%s' /grant '%s:%s(M)'", n->path_ps, n->group, folder ? "(OI)(CI)" : "") < 0 ||
-            SAMBA(m, err, "smbcacls -U Administrator '//%s/%s' '%s' --add 'ACL:%s:ALLOWED/%s/CHANGE'", n->host, n->share_sh,
-                  n->path_sh, n->group_sid, folder ? "OI|CI" : "0x0") < 0)
+            SAMBA(m, err, "smbcacls -U Administrator '//%s/%s' '%s' --add 'ACL:%s:ALLOWED/%s/CHANGE'", n->host,
+                  n->share_sh, n->path_sh, n->group_sid, folder ? "OI|CI" : "0x0") < 0)
                 return -1;
-        return NETAPP(m, err, "vserver security file-directory ntfs dacl add -ntfs-sd holdfast -access-type allow -account "
-                      "'%s' -rights modify, then apply it by a policy task to '%s'", n->group, n->path_netapp);
+        return NETAPP(m, err,
+                      "vserver security file-directory ntfs dacl add -ntfs-sd holdfast -access-type allow -account "
+                      "'%s' -rights modify, then apply it by a policy task to '%s'",
+                      n->group, n->path_netapp);
 }
 
 static int file_remove(const Names *n, const Ace *ace, const char *who, Mend *m, Error *err) {
@@ -134,11 +140,13 @@ static int file_remove(const Names *n, const Ace *ace, const char *who, Mend *m,
         sid_text(&ace->sid, sid);
         if (WINDOWS(m, err, "icacls '%s' /remove:%c '%s'%s", n->path_ps, deny ? 'd' : 'g', who,
                     inherited ? "   # inherited: do it on the folder that the entry comes from" : "") < 0 ||
-            SAMBA(m, err, "smbcacls -U Administrator '//%s/%s' '%s' --delete 'ACL:%s:%s/0x%x/0x%08x'", n->host, n->share_sh,
-                  n->path_sh, sid, deny ? "DENIED" : "ALLOWED", ace->flags, ace->mask) < 0)
+            SAMBA(m, err, "smbcacls -U Administrator '//%s/%s' '%s' --delete 'ACL:%s:%s/0x%x/0x%08x'", n->host,
+                  n->share_sh, n->path_sh, sid, deny ? "DENIED" : "ALLOWED", ace->flags, ace->mask) < 0)
                 return -1;
-        return NETAPP(m, err, "vserver security file-directory ntfs dacl remove -ntfs-sd holdfast -access-type %s -account "
-                      "'%s', then apply it by a policy task to '%s'", deny ? "deny" : "allow", who, n->path_netapp);
+        return NETAPP(m, err,
+                      "vserver security file-directory ntfs dacl remove -ntfs-sd holdfast -access-type %s -account "
+                      "'%s', then apply it by a policy task to '%s'",
+                      deny ? "deny" : "allow", who, n->path_netapp);
 }
 
 int mend_write(const Survey *s, const SurveyHost *host, const SurveyCell *c, Mend *m, Error *err) {

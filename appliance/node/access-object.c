@@ -12,21 +12,25 @@
 
 enum { SENTENCE_MAX = 2048 };
 
-static void unrefp(sd_json_variant **v) { *v = sd_json_variant_unref(*v); }
+static void unrefp(sd_json_variant **v) {
+        *v = sd_json_variant_unref(*v);
+}
 
 /* ---- in words ------------------------------------------------------------------------------------------ */
 
 typedef struct Words {
         const char *host, *group;
-        char who[DIRECTORY_PRINCIPAL_MAX];      /* whom the responsible entry names; "" none */
+        char who[DIRECTORY_PRINCIPAL_MAX]; /* whom the responsible entry names; "" none */
         char entry[SDDL_ACE_TEXT_MAX];
         char missing[RIGHTS_TEXT_MAX], has[RIGHTS_TEXT_MAX];
-        const char *thing;                      /* "share", "folder", "file" */
+        const char *thing; /* "share", "folder", "file" */
         const char *why_unread;
 } Words;
 
 static void words_of(const Survey *s, const SurveyHost *host, const SurveyCell *c, Words *w) {
-        static const char *const things[] = { [MATRIX_SHARE] = "share", [MATRIX_FOLDER] = "folder", [MATRIX_FILE] = "file" };
+        static const char *const things[] = {
+                [MATRIX_SHARE] = "share", [MATRIX_FOLDER] = "folder", [MATRIX_FILE] = "file"
+        };
         bool folder = c->layer == MATRIX_FOLDER;
 
         *w = (Words){ .host = host->account, .group = s->group_name, .thing = things[c->layer] };
@@ -37,7 +41,9 @@ static void words_of(const Survey *s, const SurveyHost *host, const SurveyCell *
                 survey_name(s, &ace->sid, w->who);
                 sddl_ace_text(ace, &s->domain, w->entry);
         }
-        w->why_unread = c->item == SURVEY_SHARE ? s->share_unknown.text : s->all.items[c->item].no_list.text;
+        w->why_unread = c->item == SURVEY_SHARE ? s->share_unknown.text : s->all.items[c->item].why;
+        if (!w->why_unread)
+                w->why_unread = "it was not told";
 }
 
 static void reason_text(MatrixReason reason, const Words *w, char *to, size_t size) {
@@ -53,32 +59,42 @@ static void reason_text(MatrixReason reason, const Words *w, char *to, size_t si
                                *w->has ? w->has : "nothing", w->who);
                 break;
         case MATRIX_DENY_ENTRY:
-                (void)snprintf(to, size, "an entry of the %s denies it to %s, which %s belongs to", w->thing, w->who, w->host);
+                (void)snprintf(to, size, "an entry of the %s denies it to %s, which %s belongs to", w->thing,
+                               w->who, w->host);
                 break;
         case MATRIX_OUTSIDE_GROUP:
-                (void)snprintf(to, size, "the %s grants it to %s, and %s is not in that group", w->thing, w->group, w->host);
+                (void)snprintf(to, size, "the %s grants it to %s, and %s is not in that group", w->thing, w->group,
+                               w->host);
                 break;
         case MATRIX_NOT_INHERITED:
-                (void)snprintf(to, size, "the folder above grants it to what lies in it, but this %s does not inherit: it has "
-                               "permissions of its own", w->thing);
+                (void)snprintf(
+                        to, size,
+                        "the folder above grants it to what lies in it, but this %s does not inherit: it has "
+                        "permissions of its own",
+                        w->thing);
                 break;
         case MATRIX_OWNER_ONLY:
-                (void)snprintf(to, size, "%s owns the %s, which lets it change the permissions, and no entry grants it more",
+                (void)snprintf(to, size,
+                               "%s owns the %s, which lets it change the permissions, and no entry grants it more",
                                w->host, w->thing);
                 break;
         case MATRIX_OLD_TICKET:
-                (void)snprintf(to, size, "%s is in %s, but its ticket is older than that; restart holdfastd on it", w->host,
-                               w->group);
+                (void)snprintf(to, size, "%s is in %s, but its ticket is older than that; restart holdfastd on it",
+                               w->host, w->group);
                 break;
         case MATRIX_SERVER_REFUSES:
-                (void)snprintf(to, size, "the permissions of the %s would allow it and the file server refuses it all the "
-                               "same; look whether the share is read-only", w->thing);
+                (void)snprintf(to, size,
+                               "the permissions of the %s would allow it and the file server refuses it all the "
+                               "same; look whether the share is read-only",
+                               w->thing);
                 break;
         case MATRIX_NOT_READABLE:
-                (void)snprintf(to, size, "the permissions of the %s could not be read: %.400s", w->thing, w->why_unread);
+                (void)snprintf(to, size, "the permissions of the %s could not be read: %.400s", w->thing,
+                               w->why_unread);
                 break;
         case MATRIX_CONDITIONAL:
-                (void)snprintf(to, size, "it hangs on an entry that only the file server can judge; run Test-VMShare on that "
+                (void)snprintf(to, size,
+                               "it hangs on an entry that only the file server can judge; run Test-VMShare on that "
                                "host");
                 break;
         }
@@ -120,31 +136,33 @@ static int build(const SurveyHost *host, const SurveyCell *c, const Words *w, co
         char *all_of_it = (char[]){ "Modify" };
         rights_text(c->cell.computed, folder, computed);
         int r = c->cell.missing && c->cell.missing == c->cell.needed ? strings(&all_of_it, 1, &missing)
-                                                                      : rights(c->cell.missing, folder, &missing);
+                                                                     : rights(c->cell.missing, folder, &missing);
         if (r < 0 || strings(mend->windows, mend->windows_count, &windows) < 0 ||
             strings(mend->samba, mend->samba_count, &samba) < 0 ||
             strings(mend->netapp, mend->netapp_count, &netapp) < 0 ||
-            sd_json_buildo(ret, SD_JSON_BUILD_PAIR_STRING("$type", TYPE),
-                           SD_JSON_BUILD_PAIR_STRING("ComputerName", host->name),
-                           SD_JSON_BUILD_PAIR_STRING("Path", c->path),
-                           SD_JSON_BUILD_PAIR_STRING("Layer", matrix_layer_name(c->layer)),
-                           SD_JSON_BUILD_PAIR_STRING("Access", matrix_state_name(c->cell.state)),
-                           SD_JSON_BUILD_PAIR_BOOLEAN("Passed", passed),
-                           SD_JSON_BUILD_PAIR_VARIANT("MissingRights", missing),
-                           SD_JSON_BUILD_PAIR_STRING("Finding", matrix_reason_name(c->cell.reason)),
-                           SD_JSON_BUILD_PAIR_STRING("Reason", reason),
-                           SD_JSON_BUILD_PAIR_STRING("Account", w->who), SD_JSON_BUILD_PAIR_STRING("Entry", w->entry),
-                           SD_JSON_BUILD_PAIR_STRING("Proof", c->cell.proven ? "Server" : "Computed"),
-                           SD_JSON_BUILD_PAIR_STRING("Granted", w->has),
-                           SD_JSON_BUILD_PAIR_STRING("Computed", c->list ? computed : ""),
-                           SD_JSON_BUILD_PAIR_BOOLEAN("Differs", c->cell.differs),
-                           SD_JSON_BUILD_PAIR_VARIANT("Windows", windows), SD_JSON_BUILD_PAIR_VARIANT("Samba", samba),
-                           SD_JSON_BUILD_PAIR_VARIANT("NetApp", netapp)) < 0)
+            sd_json_buildo(
+                    ret, SD_JSON_BUILD_PAIR_STRING("$type", TYPE),
+                    SD_JSON_BUILD_PAIR_STRING("ComputerName", host->name),
+                    SD_JSON_BUILD_PAIR_STRING("Path", c->path),
+                    SD_JSON_BUILD_PAIR_STRING("Layer", matrix_layer_name(c->layer)),
+                    SD_JSON_BUILD_PAIR_STRING("Access", matrix_state_name(c->cell.state)),
+                    SD_JSON_BUILD_PAIR_BOOLEAN("Passed", passed),
+                    SD_JSON_BUILD_PAIR_VARIANT("MissingRights", missing),
+                    SD_JSON_BUILD_PAIR_STRING("Finding", matrix_reason_name(c->cell.reason)),
+                    SD_JSON_BUILD_PAIR_STRING("Reason", reason), SD_JSON_BUILD_PAIR_STRING("Account", w->who),
+                    SD_JSON_BUILD_PAIR_STRING("Entry", w->entry),
+                    SD_JSON_BUILD_PAIR_STRING("Proof", c->cell.proven ? "Server" : "Computed"),
+                    SD_JSON_BUILD_PAIR_STRING("Granted", w->has),
+                    SD_JSON_BUILD_PAIR_STRING("Computed", c->list ? computed : ""),
+                    SD_JSON_BUILD_PAIR_BOOLEAN("Differs", c->cell.differs),
+                    SD_JSON_BUILD_PAIR_VARIANT("Windows", windows), SD_JSON_BUILD_PAIR_VARIANT("Samba", samba),
+                    SD_JSON_BUILD_PAIR_VARIANT("NetApp", netapp)) < 0)
                 return error_oom(err);
         return 0;
 }
 
-int access_object(const Survey *survey, const SurveyHost *host, const SurveyCell *c, sd_json_variant **ret, Error *err) {
+int access_object(const Survey *survey, const SurveyHost *host, const SurveyCell *c, sd_json_variant **ret,
+                  Error *err) {
         auto_(mend_done) Mend mend = { 0 };
         char reason[SENTENCE_MAX];
         Words w;
@@ -158,7 +176,8 @@ int access_object(const Survey *survey, const SurveyHost *host, const SurveyCell
 
 /* ---- the negative test ----------------------------------------------------------------------------------- */
 
-int access_stranger_object(const Survey *s, const SurveyHost *stranger, size_t worst, sd_json_variant **ret, Error *err) {
+int access_stranger_object(const Survey *s, const SurveyHost *stranger, size_t worst, sd_json_variant **ret,
+                           Error *err) {
         auto_(mend_done) Mend mend = { 0 };
         char reason[SENTENCE_MAX], has[RIGHTS_TEXT_MAX], path[UNC_TEXT_MAX + 1], entry[SDDL_ACE_TEXT_MAX] = "";
         char who[DIRECTORY_PRINCIPAL_MAX] = "";
@@ -179,29 +198,38 @@ int access_stranger_object(const Survey *s, const SurveyHost *stranger, size_t w
                         survey_name(s, &through->sid, who);
                         sddl_ace_text(through, &s->domain, entry);
                 }
-                (void)snprintf(reason, sizeof reason, "every computer of the domain may do this here (%s), through %s; only %s "
-                               "should", has, *who ? who : "a missing list", s->group_name);
+                (void)snprintf(reason, sizeof reason,
+                               "every computer of the domain may do this here (%s), through %s; only %s "
+                               "should%s",
+                               has, *who ? who : "a missing list", s->group_name,
+                               s->share_known ? "" : " (unless the share itself, whose list this host may not "
+                                                     "read, keeps them out)");
         } else {
                 has[0] = '\0';
-                (void)snprintf(reason, sizeof reason, "a computer outside %s can neither read nor write here, as it should be",
+                (void)snprintf(reason, sizeof reason,
+                               "a computer outside %s can neither read nor write here, as it should be",
                                s->group_name);
         }
         unc_text(&unc, path);
         if (through && mend_write_stranger(s, worst, through, path, &mend, err) < 0)
                 return -1;
         if (rights(0, false, &none) < 0 || strings(mend.windows, mend.windows_count, &windows) < 0 ||
-            strings(mend.samba, mend.samba_count, &samba) < 0 || strings(mend.netapp, mend.netapp_count, &netapp) < 0 ||
-            sd_json_buildo(ret, SD_JSON_BUILD_PAIR_STRING("$type", TYPE),
-                           SD_JSON_BUILD_PAIR_STRING("ComputerName", "(any other)"), SD_JSON_BUILD_PAIR_STRING("Path", path),
-                           SD_JSON_BUILD_PAIR_STRING("Layer", open ? s->all.items[worst].folder ? "Folder" : "File" : "All"),
-                           SD_JSON_BUILD_PAIR_STRING("Access", open ? "Granted" : "Denied"),
-                           SD_JSON_BUILD_PAIR_BOOLEAN("Passed", !open), SD_JSON_BUILD_PAIR_VARIANT("MissingRights", none),
-                           SD_JSON_BUILD_PAIR_STRING("Finding", open ? "OpenToOthers" : ""),
-                           SD_JSON_BUILD_PAIR_STRING("Reason", reason), SD_JSON_BUILD_PAIR_STRING("Account", who),
-                           SD_JSON_BUILD_PAIR_STRING("Entry", entry), SD_JSON_BUILD_PAIR_STRING("Proof", "Computed"),
-                           SD_JSON_BUILD_PAIR_STRING("Granted", has), SD_JSON_BUILD_PAIR_STRING("Computed", has),
-                           SD_JSON_BUILD_PAIR_BOOLEAN("Differs", false), SD_JSON_BUILD_PAIR_VARIANT("Windows", windows),
-                           SD_JSON_BUILD_PAIR_VARIANT("Samba", samba), SD_JSON_BUILD_PAIR_VARIANT("NetApp", netapp)) < 0)
+            strings(mend.samba, mend.samba_count, &samba) < 0 ||
+            strings(mend.netapp, mend.netapp_count, &netapp) < 0 ||
+            sd_json_buildo(
+                    ret, SD_JSON_BUILD_PAIR_STRING("$type", TYPE),
+                    SD_JSON_BUILD_PAIR_STRING("ComputerName", "(any other)"),
+                    SD_JSON_BUILD_PAIR_STRING("Path", path),
+                    SD_JSON_BUILD_PAIR_STRING("Layer",
+                                              open ? s->all.items[worst].folder ? "Folder" : "File" : "All"),
+                    SD_JSON_BUILD_PAIR_STRING("Access", open ? "Granted" : "Denied"),
+                    SD_JSON_BUILD_PAIR_BOOLEAN("Passed", !open), SD_JSON_BUILD_PAIR_VARIANT("MissingRights", none),
+                    SD_JSON_BUILD_PAIR_STRING("Finding", open ? "OpenToOthers" : ""),
+                    SD_JSON_BUILD_PAIR_STRING("Reason", reason), SD_JSON_BUILD_PAIR_STRING("Account", who),
+                    SD_JSON_BUILD_PAIR_STRING("Entry", entry), SD_JSON_BUILD_PAIR_STRING("Proof", "Computed"),
+                    SD_JSON_BUILD_PAIR_STRING("Granted", has), SD_JSON_BUILD_PAIR_STRING("Computed", has),
+                    SD_JSON_BUILD_PAIR_BOOLEAN("Differs", false), SD_JSON_BUILD_PAIR_VARIANT("Windows", windows),
+                    SD_JSON_BUILD_PAIR_VARIANT("Samba", samba), SD_JSON_BUILD_PAIR_VARIANT("NetApp", netapp)) < 0)
                 return error_oom(err);
         return 0;
 }
@@ -217,7 +245,8 @@ void access_change_text(const Survey *s, const SurveyCell *c, char *to, size_t s
                 char who[DIRECTORY_PRINCIPAL_MAX], entry[SDDL_ACE_TEXT_MAX];
                 survey_name(s, &ace->sid, who);
                 sddl_ace_text(ace, &s->domain, entry);
-                at += (size_t)snprintf(to + at, size - at, "%sRemove the entry %s of %s", at ? "; " : "", entry, who);
+                at += (size_t)snprintf(to + at, size - at, "%sRemove the entry %s of %s", at ? "; " : "", entry,
+                                       who);
         }
         if (c->cell.grant && at < size)
                 (void)snprintf(to + at, size - at, "%sGrant Modify to %s", at ? "; " : "", s->group_name);

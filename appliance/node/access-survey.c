@@ -119,13 +119,15 @@ int survey_ask(const Survey *survey, Live *live, SurveyHost *host, Error *err) {
         unc_text(&survey->unc, share);
         if (live_prove(live, host->host, share, paths, survey->all.count, &answer, err) < 0)
                 return -1;
-        host->asked = (SurveyProof){ .given = true, .share = answer.share & ALL_BITS, .access = take_ptr(answer.access) };
+        host->asked =
+                (SurveyProof){ .given = true, .share = answer.share & ALL_BITS, .access = take_ptr(answer.access) };
         host->proof = &host->asked;
         return 0;
 }
 
 int survey_stranger(const Survey *survey, SurveyHost *ret, Error *err) {
-        auto_(survey_host_done) SurveyHost host = { .account = "any other computer", .name = "any other computer",
+        auto_(survey_host_done) SurveyHost host = { .account = "any other computer",
+                                                    .name = "any other computer",
                                                     .token = calloc(1, sizeof *host.token) };
         Sid computers = sid_in_domain(&survey->domain, RID_DOMAIN_COMPUTERS);
         Sid itself = sid_in_domain(&survey->domain, STRANGER_RID);
@@ -148,10 +150,9 @@ static int decode_all(Survey *s, Error *err) {
                 return error_oom(err);
         for (size_t i = 0; i < s->all.count; i++) {
                 PermissionsItem *item = &s->all.items[i];
-                if (item->bytes && descriptor_decode(item->bytes, item->size, &s->lists[i], &item->no_list) < 0) {
-                        free(take_ptr(item->bytes));
-                        item->size = 0;
-                }
+                Error why = { 0 };
+                if (item->bytes && descriptor_decode(item->bytes, item->size, &s->lists[i], &why) < 0)
+                        permissions_forget(item, &why);
         }
         return 0;
 }
@@ -167,7 +168,9 @@ static void item_path(const Survey *s, size_t item, char to[static UNC_TEXT_MAX 
 }
 
 /* TREE_CONNECT was refused: the share itself lets this account not in. */
-static bool is_refusal(const Error *err) { return err->kind == ERROR_DENIED && err->cause == STATUS_ACCESS_DENIED; }
+static bool is_refusal(const Error *err) {
+        return err->kind == ERROR_DENIED && err->cause == STATUS_ACCESS_DENIED;
+}
 
 /* What @told says of access becomes the proof; lists that only it could read are taken over: it may own a file. */
 static int take_proof(Survey *s, Permissions *told, Error *err) {
@@ -177,8 +180,10 @@ static int take_proof(Survey *s, Permissions *told, Error *err) {
         s->own.share = told->share_access & ALL_BITS;
         for (size_t i = 0; i < s->all.count; i++) {
                 PermissionsItem *item = i < told->count ? &told->items[i] : NULL;
-                bool refused = !item || item->refused.kind == ERROR_DENIED;
-                s->own.access[i] = refused ? PROVE_REFUSED : item->proven ? (int64_t)item->maximal_access : PROVE_UNKNOWN;
+                bool refused = !item || item->refused == ERROR_DENIED;
+                s->own.access[i] = refused        ? PROVE_REFUSED
+                                   : item->proven ? (int64_t)item->maximal_access
+                                                  : PROVE_UNKNOWN;
                 if (item && item != &s->all.items[i] && item->bytes && !s->all.items[i].bytes) {
                         s->all.items[i].bytes = take_ptr(item->bytes);
                         s->all.items[i].size = item->size;
@@ -218,7 +223,8 @@ static int read_files(Survey *s, const char *unc, const char *lister, bool prove
 int survey_read(Directory *directory, const char *unc, const char *lister, bool prove, Survey *ret, Error *err) {
         auto_(survey_done) Survey s = { .directory = directory };
 
-        if (unc_parse(unc, &s.unc, err) < 0 || know_group(&s, err) < 0 || read_files(&s, unc, lister, prove, err) < 0)
+        if (unc_parse(unc, &s.unc, err) < 0 || know_group(&s, err) < 0 ||
+            read_files(&s, unc, lister, prove, err) < 0)
                 return -1;
         s.share_known = share_list_read(unc, lister, &s.share, &s.share_unknown) == 0;
         *ret = s;
@@ -273,20 +279,31 @@ static void judge_item(const Survey *s, const SurveyHost *host, size_t i, uint32
         cell->list = list_of(s, i);
         item_path(s, i, cell->path);
         const SurveyProof *proof = host->proof;
-        int64_t told = proof && proof->share ? proof->access[i] : PROVE_UNKNOWN;        /* not let in: nothing was said of files */
+        int64_t told = proof && proof->share ? proof->access[i]
+                                             : PROVE_UNKNOWN; /* not let in: nothing was said of files */
         const MatrixQuestion q = {
-                .layer = cell->layer, .descriptor = cell->list,
-                .parent = has_parent ? list_of(s, item->parent) : NULL, .parent_granted = has_parent ? *parent_granted : 0,
-                .token = host->token, .group = &s->group,
-                .proven = told != PROVE_UNKNOWN, .proof = told > 0 ? (uint32_t)told : 0, .share_proof = shown_of_files(proof),
+                .layer = cell->layer,
+                .descriptor = cell->list,
+                .parent = has_parent ? list_of(s, item->parent) : NULL,
+                .parent_granted = has_parent ? *parent_granted : 0,
+                .token = host->token,
+                .group = &s->group,
+                .proven = told != PROVE_UNKNOWN,
+                .proof = told > 0 ? (uint32_t)told : 0,
+                .share_proof = shown_of_files(proof),
         };
         matrix_judge(&q, &cell->cell);
 }
 
 static void judge_share(const Survey *s, const SurveyHost *host, SurveyCell *cell) {
         const MatrixQuestion q = {
-                .layer = MATRIX_SHARE, .descriptor = list_of(s, SURVEY_SHARE), .token = host->token, .group = &s->group,
-                .proven = host->proof, .proof = host->proof ? host->proof->share : 0, .share_proof = ALL_BITS,
+                .layer = MATRIX_SHARE,
+                .descriptor = list_of(s, SURVEY_SHARE),
+                .token = host->token,
+                .group = &s->group,
+                .proven = host->proof,
+                .proof = host->proof ? host->proof->share : 0,
+                .share_proof = ALL_BITS,
         };
 
         cell->item = SURVEY_SHARE;
@@ -306,6 +323,8 @@ int survey_judge(const Survey *s, const SurveyHost *host,
         if (each(userdata, &cell, err) < 0)
                 return -1;
         for (size_t i = 0; i < s->all.count; i++) {
+                if (s->all.items[i].refused == ERROR_NOT_FOUND) /* it went while we looked */
+                        continue;
                 judge_item(s, host, i, &parent_granted, &parent, &cell);
                 if (each(userdata, &cell, err) < 0)
                         return -1;

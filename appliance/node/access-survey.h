@@ -1,7 +1,7 @@
 /* access-survey.h — who may do what on a share: asked once, judged for any number of hosts
  *
- * Reads descriptors and what the server tells the asking account, the share's own list, and the directory.  Nothing is
- * written anywhere.  Blocks.
+ * Reads descriptors and what the server tells the asking account, the share's own list, and the directory.  Nothing
+ * is written anywhere.  Blocks.
  */
 #pragma once
 
@@ -32,7 +32,8 @@ typedef struct Survey {
 
 /* @lister: whose ticket reads lists, e.g. an administrator's, who may read more; NULL: this host's own.
  * @prove: ask as this host, too, what the server lets it do; without @lister it always is. */
-int survey_read(Directory *directory, const char *unc, const char *lister, bool prove, Survey *ret, Error *err) FAILS;
+int survey_read(Directory *directory, const char *unc, const char *lister, bool prove, Survey *ret,
+                Error *err) FAILS;
 void survey_done(Survey *survey);
 
 typedef struct SurveyHost {

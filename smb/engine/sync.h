@@ -33,6 +33,7 @@ int smb_sync_rename(SmbSync *sync, SmbFile *file, const char *new_path, Error *e
 int smb_sync_query(SmbSync *sync, SmbFile *file, uint8_t type, uint8_t info_class, uint32_t additional, void *to,
                    uint32_t size, uint32_t *ret_size, Error *err) FAILS;
 /* @parts: SMB_SECURITY_*. */
-int smb_sync_set_security(SmbSync *sync, SmbFile *file, uint32_t parts, const void *in, uint32_t size, Error *err) FAILS;
+int smb_sync_set_security(SmbSync *sync, SmbFile *file, uint32_t parts, const void *in, uint32_t size,
+                          Error *err) FAILS;
 int smb_sync_ioctl(SmbSync *sync, SmbFile *file, uint32_t code, const void *in, uint32_t in_size, void *to,
                    uint32_t size, uint32_t *ret_size, Error *err) FAILS;

@@ -38,7 +38,10 @@ bool token_has(const Token *token, const Sid *sid) {
 /* How an entry counts. */
 typedef enum Verdict { COUNTS_NOT, COUNTS_ALLOW, COUNTS_DENY, COUNTS_PERHAPS_ALLOW, COUNTS_PERHAPS_DENY } Verdict;
 
-static const struct { uint8_t type; Verdict verdict; } verdicts[] = {
+static const struct {
+        uint8_t type;
+        Verdict verdict;
+} verdicts[] = {
         { ACE_ALLOW, COUNTS_ALLOW },
         { ACE_DENY, COUNTS_DENY },
         /* conditions and entries about objects inside an object: only who holds the object can judge them */
@@ -80,7 +83,8 @@ static bool is_unknown(const Ace *ace) {
 }
 
 static Verdict verdict_of(const Pass *pass, const Ace *ace) {
-        static const Verdict weaker[] = { [COUNTS_ALLOW] = COUNTS_PERHAPS_ALLOW, [COUNTS_DENY] = COUNTS_PERHAPS_DENY,
+        static const Verdict weaker[] = { [COUNTS_ALLOW] = COUNTS_PERHAPS_ALLOW,
+                                          [COUNTS_DENY] = COUNTS_PERHAPS_DENY,
                                           [COUNTS_PERHAPS_ALLOW] = COUNTS_PERHAPS_ALLOW,
                                           [COUNTS_PERHAPS_DENY] = COUNTS_PERHAPS_DENY };
         Concern concern = concern_of(pass, ace);
@@ -134,8 +138,8 @@ void access_compute(const Descriptor *d, const Token *token, Access *ret) {
         }
         for (size_t i = 0; i < d->dacl.count; i++) {
                 const Ace *ace = &d->dacl.aces[i];
-                pass.owner_rights_entry |= ace->has_sid && !(ace->flags & ACE_INHERIT_ONLY) &&
-                                           sid_equal(&ace->sid, &sid_owner_rights);
+                pass.owner_rights_entry |=
+                        ace->has_sid && !(ace->flags & ACE_INHERIT_ONLY) && sid_equal(&ace->sid, &sid_owner_rights);
                 unknown |= is_unknown(ace);
         }
         ret->granted = walk(&pass, false, ret->by);
@@ -145,8 +149,10 @@ void access_compute(const Descriptor *d, const Token *token, Access *ret) {
 }
 
 void access_add_parent(Access *access, uint32_t parent_granted) {
-        static const struct { uint32_t in_parent, in_child; } gives[] = {
-                { RIGHT_READ_DATA, RIGHT_READ_ATTRIBUTES },     /* ListDirectory */
+        static const struct {
+                uint32_t in_parent, in_child;
+        } gives[] = {
+                { RIGHT_READ_DATA, RIGHT_READ_ATTRIBUTES }, /* ListDirectory */
                 { RIGHT_DELETE_CHILD, RIGHT_DELETE },
         };
 

@@ -25,8 +25,8 @@ typedef struct Token {
 int token_add(Token *token, const Sid *sid, Error *err) FAILS;
 /* What every file server adds for an account that comes over the network with a ticket of a controller since 2012:
  * Everyone, NETWORK, Authenticated Users, asserted identity.  And, perhaps, This Organization and BUILTIN\Users:
- * Windows does, Samba does not.  In which other groups of its own a file server has an account nobody else can know;
- * it counts as if it were in none. */
+ * Windows does, Samba does not.  In which other groups of its own a file server has an account nobody else can
+ * know; it counts as if it were in none. */
 int token_add_network(Token *token, Error *err) FAILS;
 bool token_has(const Token *token, const Sid *sid);
 

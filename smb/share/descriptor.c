@@ -6,8 +6,14 @@
 #include "appliance/base/cleanup.h"
 
 enum {
-        HEADER_SIZE = 20, ACL_HEADER_SIZE = 8, ACE_HEADER_SIZE = 4, ACE_ALIGN = 4,
-        ACL_REVISION = 2, ACL_REVISION_OBJECTS = 4, OBJECT_PRESENT = 1, INHERITED_OBJECT_PRESENT = 2,
+        HEADER_SIZE = 20,
+        ACL_HEADER_SIZE = 8,
+        ACE_HEADER_SIZE = 4,
+        ACE_ALIGN = 4,
+        ACL_REVISION = 2,
+        ACL_REVISION_OBJECTS = 4,
+        OBJECT_PRESENT = 1,
+        INHERITED_OBJECT_PRESENT = 2,
 };
 
 static int damaged(const char *what, Error *err) {
@@ -63,8 +69,8 @@ static int read_acl(const uint8_t *data, size_t size, size_t offset, Acl *acl, E
         if (!reader_ok(&r) || acl_size < ACL_HEADER_SIZE || acl_size > size - offset)
                 return damaged("an access list reaches beyond its end", err);
         if (count > DESCRIPTOR_ACES_MAX)
-                return error_set(err, ERROR_LIMIT, 0, "a security descriptor has %zu entries; up to %d are read", count,
-                                 DESCRIPTOR_ACES_MAX);
+                return error_set(err, ERROR_LIMIT, 0, "a security descriptor has %zu entries; up to %d are read",
+                                 count, DESCRIPTOR_ACES_MAX);
         if (count > (acl_size - ACL_HEADER_SIZE) / ACE_HEADER_SIZE)
                 return damaged("an access list is shorter than its entries", err);
         if (!(acl->aces = calloc(count ? count : 1, sizeof *acl->aces)))
@@ -121,8 +127,8 @@ int descriptor_decode(const uint8_t *data, size_t size, Descriptor *ret, Error *
         auto_(descriptor_done) Descriptor d = { 0 };
 
         if (size > DESCRIPTOR_BYTES_MAX)
-                return error_set(err, ERROR_LIMIT, 0, "a security descriptor has %zu bytes; up to %d are read", size,
-                                 DESCRIPTOR_BYTES_MAX);
+                return error_set(err, ERROR_LIMIT, 0, "a security descriptor has %zu bytes; up to %d are read",
+                                 size, DESCRIPTOR_BYTES_MAX);
         if (size < HEADER_SIZE)
                 return damaged("it has no valid header", err);
         if (!(d.bytes = malloc(size)))
@@ -204,8 +210,10 @@ int descriptor_encode(const Descriptor *d, uint8_t *to, size_t size, size_t *ret
         uint32_t sacl = write_acl(&w, &d->sacl), dacl = write_acl(&w, &d->dacl);
         uint32_t owner = write_owner(&w, d->has_owner, &d->owner), group = write_owner(&w, d->has_group, &d->group);
         if (!writer_ok(&w) || w.at > DESCRIPTOR_BYTES_MAX)
-                return error_set(err, ERROR_LIMIT, 0, "a security descriptor would have more than %zu bytes; remove "
-                                 "entries from it first", size);
+                return error_set(err, ERROR_LIMIT, 0,
+                                 "a security descriptor would have more than %zu bytes; remove "
+                                 "entries from it first",
+                                 size);
         write_u32_at(&w, 4, owner);
         write_u32_at(&w, 8, group);
         write_u32_at(&w, 12, sacl);
@@ -226,8 +234,8 @@ int descriptor_add(Descriptor *d, const Ace *ace, Error *err) {
         size_t at = 0;
 
         if (acl->count >= DESCRIPTOR_ACES_MAX)
-                return error_set(err, ERROR_LIMIT, 0, "the security descriptor has %zu entries already; remove some first",
-                                 acl->count);
+                return error_set(err, ERROR_LIMIT, 0,
+                                 "the security descriptor has %zu entries already; remove some first", acl->count);
         Ace *bigger = reallocarray(acl->aces, acl->count + 1, sizeof *bigger);
         if (!bigger)
                 return error_oom(err);

@@ -1,7 +1,8 @@
 /* descriptor.h — a security descriptor: who owns a file or share, and who may do what ([MS-DTYP] 2.4.6)
  *
- * Bytes of the wire ↔ a value.  Pure; no socket, no name.  What is not understood is kept, not guessed: entries of unknown
- * or conditional types stay as they came, so that a descriptor that is read and written again says the same.
+ * Bytes of the wire ↔ a value.  Pure; no socket, no name.  What is not understood is kept, not guessed: entries of
+ * unknown or conditional types stay as they came, so that a descriptor that is read and written again says the
+ * same.
  */
 #pragma once
 
@@ -38,7 +39,7 @@ typedef struct Ace {
         Sid sid;
         uint8_t object_flags;           /* of the object types: 1 object, 2 inherited object below */
         uint8_t object[16], inherited_object[16];
-        Span rest;                      /* a condition or attribute; without has_sid the whole body.  Into Descriptor.bytes */
+        Span rest;                      /* condition or attribute; without has_sid all.  Into Descriptor.bytes */
 } Ace;
 
 typedef struct Acl {

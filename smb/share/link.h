@@ -12,7 +12,8 @@ typedef struct ShareLink {
 
 /* Parses @unc and connects to its share, sealed, as the machine account of the process's credential cache. */
 int share_link_begin(const char *unc, ShareLink *ret, Error *err) FAILS;
-/* As whom @ccache says ("MEMORY:…"; NULL: the process's).  @pipes: to IPC$ of the server, whatever share @unc names. */
+/* As whom @ccache says ("MEMORY:…"; NULL: the process's).  @pipes: to IPC$ of the server, whatever share @unc
+ * names. */
 int share_link_begin_as(const char *unc, const char *ccache, bool pipes, ShareLink *ret, Error *err) FAILS;
 void share_link_end(ShareLink *link);   /* closes everything; fine on a zeroed one */
 

@@ -7,8 +7,8 @@
 enum {
         /* Modify without ExecuteFile, which nothing of ours needs. */
         NEEDED_FILE = RIGHTS_CHANGE & ~RIGHT_EXECUTE,
-        NEEDED_FOLDER = RIGHT_READ_DATA | RIGHT_WRITE_DATA | RIGHT_APPEND_DATA | RIGHT_READ_ATTRIBUTES | RIGHT_READ_CONTROL |
-                        RIGHT_SYNCHRONIZE,
+        NEEDED_FOLDER = RIGHT_READ_DATA | RIGHT_WRITE_DATA | RIGHT_APPEND_DATA | RIGHT_READ_ATTRIBUTES |
+                        RIGHT_READ_CONTROL | RIGHT_SYNCHRONIZE,
         ALL = (1 << ACCESS_BITS) - 1,
 };
 
@@ -24,25 +24,40 @@ const char *matrix_state_name(MatrixState state) {
 
 const char *matrix_reason_name(MatrixReason reason) {
         static const char *const names[] = {
-                [MATRIX_NONE] = "", [MATRIX_NO_ENTRY] = "NoEntry", [MATRIX_TOO_LITTLE] = "TooLittle",
-                [MATRIX_DENY_ENTRY] = "DenyEntry", [MATRIX_OUTSIDE_GROUP] = "OutsideGroup",
-                [MATRIX_NOT_INHERITED] = "NotInherited", [MATRIX_OWNER_ONLY] = "OwnerOnly",
-                [MATRIX_OLD_TICKET] = "OldTicket", [MATRIX_SERVER_REFUSES] = "ServerRefuses",
-                [MATRIX_NOT_READABLE] = "NotReadable", [MATRIX_CONDITIONAL] = "Conditional",
+                [MATRIX_NONE] = "",
+                [MATRIX_NO_ENTRY] = "NoEntry",
+                [MATRIX_TOO_LITTLE] = "TooLittle",
+                [MATRIX_DENY_ENTRY] = "DenyEntry",
+                [MATRIX_OUTSIDE_GROUP] = "OutsideGroup",
+                [MATRIX_NOT_INHERITED] = "NotInherited",
+                [MATRIX_OWNER_ONLY] = "OwnerOnly",
+                [MATRIX_OLD_TICKET] = "OldTicket",
+                [MATRIX_SERVER_REFUSES] = "ServerRefuses",
+                [MATRIX_NOT_READABLE] = "NotReadable",
+                [MATRIX_CONDITIONAL] = "Conditional",
         };
         return names[reason];
 }
 
-uint32_t matrix_needed(MatrixLayer layer) { return layer == MATRIX_FOLDER ? NEEDED_FOLDER : NEEDED_FILE; }
+uint32_t matrix_needed(MatrixLayer layer) {
+        return layer == MATRIX_FOLDER ? NEEDED_FOLDER : NEEDED_FILE;
+}
 
 /* ---- why not --------------------------------------------------------------------------------------- */
 
-static bool is_deny(const Ace *ace) { return ace->type == ACE_DENY; }
+static bool is_deny(const Ace *ace) {
+        return ace->type == ACE_DENY;
+}
 
-static bool is_effective(const Ace *ace) { return ace->has_sid && !(ace->flags & ACE_INHERIT_ONLY); }
+static bool is_effective(const Ace *ace) {
+        return ace->has_sid && !(ace->flags & ACE_INHERIT_ONLY);
+}
 
 /* With entries left out and, maybe, one more group. */
-typedef struct Trial { Descriptor d; Token *token; } Trial;
+typedef struct Trial {
+        Descriptor d;
+        Token *token;
+} Trial;
 
 static void trial_done(Trial *t) {
         free(t->d.dacl.aces);
@@ -84,12 +99,12 @@ static void take_out_denials(Trial *t, MatrixCell *cell) {
                         int by = access.by[bit];
                         if (!(cell->missing & 1u << bit) || by < 0 || !is_deny(&t->d.dacl.aces[by]))
                                 continue;
-                        t->d.dacl.aces[by].flags |= ACE_INHERIT_ONLY;   /* counts no more; keeps its place */
+                        t->d.dacl.aces[by].flags |= ACE_INHERIT_ONLY; /* counts no more; keeps its place */
                         taken[count++] = (unsigned)by;
                         again = true;
                 }
         }
-        for (unsigned i = 0; i < count; i++) {          /* highest first, so that places stay right while they go */
+        for (unsigned i = 0; i < count; i++) { /* highest first, so that places stay right while they go */
                 unsigned at = cell->remove_count++;
                 for (; at > 0 && cell->remove[at - 1] < taken[i]; at--)
                         cell->remove[at] = cell->remove[at - 1];
@@ -226,7 +241,10 @@ void matrix_judge(const MatrixQuestion *q, MatrixCell *ret) {
 /* ---- mending --------------------------------------------------------------------------------------- */
 
 Ace matrix_grant_entry(MatrixLayer layer, const Sid *group) {
-        return (Ace){ .type = ACE_ALLOW, .has_sid = true, .mask = RIGHTS_CHANGE, .sid = *group,
+        return (Ace){ .type = ACE_ALLOW,
+                      .has_sid = true,
+                      .mask = RIGHTS_CHANGE,
+                      .sid = *group,
                       .flags = layer == MATRIX_FOLDER ? ACE_OBJECT_INHERIT | ACE_CONTAINER_INHERIT : 0 };
 }
 

@@ -1,7 +1,7 @@
-/* matrix.h — one cell of the access matrix: may this host do to this thing what VMs need, why not, and what mends it
+/* matrix.h — one cell of the access matrix: may this host do to this thing what VMs need, why not, and its mend
  *
- * Pure.  A cell knows three answers: what the descriptor says (access.h), what the file server told the host itself (the
- * proof), and what VMs need.  Where the first two differ the proof stands and the cell says that they differ.
+ * Pure.  A cell knows three answers: what the descriptor says (access.h), what the file server told the host itself
+ * (the proof), and what VMs need.  Where the first two differ the proof stands and the cell says that they differ.
  */
 #pragma once
 
@@ -20,8 +20,8 @@ typedef enum MatrixReason {
         MATRIX_NO_ENTRY,                /* no entry is for the host or a group of it */
         MATRIX_TOO_LITTLE,              /* entries are, and grant less than is needed */
         MATRIX_DENY_ENTRY,              /* an entry denies it */
-        MATRIX_OUTSIDE_GROUP,           /* what is needed is granted to the hosts' group, and the host is not in it */
-        MATRIX_NOT_INHERITED,           /* the folder above grants it to what lies in it, and that did not arrive here */
+        MATRIX_OUTSIDE_GROUP,           /* granted to the hosts' group, and the host is not in it */
+        MATRIX_NOT_INHERITED,           /* the folder above grants it to what lies in it; that did not arrive here */
         MATRIX_OWNER_ONLY,              /* the host owns it, and nothing else is granted to it */
         MATRIX_OLD_TICKET,              /* the directory has the host in the group, the server does not know yet */
         MATRIX_SERVER_REFUSES,          /* the descriptor would allow it and the server does not */
@@ -42,7 +42,7 @@ typedef struct MatrixQuestion {
         const Sid *group;               /* of all hosts: whom a mend grants to */
         bool proven;                    /* the host itself was told: */
         uint32_t proof;
-        uint32_t share_proof;           /* what the share lets it do: MxAc says nothing beyond that; all bits: not known */
+        uint32_t share_proof;           /* what the share lets it do; MxAc says nothing beyond that.  */
 } MatrixQuestion;
 
 typedef struct MatrixCell {

@@ -9,9 +9,9 @@
 #include "smb/share/matrix.h"
 
 enum {
-        WINDOW = 64,                    /* files asked about at a time */
+        WINDOW = 64, /* files asked about at a time */
         LIST_PIECE = 64 * 1024,
-        ATTRIBUTE_DIRECTORY = 0x10,     /* [MS-FSCC] 2.6 */
+        ATTRIBUTE_DIRECTORY = 0x10, /* [MS-FSCC] 2.6 */
         WRITE_DAC = 0x40000,
         PARTS = SMB_SECURITY_OWNER | SMB_SECURITY_GROUP | SMB_SECURITY_DACL,
 };
@@ -20,23 +20,32 @@ void permissions_done(Permissions *permissions) {
         for (size_t i = 0; i < permissions->count; i++) {
                 free(permissions->items[i].path);
                 free(permissions->items[i].bytes);
+                free(permissions->items[i].why);
         }
         free(permissions->items);
         *permissions = (Permissions){ 0 };
+}
+
+void permissions_forget(PermissionsItem *item, const Error *why) {
+        free(item->bytes);
+        free(item->why);
+        item->bytes = NULL;
+        item->size = 0;
+        item->why = strdup(why->text);
 }
 
 /* ---- asking about many --------------------------------------------------------------------------- */
 
 typedef struct Look Look;
 
-typedef struct Slot {                   /* one file being asked about */
+typedef struct Slot { /* one file being asked about */
         Look *look;
         size_t item;
         SmbFile *file;
-        bool busy, without_list;        /* the second try, when the first was denied */
+        bool busy, without_list; /* the second try, when the first was denied */
 } Slot;
 
-typedef struct Pieces {                 /* of one folder's listing */
+typedef struct Pieces { /* of one folder's listing */
         Look *look;
         size_t folder;
         bool finished, at_end;
@@ -49,11 +58,11 @@ struct Look {
         Permissions *all;
         size_t room;
         SmbSession *session;
-        size_t next;                    /* item nobody asks about yet */
+        size_t next; /* item nobody asks about yet */
         unsigned busy;
         Slot slots[WINDOW];
         Pieces pieces;
-        int result;                     /* -1: something beyond one file went wrong, as err says */
+        int result; /* -1: something beyond one file went wrong, as err says */
         Error err;
 };
 
@@ -90,14 +99,11 @@ static void on_list(void *userdata, const void *out, uint32_t size, const Error 
         Slot *slot = userdata;
         PermissionsItem *item = &slot->look->all->items[slot->item];
 
-        item->no_list = *outcome;
-        if (outcome->kind == ERROR_NONE && size > 0) {
-                if ((item->bytes = malloc(size))) {
-                        memcpy(item->bytes, out, size);
-                        item->size = size;
-                } else {
-                        (void)error_oom(&item->no_list);
-                }
+        if (outcome->kind != ERROR_NONE) {
+                permissions_forget(item, outcome);
+        } else if (size > 0 && (item->bytes = malloc(size))) {
+                memcpy(item->bytes, out, size);
+                item->size = size;
         }
         close_it(slot);
 }
@@ -111,12 +117,13 @@ static void on_open(void *userdata, SmbFile *file, const SmbOpened *opened, cons
         slot->file = file;
         if (!file && outcome->kind == ERROR_DENIED && !slot->without_list) {
                 slot->without_list = true;
-                item->no_list = *outcome;
+                permissions_forget(item, outcome);
                 open_it(slot);
                 return;
         }
         if (!file) {
-                item->refused = item->no_list = *outcome;
+                item->refused = outcome->kind;
+                permissions_forget(item, outcome);
                 if (outcome->kind == ERROR_UNREACHABLE || outcome->kind == ERROR_TIMEOUT)
                         fail(slot->look, outcome);
                 slot_done(slot);
@@ -129,13 +136,13 @@ static void on_open(void *userdata, SmbFile *file, const SmbOpened *opened, cons
         if (slot->without_list)
                 close_it(slot);
         else if (smb_query_info(file, SMB_INFO_SECURITY, 0, PARTS, DESCRIPTOR_BYTES_MAX, on_list, slot, &err) < 0) {
-                item->no_list = err;
+                permissions_forget(item, &err);
                 close_it(slot);
         }
 }
 
-/* Shares everything and asks for nothing that could disturb an owner of the file: no data access, so no share mode and
- * no lease of anybody is in the way ([MS-SMB2] 3.3.5.9). */
+/* Shares everything and asks for nothing that could disturb an owner of the file: no data access, so no share mode
+ * and no lease of anybody is in the way ([MS-SMB2] 3.3.5.9). */
 static void open_it(Slot *slot) {
         const PermissionsItem *item = &slot->look->all->items[slot->item];
         SmbOpenHow how = { .access = SMB_READ_ATTRIBUTES | (slot->without_list ? 0u : SMB_READ_CONTROL),
@@ -219,13 +226,14 @@ static int list_folder(ShareLink *link, Look *look, size_t folder, Error *err) {
         PermissionsItem *item = &look->all->items[folder];
         Pieces *pieces = &look->pieces;
         SmbFile *file;
-        Error ignored;
+        Error why = { 0 };
 
-        if (share_link_open(link, item->path, SMB_READ_DATA, SMB_OPEN, SMB_OPTION_DIRECTORY, &file, NULL,
-                            &item->not_listed) < 0) {
-                if (item->not_listed.kind == ERROR_DENIED || item->not_listed.kind == ERROR_NOT_FOUND)
+        if (share_link_open(link, item->path, SMB_READ_DATA, SMB_OPEN, SMB_OPTION_DIRECTORY, &file, NULL, &why) <
+            0) {
+                item->not_listed = why.kind;
+                if (why.kind == ERROR_DENIED || why.kind == ERROR_NOT_FOUND)
                         return 0;
-                *err = item->not_listed;
+                *err = why;
                 return -1;
         }
         *pieces = (Pieces){ .look = look, .folder = folder };
@@ -241,7 +249,7 @@ static int list_folder(ShareLink *link, Look *look, size_t folder, Error *err) {
                         return -1;
                 }
         }
-        (void)!smb_sync_close(link->sync, file, &ignored);
+        (void)!smb_sync_close(link->sync, file, &why);
         return 0;
 }
 
@@ -253,7 +261,7 @@ static int find_all(ShareLink *link, Look *look, bool recurse, Error *err) {
         if (share_link_open(link, link->unc.path, SMB_READ_ATTRIBUTES, SMB_OPEN, 0, &file, &opened, err) < 0) {
                 if (err->kind != ERROR_DENIED)
                         return -1;
-                opened = (SmbOpened){ 0 };      /* asked about again with the others, which keeps the refusal */
+                opened = (SmbOpened){ 0 }; /* asked about again with the others, which keeps the refusal */
                 *err = (Error){ 0 };
         } else if (smb_sync_close(link->sync, file, err) < 0) {
                 return -1;
@@ -280,8 +288,8 @@ int permissions_read(const char *unc, const char *ccache, bool recurse, Permissi
         return 0;
 }
 
-int permissions_read_some(const char *unc, const char *ccache, const char *const *paths, size_t count, Permissions *ret,
-                          Error *err) {
+int permissions_read_some(const char *unc, const char *ccache, const char *const *paths, size_t count,
+                          Permissions *ret, Error *err) {
         auto_(permissions_done) Permissions all = { 0 };
         Look look = { .all = &all };
         auto_(share_link_end) ShareLink link = { 0 };
@@ -301,7 +309,7 @@ int permissions_read_some(const char *unc, const char *ccache, const char *const
 
 int permissions_write(const char *unc, const char *ccache, const Descriptor *d, Error *err) {
         auto_(share_link_end) ShareLink link = { 0 };
-        Descriptor list = *d;           /* borrowed */
+        Descriptor list = *d; /* borrowed */
         auto_free uint8_t *bytes = malloc(DESCRIPTOR_BYTES_MAX);
         size_t size;
         SmbFile *file;
@@ -309,10 +317,14 @@ int permissions_write(const char *unc, const char *ccache, const Descriptor *d, 
         if (!bytes)
                 return error_oom(err);
         list.has_owner = list.has_group = false;
+        /* Windows keeps the mark only where it is asked for, too ([MS-DTYP] 2.5.3.4) */
+        if (list.control & DESCRIPTOR_DACL_INHERITED)
+                list.control |= DESCRIPTOR_DACL_INHERIT_ASKED;
         list.sacl = (Acl){ 0 };
         if (descriptor_encode(&list, bytes, DESCRIPTOR_BYTES_MAX, &size, err) < 0 ||
             share_link_begin_as(unc, ccache, false, &link, err) < 0 ||
-            share_link_open(&link, link.unc.path, SMB_READ_CONTROL | WRITE_DAC, SMB_OPEN, 0, &file, NULL, err) < 0 ||
+            share_link_open(&link, link.unc.path, SMB_READ_CONTROL | WRITE_DAC, SMB_OPEN, 0, &file, NULL, err) <
+                    0 ||
             smb_sync_set_security(link.sync, file, SMB_SECURITY_DACL, bytes, (uint32_t)size, err) < 0 ||
             smb_sync_close(link.sync, file, err) < 0)
                 return error_wrap(err, "cannot change the permissions of '%.150s'", unc);

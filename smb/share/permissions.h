@@ -1,7 +1,7 @@
 /* permissions.h — what a file server says about files: to whom they belong, who may do what, and what it lets us do
  *
- * Looks at everything below a path over one connection, many files at a time.  Only opens, asks and closes: nothing is
- * written, and no open asks for a right to write.  Blocks.
+ * Looks at everything below a path over one connection, many files at a time.  Only opens, asks and closes: nothing
+ * is written, and no open asks for a right to write.  Blocks.
  */
 #pragma once
 
@@ -14,13 +14,13 @@ typedef struct PermissionsItem {
         char *path;                     /* below the share; "" is the share's own folder */
         bool folder;
         size_t parent;                  /* index of the folder it lies in; its own for the first */
-        Error refused;                  /* kind ERROR_NONE: we could open it */
+        ErrorKind refused;              /* ERROR_NONE: we could open it */
+        ErrorKind not_listed;           /* of a folder whose content we may not see */
         bool proven;                    /* the server told maximal_access */
-        uint32_t maximal_access;        /* CREATE MxAc: what it lets the asking account do, share and file together */
-        Error no_list;                  /* why bytes is NULL */
+        uint32_t maximal_access;        /* CREATE MxAc: what it lets the asker do, share and file together */
         uint8_t *bytes;                 /* self-relative descriptor: owner, group, list */
         uint32_t size;
-        Error not_listed;               /* a folder whose content we may not see */
+        char *why;                      /* bytes is NULL: the reason, or NULL when memory was short */
 } PermissionsItem;
 
 typedef struct Permissions {
@@ -32,14 +32,17 @@ typedef struct Permissions {
 /* @recurse: with what lies below it.  The caller calls permissions_done(). */
 int permissions_read(const char *unc, const char *ccache, bool recurse, Permissions *ret, Error *err) FAILS;
 /* Only these, as paths below the share of @unc. */
-int permissions_read_some(const char *unc, const char *ccache, const char *const *paths, size_t count, Permissions *ret,
-                          Error *err) FAILS;
+int permissions_read_some(const char *unc, const char *ccache, const char *const *paths, size_t count,
+                          Permissions *ret, Error *err) FAILS;
 void permissions_done(Permissions *permissions);
+
+/* Forgets the descriptor of @item, for the reason @why. */
+void permissions_forget(PermissionsItem *item, const Error *why);
 
 /* Replaces the list (not owner, not group) of one file or folder. */
 int permissions_write(const char *unc, const char *ccache, const Descriptor *d, Error *err) FAILS;
 
-/* A NULL list refuses nothing, and Samba's MxAc shows nothing of that: where such a thing seems to be refused, it is opened
- * for what VMs need and closed again, and what was let through is added to maximal_access.  Nothing is read or written;
- * somebody's share mode in the way is a yes, for it comes after the permissions. */
+/* A NULL list refuses nothing, and Samba's MxAc shows nothing of that: where such a thing seems to be refused, it
+ * is opened for what VMs need and closed again, and what was let through is added to maximal_access.  Nothing is
+ * read or written; somebody's share mode in the way is a yes, for it comes after the permissions. */
 int permissions_try_unlisted(const char *unc, Permissions *all, Error *err) FAILS;

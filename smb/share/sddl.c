@@ -11,45 +11,70 @@
 
 enum { GUID_TEXT_SIZE = 37, OBJECT_PRESENT = 1, INHERITED_OBJECT_PRESENT = 2, FIELDS = 6, FIELD_MAX = 256 };
 
-typedef struct Word { const char *text; uint32_t value; } Word;
+typedef struct Word {
+        const char *text;
+        uint32_t value;
+} Word;
 
 /* [MS-DTYP] 2.5.1.1 */
 static const Word ace_types[] = {
-        { "A", ACE_ALLOW }, { "D", ACE_DENY }, { "AU", ACE_AUDIT }, { "OA", ACE_ALLOW_OBJECT },
-        { "OD", ACE_DENY_OBJECT }, { "OU", ACE_AUDIT_OBJECT }, { "ML", ACE_LABEL }, { "SP", ACE_SCOPED_POLICY },
-        { NULL, 0 },
+        { "A", ACE_ALLOW },         { "D", ACE_DENY },           { "AU", ACE_AUDIT },
+        { "OA", ACE_ALLOW_OBJECT }, { "OD", ACE_DENY_OBJECT },   { "OU", ACE_AUDIT_OBJECT },
+        { "ML", ACE_LABEL },        { "SP", ACE_SCOPED_POLICY }, { NULL, 0 },
 };
 static const Word ace_flags[] = {
-        { "OI", ACE_OBJECT_INHERIT }, { "CI", ACE_CONTAINER_INHERIT }, { "NP", ACE_NO_PROPAGATE },
-        { "IO", ACE_INHERIT_ONLY }, { "ID", ACE_INHERITED }, { "SA", ACE_AUDIT_SUCCESS }, { "FA", ACE_AUDIT_FAILURE },
-        { NULL, 0 },
+        { "OI", ACE_OBJECT_INHERIT }, { "CI", ACE_CONTAINER_INHERIT },
+        { "NP", ACE_NO_PROPAGATE },   { "IO", ACE_INHERIT_ONLY },
+        { "ID", ACE_INHERITED },      { "SA", ACE_AUDIT_SUCCESS },
+        { "FA", ACE_AUDIT_FAILURE },  { NULL, 0 },
 };
 /* whole masks first: they are written only when they are all there is */
 static const Word masks[] = {
-        { "FA", 0x1F01FF }, { "FR", 0x120089 }, { "FW", 0x120116 }, { "FX", 0x1200A0 },
-        { NULL, 0 },
+        { "FA", 0x1F01FF }, { "FR", 0x120089 }, { "FW", 0x120116 }, { "FX", 0x1200A0 }, { NULL, 0 },
 };
-static const Word registry_masks[] = {  /* understood, never written: this is about files */
-        { "KA", 0xF003F }, { "KR", 0x20019 }, { "KW", 0x20006 }, { "KX", 0x20019 },
-        { NULL, 0 },
+static const Word registry_masks[] = {
+        /* understood, never written: this is about files */
+        { "KA", 0xF003F }, { "KR", 0x20019 }, { "KW", 0x20006 }, { "KX", 0x20019 }, { NULL, 0 },
 };
 static const Word bits[] = {
-        { "GA", RIGHT_GENERIC_ALL }, { "GR", RIGHT_GENERIC_READ }, { "GW", RIGHT_GENERIC_WRITE },
-        { "GX", RIGHT_GENERIC_EXECUTE }, { "CC", 0x1 }, { "DC", 0x2 }, { "LC", 0x4 }, { "SW", 0x8 }, { "RP", 0x10 },
-        { "WP", 0x20 }, { "DT", 0x40 }, { "LO", 0x80 }, { "CR", 0x100 }, { "SD", 0x10000 }, { "RC", 0x20000 },
-        { "WD", 0x40000 }, { "WO", 0x80000 },
+        { "GA", RIGHT_GENERIC_ALL },
+        { "GR", RIGHT_GENERIC_READ },
+        { "GW", RIGHT_GENERIC_WRITE },
+        { "GX", RIGHT_GENERIC_EXECUTE },
+        { "CC", 0x1 },
+        { "DC", 0x2 },
+        { "LC", 0x4 },
+        { "SW", 0x8 },
+        { "RP", 0x10 },
+        { "WP", 0x20 },
+        { "DT", 0x40 },
+        { "LO", 0x80 },
+        { "CR", 0x100 },
+        { "SD", 0x10000 },
+        { "RC", 0x20000 },
+        { "WD", 0x40000 },
+        { "WO", 0x80000 },
         { NULL, 0 },
 };
-static const Word list_flags[] = {      /* of the DACL; the SACL's are one bit higher */
-        { "P", DESCRIPTOR_DACL_PROTECTED }, { "AR", DESCRIPTOR_DACL_INHERIT_ASKED }, { "AI", DESCRIPTOR_DACL_INHERITED },
+static const Word list_flags[] = {
+        /* of the DACL; the SACL's are one bit higher */
+        { "P", DESCRIPTOR_DACL_PROTECTED },
+        { "AR", DESCRIPTOR_DACL_INHERIT_ASKED },
+        { "AI", DESCRIPTOR_DACL_INHERITED },
         { NULL, 0 },
 };
 
 /* ---- to text ----------------------------------------------------------------------------------------- */
 
-typedef struct Text { char *data; size_t size, room; bool failed; } Text;
+typedef struct Text {
+        char *data;
+        size_t size, room;
+        bool failed;
+} Text;
 
-static void text_done(Text *t) { free(t->data); }
+static void text_done(Text *t) {
+        free(t->data);
+}
 
 static void put(Text *t, const char *piece) {
         size_t n = strlen(piece);
@@ -114,8 +139,9 @@ static void mask_text(uint32_t mask, char to[static 40]) {
 }
 
 static void guid_text(const uint8_t g[static 16], char to[static GUID_TEXT_SIZE]) {
-        (void)snprintf(to, GUID_TEXT_SIZE, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", g[3],
-                       g[2], g[1], g[0], g[5], g[4], g[7], g[6], g[8], g[9], g[10], g[11], g[12], g[13], g[14], g[15]);
+        (void)snprintf(to, GUID_TEXT_SIZE, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
+                       g[3], g[2], g[1], g[0], g[5], g[4], g[7], g[6], g[8], g[9], g[10], g[11], g[12], g[13],
+                       g[14], g[15]);
 }
 
 /* What an entry holds beyond SDDL's six fields would be lost. */
@@ -161,9 +187,11 @@ static int put_list(Text *t, const char *head, const Acl *acl, uint32_t control,
                 put(t, "NO_ACCESS_CONTROL");
         for (size_t i = 0; i < acl->count; i++) {
                 if (!has_text(&acl->aces[i]))
-                        return error_set(err, ERROR_UNSUPPORTED, 0,
-                                         "entry %zu of the security descriptor has a condition or an unknown type and "
-                                         "cannot be written as text", i + 1);
+                        return error_set(
+                                err, ERROR_UNSUPPORTED, 0,
+                                "entry %zu of the security descriptor has a condition or an unknown type and "
+                                "cannot be written as text",
+                                i + 1);
                 sddl_ace_text(&acl->aces[i], domain, text);
                 put(t, text);
         }
@@ -196,11 +224,16 @@ int sddl_format(const Descriptor *d, const Sid *domain, char **ret, Error *err) 
 
 /* ---- from text ----------------------------------------------------------------------------------------- */
 
-typedef struct Scan { const char *text, *at; const Sid *domain; } Scan;
+typedef struct Scan {
+        const char *text, *at;
+        const Sid *domain;
+} Scan;
 
 static int wrong(const Scan *s, const char *what, Error *err) {
-        return error_set(err, ERROR_INVALID, 0, "the text of the security descriptor is wrong at character %zu ('%.20s'): "
-                         "%s", (size_t)(s->at - s->text) + 1, s->at, what);
+        return error_set(err, ERROR_INVALID, 0,
+                         "the text of the security descriptor is wrong at character %zu ('%.20s'): "
+                         "%s",
+                         (size_t)(s->at - s->text) + 1, s->at, what);
 }
 
 static void blanks(Scan *s) {
@@ -280,8 +313,11 @@ static int scan_fields(Scan *s, char fields[static FIELDS][FIELD_MAX], Error *er
                 if (n >= FIELD_MAX)
                         return wrong(s, "a field is too long", err);
                 if (p[n] != (i == FIELDS - 1 ? ')' : ';'))
-                        return wrong(s, "an entry is (type;flags;rights;object;inherited object;SID); conditions are not "
-                                     "supported", err);
+                        return wrong(
+                                s,
+                                "an entry is (type;flags;rights;object;inherited object;SID); conditions are not "
+                                "supported",
+                                err);
                 memcpy(fields[i], p, n);
                 fields[i][n] = '\0';
                 p += n + 1;
@@ -312,7 +348,8 @@ static int scan_ace(Scan *s, Ace *ret, Error *err) {
         if (*fields[4])
                 ace.object_flags |= INHERITED_OBJECT_PRESENT;
         if ((*fields[3] && !scan_guid(fields[3], ace.object)) ||
-            (*fields[4] && !scan_guid(fields[4], ace.inherited_object)) || (ace.object_flags && !ace_is_object(&ace)))
+            (*fields[4] && !scan_guid(fields[4], ace.inherited_object)) ||
+            (ace.object_flags && !ace_is_object(&ace)))
                 return wrong(&here, "its object types are wrong", err);
         if (scan_sid(&here, fields[5], &ace.sid, err) < 0)
                 return -1;
@@ -397,11 +434,17 @@ static int scan_part(Scan *s, Descriptor *d, Error *err) {
         s->at += 2;
         blanks(s);
         switch (part) {
-        case 'O': return scan_owner(s, &d->has_owner, &d->owner, err);
-        case 'G': return scan_owner(s, &d->has_group, &d->group, err);
-        case 'D': return scan_list(s, d, false, err);
-        case 'S': return scan_list(s, d, true, err);
-        default: s->at -= 2; return wrong(s, "the parts are O:, G:, D: and S:", err);
+        case 'O':
+                return scan_owner(s, &d->has_owner, &d->owner, err);
+        case 'G':
+                return scan_owner(s, &d->has_group, &d->group, err);
+        case 'D':
+                return scan_list(s, d, false, err);
+        case 'S':
+                return scan_list(s, d, true, err);
+        default:
+                s->at -= 2;
+                return wrong(s, "the parts are O:, G:, D: and S:", err);
         }
 }
 

@@ -12,7 +12,7 @@ enum { PIPE_TRANSCEIVE = 0x11C017, CALL_BIND = 1, CALL_REQUEST = 2, ANSWER_MAX =
 typedef struct Pipe {
         ShareLink link;
         SmbFile *file;
-        uint8_t *buffer;                /* of ANSWER_MAX bytes: question, then answer */
+        uint8_t *buffer; /* of ANSWER_MAX bytes: question, then answer */
 } Pipe;
 
 static void pipe_done(Pipe *pipe) {
@@ -33,7 +33,8 @@ static int pipe_open(const char *unc, const char *ccache, Pipe *pipe, Error *err
         if (!(pipe->buffer = malloc(ANSWER_MAX)))
                 return error_oom(err);
         if (share_link_begin_as(unc, ccache, true, &pipe->link, err) < 0 ||
-            share_link_open(&pipe->link, "srvsvc", SMB_READ_DATA | SMB_WRITE_DATA, SMB_OPEN, 0, &pipe->file, NULL, err) < 0)
+            share_link_open(&pipe->link, "srvsvc", SMB_READ_DATA | SMB_WRITE_DATA, SMB_OPEN, 0, &pipe->file, NULL,
+                            err) < 0)
                 return -1;
         rpc_bind_encode(&w, &srvsvc_interface, CALL_BIND);
         if (transceive(pipe, &w, &size, err) < 0)

@@ -1,7 +1,7 @@
 /* share-list.h — a share's own permissions, over the named pipe srvsvc
  *
- * Blocks.  Reading needs rights on the server that a host may lack (srvsvc.h): ERROR_DENIED then, and only TREE_CONNECT's
- * MaximalAccess is known.
+ * Blocks.  Reading needs rights on the server that a host may lack (srvsvc.h): ERROR_DENIED then, and only
+ * TREE_CONNECT's MaximalAccess is known.
  */
 #pragma once
 

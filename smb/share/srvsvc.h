@@ -1,8 +1,8 @@
 /* srvsvc.h — a file server's own list of who may use a share ([MS-SRVS] 3.1.4.10, 3.1.4.11)
  *
- * The wire: pure encoders and one bounded decoder (NDR, C706 chapter 14).  Level 502 is what holds the list.  Windows
- * answers it to administrators and server operators only, so a host may be refused: then only what TREE_CONNECT says
- * about the host itself is known of the share.
+ * The wire: pure encoders and one bounded decoder (NDR, C706 chapter 14).  Level 502 is what holds the list.
+ * Windows answers it to administrators and server operators only, so a host may be refused: then only what
+ * TREE_CONNECT says about the host itself is known of the share.
  */
 #pragma once
 

@@ -15,7 +15,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 results = (Span){ data, size }; /* so that what lies inside is reached without a good header, too */
         assert(results.size <= size);
         if (srvsvc_get_decode(results, &descriptor, &err) == 0 && descriptor.size > 0)
-                assert(descriptor.data >= results.data && descriptor.data + descriptor.size <= results.data + results.size);
+                assert(descriptor.data >= results.data &&
+                       descriptor.data + descriptor.size <= results.data + results.size);
         (void)!srvsvc_set_decode(results, &err);
         return 0;
 }

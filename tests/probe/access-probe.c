@@ -22,7 +22,10 @@
 
 enum { ACCOUNTS_MAX = 8, PARENT_EVERY = 25 };
 /* Samba makes a share read-only as a whole for who may not write data. */
-enum { SAMBA_WRITES = RIGHT_WRITE_DATA | RIGHT_APPEND_DATA | RIGHT_WRITE_EA | RIGHT_DELETE_CHILD | RIGHT_WRITE_ATTRIBUTES };
+enum {
+        SAMBA_WRITES =
+                RIGHT_WRITE_DATA | RIGHT_APPEND_DATA | RIGHT_WRITE_EA | RIGHT_DELETE_CHILD | RIGHT_WRITE_ATTRIBUTES
+};
 
 typedef struct Account {
         char name[64];
@@ -59,7 +62,7 @@ static int look(int argc, char **argv) {
                 (void)snprintf(head, sizeof head, "%s '%s' 0x%X ", item->folder ? "folder" : "file", item->path,
                                item->maximal_access);
                 if (!item->bytes)
-                        (void)printf("%s%s\n", head, item->no_list.text);
+                        (void)printf("%s%s\n", head, item->why ? item->why : "no list");
                 else if (descriptor_decode(item->bytes, item->size, &d, &err) < 0 || print(head, &d, &err) < 0)
                         (void)printf("%s%s\n", head, err.text);
                 descriptor_done(&d);
@@ -82,7 +85,8 @@ static int set(int argc, char **argv) {
         Descriptor d;
         Error err = { 0 };
 
-        if (argc < 5 || sddl_parse(argv[3], NULL, &d, &err) < 0 || permissions_write(argv[2], argv[4], &d, &err) < 0)
+        if (argc < 5 || sddl_parse(argv[3], NULL, &d, &err) < 0 ||
+            permissions_write(argv[2], argv[4], &d, &err) < 0)
                 return give_up(&err);
         descriptor_done(&d);
         return 0;
@@ -96,12 +100,12 @@ typedef struct Property {
         uint64_t random;
         Account *accounts;
         unsigned account_count;
-        Sid others[64];                 /* whom entries may name */
+        Sid others[64]; /* whom entries may name */
         size_t other_count;
         unsigned long checks, shown, exact, granted_something, denied_something;
 } Property;
 
-static uint32_t draw(Property *p, uint32_t below) {     /* xorshift64*, so that a seed tells the whole run */
+static uint32_t draw(Property *p, uint32_t below) { /* xorshift64*, so that a seed tells the whole run */
         p->random ^= p->random >> 12;
         p->random ^= p->random << 25;
         p->random ^= p->random >> 27;
@@ -136,7 +140,8 @@ static void may_be_named(Property *p, const Sid *sid) {
 static int prepare(Property *p, int argc, char **argv, Error *err) {
         Machine machine;
         auto_(directory_freep) Directory *directory = NULL;
-        static const char *const strangers[] = { "S-1-5-4", "S-1-5-7", "S-1-5-18", "S-1-5-21-1-2-3-4", "S-1-3-1", "S-1-18-2", "S-1-18-1" };
+        static const char *const strangers[] = { "S-1-5-4", "S-1-5-7",  "S-1-5-18", "S-1-5-21-1-2-3-4",
+                                                 "S-1-3-1", "S-1-18-2", "S-1-18-1" };
 
         p->unc = argv[2];
         p->admin = argv[3];
@@ -170,14 +175,17 @@ static int prepare(Property *p, int argc, char **argv, Error *err) {
 }
 
 static uint32_t draw_mask(Property *p) {
-        static const uint32_t usual[] = { RIGHTS_FULL, RIGHTS_CHANGE, RIGHTS_READ, 0x120089, 0x120116, 0x3, 0x40, 0x10000,
-                                          0x20000, 0x40000, 0x1, 0x2, 0x80 };
+        static const uint32_t usual[] = { RIGHTS_FULL, RIGHTS_CHANGE, RIGHTS_READ, 0x120089, 0x120116, 0x3, 0x40,
+                                          0x10000,     0x20000,       0x40000,     0x1,      0x2,      0x80 };
         static const uint32_t generic[] = { RIGHT_GENERIC_ALL, RIGHT_GENERIC_READ, RIGHT_GENERIC_WRITE,
                                             RIGHT_GENERIC_EXECUTE };
         switch (draw(p, 4)) {
-        case 0: return draw(p, RIGHTS_FULL + 1) & RIGHTS_FULL;
-        case 1: return generic[draw(p, ARRAY_SIZE(generic))];
-        default: return usual[draw(p, ARRAY_SIZE(usual))];
+        case 0:
+                return draw(p, RIGHTS_FULL + 1) & RIGHTS_FULL;
+        case 1:
+                return generic[draw(p, ARRAY_SIZE(generic))];
+        default:
+                return usual[draw(p, ARRAY_SIZE(usual))];
         }
 }
 
@@ -214,8 +222,8 @@ static int put(ShareLink *admin, SmbFile *file, const Descriptor *d, Error *err)
 
         if (descriptor_encode(d, bytes, sizeof bytes, &size, err) < 0)
                 return -1;
-        return smb_sync_set_security(admin->sync, file, SMB_SECURITY_DACL | (d->has_owner ? SMB_SECURITY_OWNER : 0), bytes,
-                                     (uint32_t)size, err);
+        return smb_sync_set_security(admin->sync, file, SMB_SECURITY_DACL | (d->has_owner ? SMB_SECURITY_OWNER : 0),
+                                     bytes, (uint32_t)size, err);
 }
 
 static int get(ShareLink *admin, SmbFile *file, Descriptor *ret, Error *err) {
@@ -227,13 +235,15 @@ static int get(ShareLink *admin, SmbFile *file, Descriptor *ret, Error *err) {
         return descriptor_decode(bytes, size, ret, err);
 }
 
-static int disagree(Property *p, const Account *a, const Descriptor *d, uint32_t ours, uint32_t theirs, Error *err) {
+static int disagree(Property *p, const Account *a, const Descriptor *d, uint32_t ours, uint32_t theirs,
+                    Error *err) {
         auto_free char *text = NULL;
 
         if (sddl_format(d, NULL, &text, err) < 0)
                 return -1;
         if (p->shown++ < 5)
-                (void)printf("DIFFERS for %s: computed 0x%X, the server says 0x%X: %s\n", a->name, ours, theirs, text);
+                (void)printf("DIFFERS for %s: computed 0x%X, the server says 0x%X: %s\n", a->name, ours, theirs,
+                             text);
         return error_set(err, ERROR_CONFLICT, 0, "computation and server differ");
 }
 
@@ -266,7 +276,8 @@ static int compare(Property *p, const Descriptor *d, const Descriptor *parent, c
                                 return -1;
                         opened.maximal_access = RIGHTS_FULL;
                 }
-                /* Samba grants ReadAttributes to everybody who gets as far as the file: [MS-FSA]'s rule without the folder */
+                /* Samba grants ReadAttributes to everybody who gets as far as the file: [MS-FSA]'s rule without the
+                 * folder */
                 uint32_t ours = access.granted | RIGHT_READ_ATTRIBUTES, theirs = opened.maximal_access;
                 uint32_t unclear = access.unclear & ~RIGHT_READ_ATTRIBUTES;
                 p->checks++;
@@ -323,7 +334,8 @@ static int run_property(Property *p, Error *err) {
         for (unsigned i = 0; i < p->account_count; i++)
                 share_link_end(&p->accounts[i].link);
         share_link_end(&admin);
-        return differing ? error_set(err, ERROR_CONFLICT, 0, "%lu descriptors are judged otherwise by the server", differing)
+        return differing ? error_set(err, ERROR_CONFLICT, 0, "%lu descriptors are judged otherwise by the server",
+                                     differing)
                          : 0;
 }
 
@@ -337,7 +349,7 @@ static int run_share_property(Property *p, Error *err) {
                 Descriptor now = { 0 };
                 r = draw_descriptor(p, &d, err);
                 d.has_owner = false;
-                d.dacl.list_given = true;       /* Samba lets nobody into a share with a NULL list */
+                d.dacl.list_given = true; /* Samba lets nobody into a share with a NULL list */
                 if (r == 0)
                         r = share_list_write(p->unc, p->admin, &d, err);
                 if (r == 0)
@@ -352,7 +364,8 @@ static int run_share_property(Property *p, Error *err) {
                                 access.unclear |= access.unclear & RIGHT_WRITE_DATA ? SAMBA_WRITES : 0;
                         }
                         if (share_link_begin_as(p->unc, a->ccache, false, &a->link, err) == 0)
-                                theirs = smb_sync_facts(a->link.sync)->maximal_access & 0x1FFFFF;  /* Samba leaves generic bits in */
+                                theirs = smb_sync_facts(a->link.sync)->maximal_access &
+                                         0x1FFFFF; /* Samba leaves generic bits in */
                         else if (err->kind != ERROR_DENIED)
                                 r = -1;
                         share_link_end(&a->link);
@@ -361,7 +374,8 @@ static int run_share_property(Property *p, Error *err) {
                         p->denied_something += access.granted != RIGHTS_FULL;
                         /* nobody is let in who may neither read nor write: there is no number then */
                         p->exact += access.unclear == 0;
-                        if (r == 0 && (access.granted ^ theirs) & ~access.unclear && (theirs != 0 || access.granted & 0x3))
+                        if (r == 0 && (access.granted ^ theirs) & ~access.unclear &&
+                            (theirs != 0 || access.granted & 0x3))
                                 r = disagree(p, a, &now, access.granted, theirs, err);
                 }
                 descriptor_done(&now);
@@ -384,8 +398,8 @@ static int property(int argc, char **argv, int (*run)(Property *p, Error *err)) 
         }
         if (prepare(&p, argc, argv, &err) < 0 || run(&p, &err) < 0)
                 return give_up(&err);
-        (void)printf("descriptors %lu accounts %u answers %lu clear %lu granting %lu withholding %lu\n", p.count, p.account_count,
-                     p.checks, p.exact, p.granted_something, p.denied_something);
+        (void)printf("descriptors %lu accounts %u answers %lu clear %lu granting %lu withholding %lu\n", p.count,
+                     p.account_count, p.checks, p.exact, p.granted_something, p.denied_something);
         free(p.accounts);
         return 0;
 }

@@ -76,6 +76,17 @@ mend
 same "and each mended" "" "$(findings)"
 share_as_made
 
+story "a host without an administrator's help"
+fresh_files
+set_sddl "$folder\\web01\\b.raw" "D:P(A;;FA;;;$admins)"
+same "it may not read why, but the server said that it may not" "$account File b.raw NotReadable $most - Server" \
+        "$(matrix_alone | dislikes)"
+matrix() { matrix_alone "$@"; }
+mend
+same "and what it printed mends it" "" "$(matrix_alone | dislikes)"
+unset -f matrix
+source "$(dirname "${BASH_SOURCE[0]}")/access-lib.sh"
+
 story "what is no finding"
 fresh_files
 set_sddl "$folder\\web01" "D:PAI(A;;FA;;;$admins)(A;;FA;;;$hosts)"

@@ -6,8 +6,8 @@
 
 #include "smb/share/sddl.h"
 
-/* Owner and group Administrators; one inheritable entry for Everyone with Full Control: [MS-DTYP] 2.4.6's layout by hand,
- * the list last as Windows orders it. */
+/* Owner and group Administrators; one inheritable entry for Everyone with Full Control: [MS-DTYP] 2.4.6's layout by
+ * hand, the list last as Windows orders it. */
 static const uint8_t plain[] = {
         1, 0, 0x04, 0x80, 0x14, 0, 0, 0, 0x24, 0, 0, 0, 0, 0, 0, 0, 0x34, 0, 0, 0,
         1, 2, 0, 0, 0, 0, 0, 5, 0x20, 0, 0, 0, 0x20, 2, 0, 0,
