@@ -25,7 +25,7 @@ static bool is_overdue(const Connection *c, uint64_t now) {
         if (!c->told)
                 return s >= GATEWAY_SIGN_IN_S;
         if (c->request)
-                return request_is_coming(c->request) && s >= GATEWAY_BODY_S;
+                return request_is_on_the_wire(c->request) && s >= GATEWAY_WIRE_S;
         return s >= GATEWAY_IDLE_S;
 }
 

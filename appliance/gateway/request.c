@@ -35,12 +35,14 @@ struct Request {
 
 static const char *const schemes[] = { "Negotiate", "Kerberos" };
 
-bool request_is_coming(const Request *r) { return r->phase == COMING; }
+bool request_is_on_the_wire(const Request *r) { return r->phase != WORKING; }
 
 /* ---- answering -------------------------------------------------------------------------------------- */
 
 static void resume(Request *r) {
         r->phase = ANSWERED;
+        if (r->connection->told)
+                r->connection->since_us = gateway_now_us();
         r->hangup = sd_event_source_disable_unref(r->hangup);
         if (r->suspended)
                 MHD_resume_connection(r->connection->http);
