@@ -46,7 +46,8 @@ static int on_sweep(sd_event_source *source, uint64_t usec, void *userdata) {
 static void begin_sweep(Gateway *g) {
         int enabled = SD_EVENT_OFF;
         if (!g->sweep) {
-                (void)sd_event_add_time_relative(g->event, &g->sweep, CLOCK_MONOTONIC, SWEEP_US, SWEEP_US / 4, on_sweep, g);
+                (void)sd_event_add_time_relative(g->event, &g->sweep, CLOCK_MONOTONIC, SWEEP_US, SWEEP_US / 4,
+                                                 on_sweep, g);
                 return;
         }
         (void)sd_event_source_get_enabled(g->sweep, &enabled);
@@ -76,9 +77,12 @@ static void begin(Listener *listener, struct MHD_Connection *http, void **state)
 
         *state = c;
         if (!c || !fd)
-                return;                 /* request_step() refuses it */
+                return; /* request_step() refuses it */
         Gateway *g = listener->gateway;
-        *c = (Connection){ .next = g->connections, .listener = listener, .http = http, .fd = fd->connect_fd,
+        *c = (Connection){ .next = g->connections,
+                           .listener = listener,
+                           .http = http,
+                           .fd = fd->connect_fd,
                            .since_us = gateway_now_us() };
         if (c->next)
                 c->next->previous = c;

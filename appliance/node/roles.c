@@ -12,15 +12,15 @@
 enum { ROLE_COUNT = ROLE_ADMINISTRATOR + 1 };
 
 typedef struct Known {
-        Sid sid;                        /* size 0: the domain has no such group */
+        Sid sid; /* size 0: the domain has no such group */
 } Known;
 
 struct Roles {
         const NodeConfig *config;
-        pthread_mutex_t lock;           /* guards what follows */
+        pthread_mutex_t lock; /* guards what follows */
         Known known[ROLE_COUNT][NODE_GROUPS_MAX];
-        bool any;                       /* asked successfully at least once */
-        uint64_t asked_us;              /* 0: never, or in vain */
+        bool any;          /* asked successfully at least once */
+        uint64_t asked_us; /* 0: never, or in vain */
 };
 
 const char *role_name(Role role) {
@@ -58,12 +58,13 @@ static int find(Directory *directory, const char *name, Sid *ret, Error *err) {
         if (strncmp(name, "S-1-", 4) == 0)
                 return sid_parse(name, ret, err);
         if (!directory)
-                return error_set(err, ERROR_UNREACHABLE, 0, "the directory cannot be asked for the group '%s'", name);
+                return error_set(err, ERROR_UNREACHABLE, 0, "the directory cannot be asked for the group '%s'",
+                                 name);
         if (directory_group(directory, slash ? slash + 1 : name, ret, err) == 0)
                 return 0;
         if (err->kind != ERROR_NOT_FOUND)
                 return -1;
-        *ret = (Sid){ 0 };              /* nobody is in it */
+        *ret = (Sid){ 0 }; /* nobody is in it */
         return 0;
 }
 
