@@ -8,11 +8,17 @@
 
 #define PRIORITIES "SECURE128:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:%SERVER_PRECEDENCE"
 
+void listener_run_soon(Listener *l) {
+        (void)sd_event_source_set_enabled(l->again, SD_EVENT_ONESHOT);
+}
+
 static void run(Listener *l) {
         (void)MHD_run(l->daemon);
         int64_t ms = MHD_get_timeout64s(l->daemon);
-        if (ms < 0) {
+        if (ms <= 0) {
                 (void)sd_event_source_set_enabled(l->timer, SD_EVENT_OFF);
+                if (ms == 0)
+                        listener_run_soon(l);
                 return;
         }
         (void)sd_event_source_set_time_relative(l->timer, (uint64_t)ms * 1000);
@@ -32,10 +38,6 @@ static int on_time(sd_event_source *source, uint64_t usec, void *userdata) {
 static int on_again(sd_event_source *source, void *userdata) {
         run(userdata);
         return 0;
-}
-
-void listener_run_soon(Listener *l) {
-        (void)sd_event_source_set_enabled(l->again, SD_EVENT_ONESHOT);
 }
 
 static void complain(void *userdata, const char *fmt, va_list args) __attribute__((format(printf, 2, 0)));
@@ -77,7 +79,7 @@ int listener_start(Listener *l, int consumed_fd, Error *err) {
         sd_event *event = l->gateway->event;
         int r = info ? sd_event_add_io(event, &l->io, info->epoll_fd, EPOLLIN, on_io, l) : -EINVAL;
         if (r >= 0)
-                r = sd_event_add_time(event, &l->timer, CLOCK_MONOTONIC, 0, 0, on_time, l);
+                r = sd_event_add_time(event, &l->timer, CLOCK_MONOTONIC, 0, 1000, on_time, l);
         if (r >= 0)
                 r = sd_event_source_set_enabled(l->timer, SD_EVENT_OFF);
         if (r >= 0)

@@ -426,7 +426,13 @@ static int winrs_receive(Shell *shell, const char *command, size_t room, XmlWrit
 
 /* ---- the kind ------------------------------------------------------------------------------------- */
 
+/* There are no processes here that would have an environment or a folder: who counts on them must know. */
 static int winrs_open(Shell *shell, const Envelope *envelope, WsmanFault *fault) {
+        static const char *const refused[] = { "Environment", "WorkingDirectory" };
+        for (size_t i = 0; i < ARRAY_SIZE(refused); i++)
+                if (xml_child(envelope->tree, envelope->body, NS_SHELL, refused[i]))
+                        return fault_set(fault, FAULT_UNSUPPORTED, "%s is not supported by the shells of this service.",
+                                         refused[i]);
         shell->inside = calloc(1, sizeof(Winrs));
         return shell->inside ? 0
                              : fault_set(fault, FAULT_INTERNAL, "There is not enough memory for another shell.");
