@@ -227,6 +227,9 @@ static int start(Subsystem *s, const char *address, Error *err) {
                 r = sd_event_add_io(s->event, &s->out, STDOUT_FILENO, EPOLLOUT, on_out, s);
         if (r >= 0)
                 r = sd_event_source_set_enabled(s->out, SD_EVENT_OFF);
+        if (r == -EPERM)                /* files and /dev/null cannot be waited for */
+                return error_set(err, ERROR_INVALID, -r, "standard input and output must be pipes or sockets; sshd starts "
+                                                         "this as its subsystem powershell");
         if (r < 0)
                 return error_set(err, ERROR_INTERNAL, -r, "cannot wait for the client: %s", strerror(-r));
         if (runner_new(s->event, address, NULL, &s->runner, err) < 0)

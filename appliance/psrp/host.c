@@ -16,6 +16,8 @@ static const char *method_name(HostMethod method) {
                 return "WriteVerboseLine";
         case HOST_WRITE_WARNING_LINE:
                 return "WriteWarningLine";
+        case HOST_POP_RUNSPACE:
+                return "PopRunspace";
         case HOST_WRITE_LINE:
         default:
                 return "WriteLine2";
@@ -58,6 +60,12 @@ void host_should_exit(Sender *s, int32_t code) {
                 return;
         clixml_i32(&c, NULL, code);
         send_call(s, &c);
+}
+
+void host_leave(Sender *s) {
+        Clixml c;
+        if (begin_call(s, &c, HOST_POP_RUNSPACE) == 0)
+                send_call(s, &c);
 }
 
 void host_progress(Sender *s, sd_json_variant *record) {

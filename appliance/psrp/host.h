@@ -14,9 +14,11 @@ typedef enum HostMethod {
         HOST_WRITE_PROGRESS = 20,
         HOST_WRITE_VERBOSE_LINE = 21,
         HOST_WRITE_WARNING_LINE = 22,
+        HOST_POP_RUNSPACE = 53,
 } HostMethod;
 
 void host_line(Sender *s, HostMethod method, const char *text);
 /* @record as invocation_progress() makes it. */
 void host_progress(Sender *s, sd_json_variant *record);
 void host_should_exit(Sender *s, int32_t code);
+void host_leave(Sender *s);             /* the interactive session ends */

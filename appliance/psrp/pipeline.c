@@ -339,6 +339,11 @@ static void begin(Pipeline *p) {
                 end(p, PIPELINE_COMPLETED, NULL);
                 return;
         }
+        if (p->request.kind == REQUEST_LEAVE) {
+                host_leave(&p->sender);
+                end(p, PIPELINE_COMPLETED, NULL);
+                return;
+        }
         if (sd_json_variant_new_string(&prompt, "PS> ") < 0)
                 p->pool->broken = true;
         else

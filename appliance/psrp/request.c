@@ -282,6 +282,11 @@ static int put_statement(Making *m, sd_json_variant *commands) {
                 m->request->kind = REQUEST_SHOW;
                 return 0;
         }
+        const char *only = count == 1 ? command_name(sd_json_variant_by_index(commands, 0)) : "";
+        if (text_equal_nocase(only, "Exit-PSSession") || text_equal_nocase(only, "exsn")) {
+                m->request->kind = REQUEST_LEAVE;
+                return 0;
+        }
         for (size_t i = 0; i < count; i++) {
                 sd_json_variant *c = sd_json_variant_by_index(commands, i);
                 const char *name = command_name(c);

@@ -19,6 +19,7 @@ typedef enum RequestKind {
         REQUEST_PROMPT,                 /* what the console shows in front of a line */
         REQUEST_METADATA,
         REQUEST_SHOW,                   /* the input, by the client's console */
+        REQUEST_LEAVE,                  /* Exit-PSSession */
 } RequestKind;
 
 typedef enum RequestOutput {

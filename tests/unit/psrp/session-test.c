@@ -338,6 +338,8 @@ static const struct { const char *why, *xml, *text, *variables, *says; } pipelin
           "output Name=\"db01\" State=\"Off\"\nhost mi=\"SetShouldExit\" mp=[3] ci=-100\n" COMPLETED },
         { "errors into the output", PIPE(CMD("Get-VM", "false", PLACED("<S N=\"V\">none</S>"), "<S N=\"MergeMyResult\">Error</S><S N=\"MergeToResult\">Output</S>"), ""),
           "Get-VM 'none'", NULL, "output FullyQualifiedErrorId=\"InvalidParameter,Microsoft.HyperV.PowerShell.Commands.GetVM\"\n" COMPLETED },
+        { "leaving", PIPE(CMD("Exit-PSSession", "false", "", "") CMD("Out-Default", "false", "", ""), ""), NULL, NULL,
+          "host mi=\"PopRunspace\" mp=[] ci=-100\n" COMPLETED },
         { "the prompt", PIPE(CMD("prompt", "false", "", ""), ""), NULL, NULL, "output \"PS> \"\n" COMPLETED },
 };
 
