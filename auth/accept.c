@@ -10,7 +10,7 @@
 #include "auth/kerberos.h"
 
 #define PAC_LOGON_INFO "urn:mspac:logon-info"
-#define NTLM_SIGNATURE "NTLMSSP"                /* [MS-NLMP] 2.2.1, with its NUL */
+#define NTLM_SIGNATURE "NTLMSSP" /* [MS-NLMP] 2.2.1, with its NUL */
 
 struct Acceptance {
         Machine machine;
@@ -27,9 +27,10 @@ struct Acceptance {
 static const gss_OID_desc spnego = { 6, (void *)(uintptr_t)"\x2b\x06\x01\x05\x05\x02" };
 
 static bool is_wrong_key(krb5_error_code code) {
-        return code == KRB5KRB_AP_WRONG_PRINC || code == KRB5KRB_AP_ERR_NOT_US || code == KRB5KRB_AP_ERR_BADKEYVER ||
-               code == KRB5KRB_AP_ERR_NOKEY || code == KRB5KRB_AP_ERR_BAD_INTEGRITY || code == KRB5_KT_NOTFOUND ||
-               code == KRB5_KT_KVNONOTFOUND || code == KRB5_BAD_ENCTYPE;
+        return code == KRB5KRB_AP_WRONG_PRINC || code == KRB5KRB_AP_ERR_NOT_US ||
+               code == KRB5KRB_AP_ERR_BADKEYVER || code == KRB5KRB_AP_ERR_NOKEY ||
+               code == KRB5KRB_AP_ERR_BAD_INTEGRITY || code == KRB5_KT_NOTFOUND || code == KRB5_KT_KVNONOTFOUND ||
+               code == KRB5_BAD_ENCTYPE;
 }
 
 static int fail(Error *err, const Acceptance *a, OM_uint32 major, OM_uint32 minor) {
@@ -44,15 +45,17 @@ static int fail(Error *err, const Acceptance *a, OM_uint32 major, OM_uint32 mino
         if (GSS_ERROR(major) == GSS_S_DEFECTIVE_TOKEN)
                 return error_set(err, ERROR_PROTOCOL, (int)minor, "the client sent what is not a Kerberos token");
         if (GSS_ERROR(major) == GSS_S_BAD_MECH)
-                return error_set(err, ERROR_DENIED, (int)minor,
-                                 "the client offers no Kerberos; NTLM is not accepted: sign in with a domain account, "
-                                 "and name this host %s, not by its address",
-                                 a->machine.host);
+                return error_set(
+                        err, ERROR_DENIED, (int)minor,
+                        "the client offers no Kerberos; NTLM is not accepted: sign in with a domain account, "
+                        "and name this host %s, not by its address",
+                        a->machine.host);
         if (is_wrong_key((krb5_error_code)minor))
-                return error_set(err, ERROR_DENIED, (int)minor,
-                                 "the ticket is for another host, or was made with a key this host no longer has; name "
-                                 "the host %s, drop old tickets (klist purge, kdestroy) and sign in again",
-                                 a->machine.host);
+                return error_set(
+                        err, ERROR_DENIED, (int)minor,
+                        "the ticket is for another host, or was made with a key this host no longer has; name "
+                        "the host %s, drop old tickets (klist purge, kdestroy) and sign in again",
+                        a->machine.host);
         if (gss_display_status(&ignored, minor ? minor : major, minor ? GSS_C_MECH_CODE : GSS_C_GSS_CODE,
                                gss_mech_krb5, &more, &text) != GSS_S_COMPLETE)
                 text = (gss_buffer_desc)GSS_C_EMPTY_BUFFER;
@@ -82,8 +85,8 @@ static int acquire(Acceptance *a, Error *err) {
         (void)snprintf(path, sizeof path, "FILE:%s", a->machine.keytab);
         gss_key_value_element_desc element = { "keytab", path };
         const gss_key_value_set_desc store = { 1, &element };
-        major = gss_acquire_cred_from(&minor, GSS_C_NO_NAME, GSS_C_INDEFINITE, &both, GSS_C_ACCEPT, &store, &a->cred,
-                                      NULL, NULL);
+        major = gss_acquire_cred_from(&minor, GSS_C_NO_NAME, GSS_C_INDEFINITE, &both, GSS_C_ACCEPT, &store,
+                                      &a->cred, NULL, NULL);
         if (!GSS_ERROR(major))
                 major = gss_set_neg_mechs(&minor, a->cred, &krb5_only);
         return GSS_ERROR(major) ? fail(err, a, major, minor) : 0;
@@ -95,7 +98,8 @@ int acceptance_new(const Machine *machine, const void *binding, size_t binding_s
         if (!a)
                 return error_oom(err);
         if (binding_size > sizeof a->binding)
-                return error_set(err, ERROR_INVALID, 0, "a channel binding has at most %d bytes", ACCEPT_BINDING_MAX);
+                return error_set(err, ERROR_INVALID, 0, "a channel binding has at most %d bytes",
+                                 ACCEPT_BINDING_MAX);
         a->machine = *machine;
         if (binding_size > 0)
                 memcpy(a->binding, binding, binding_size);
@@ -115,13 +119,15 @@ static int read_logon(Acceptance *a, gss_name_t source, Error *err) {
         gss_buffer_desc name = { sizeof PAC_LOGON_INFO - 1, (void *)(uintptr_t)PAC_LOGON_INFO };
         gss_buffer_desc value = GSS_C_EMPTY_BUFFER, shown = GSS_C_EMPTY_BUFFER;
 
-        OM_uint32 major = gss_get_name_attribute(&minor, source, &name, &verified, &complete, &value, &shown, &more);
+        OM_uint32 major =
+                gss_get_name_attribute(&minor, source, &name, &verified, &complete, &value, &shown, &more);
         int r = 0;
         if (GSS_ERROR(major) || !verified)
-                r = error_set(err, ERROR_DENIED, 0,
-                              "the ticket does not say in which groups its owner is (no verified PAC); sign in with an "
-                              "account of the domain %s",
-                              a->machine.domain);
+                r = error_set(
+                        err, ERROR_DENIED, 0,
+                        "the ticket does not say in which groups its owner is (no verified PAC); sign in with an "
+                        "account of the domain %s",
+                        a->machine.domain);
         else
                 r = pac_logon_decode(value.value, value.length, &a->logon, err);
         (void)gss_release_buffer(&ignored, &value);
@@ -157,9 +163,9 @@ static int step_checked(Acceptance *a, const void *token, size_t size, gss_buffe
         };
 
         OM_uint32 major = gss_accept_sec_context(&minor, &a->context, a->cred, &in,
-                                                 a->binding_size > 0 ? &bound : GSS_C_NO_CHANNEL_BINDINGS, &source, NULL,
-                                                 out, &flags, &lifetime, &delegated);
-        (void)gss_release_cred(&ignored, &delegated);   /* a user's ticket is nothing we want to hold */
+                                                 a->binding_size > 0 ? &bound : GSS_C_NO_CHANNEL_BINDINGS, &source,
+                                                 NULL, out, &flags, &lifetime, &delegated);
+        (void)gss_release_cred(&ignored, &delegated); /* a user's ticket is nothing we want to hold */
         int r = 0;
         if (GSS_ERROR(major))
                 r = fail(err, a, major, minor);
@@ -194,7 +200,7 @@ int acceptance_step(Acceptance *a, const void *token, size_t size, uint8_t **ret
 
         if (a->done || a->failed)
                 return error_set(err, ERROR_PROTOCOL, 0, "a token came after the end of the sign-in");
-        a->failed = true;               /* until this step has succeeded */
+        a->failed = true; /* until this step has succeeded */
         if (size == 0 || size > ACCEPT_TOKEN_MAX || ++a->rounds > ACCEPT_ROUNDS_MAX)
                 return error_set(err, ERROR_PROTOCOL, 0, "the sign-in has an empty or too long token, or too many");
         if (size >= sizeof NTLM_SIGNATURE && memcmp(token, NTLM_SIGNATURE, sizeof NTLM_SIGNATURE) == 0)
@@ -210,8 +216,12 @@ int acceptance_step(Acceptance *a, const void *token, size_t size, uint8_t **ret
         return 0;
 }
 
-const PacLogon *acceptance_logon(const Acceptance *a) { return a->done && !a->failed ? a->logon : NULL; }
-unsigned acceptance_lifetime_s(const Acceptance *a) { return a->lifetime_s; }
+const PacLogon *acceptance_logon(const Acceptance *a) {
+        return a->done && !a->failed ? a->logon : NULL;
+}
+unsigned acceptance_lifetime_s(const Acceptance *a) {
+        return a->lifetime_s;
+}
 
 int acceptance_export(Acceptance *a, uint8_t **ret, size_t *ret_size, Error *err) {
         OM_uint32 minor;
@@ -222,6 +232,6 @@ int acceptance_export(Acceptance *a, uint8_t **ret, size_t *ret_size, Error *err
         OM_uint32 major = gss_export_sec_context(&minor, &a->context, &out);
         if (GSS_ERROR(major))
                 return fail(err, a, major, minor);
-        a->failed = true;               /* nothing more can be done with it */
+        a->failed = true; /* nothing more can be done with it */
         return hand_out(&out, ret, ret_size, err);
 }

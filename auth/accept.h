@@ -20,8 +20,8 @@
 #include "auth/pac.h"
 
 enum {
-        ACCEPT_TOKEN_MAX = 64 * 1024,   /* bytes; Windows' own bound is 65535 */
-        ACCEPT_BINDING_MAX = 128,       /* "tls-server-end-point:" and a hash (RFC 5929 4) */
+        ACCEPT_TOKEN_MAX = 64 * 1024, /* bytes; Windows' own bound is 65535 */
+        ACCEPT_BINDING_MAX = 128,     /* "tls-server-end-point:" and a hash (RFC 5929 4) */
         ACCEPT_ROUNDS_MAX = 6,
 };
 
@@ -29,9 +29,9 @@ typedef struct Acceptance Acceptance;
 
 /* @binding  what the caller must have bound its token to, or NULL with size 0 where there is no TLS.  A caller that
  * bound to something else is refused; one that bound to nothing only when @strict. */
-int acceptance_new(const Machine *machine, const void *binding, size_t binding_size, bool strict,
-                   Acceptance **ret, Error *err) FAILS;
-void acceptance_free(Acceptance *acceptance);   /* accepts NULL */
+int acceptance_new(const Machine *machine, const void *binding, size_t binding_size, bool strict, Acceptance **ret,
+                   Error *err) FAILS;
+void acceptance_free(Acceptance *acceptance); /* accepts NULL */
 DEFINE_FREEP(Acceptance, acceptance_free);
 
 /* One step; @ret_token is for the caller (may be NULL), who frees it.  ERROR_DENIED: not who it should be, NTLM, a

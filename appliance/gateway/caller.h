@@ -18,7 +18,7 @@ typedef void (*CallerStepped)(void *userdata, CallerStep step, const char *token
 
 /* @address: holdfastd's socket for us. */
 int caller_new(sd_event *event, const char *address, Caller **ret, Error *err) FAILS;
-void caller_free(Caller *caller);       /* no more @stepped; accepts NULL */
+void caller_free(Caller *caller); /* no more @stepped; accepts NULL */
 
 /* Brings the client's token (base64) to holdfastd; @stepped is called later, once.  @binding: base64, or NULL. */
 int caller_step(Caller *caller, const char *token, const char *binding, const char *origin, CallerStepped stepped,
@@ -26,7 +26,7 @@ int caller_step(Caller *caller, const char *token, const char *binding, const ch
 
 /* After CALLER_DONE, until the ticket's end: false from then on. */
 bool caller_is_in(const Caller *caller);
-const char *caller_user(const Caller *caller);          /* "LAB\\anna" */
+const char *caller_user(const Caller *caller); /* "LAB\\anna" */
 const char *caller_sid(const Caller *caller);
-const char *caller_session(const Caller *caller);       /* the handle for Run */
+const char *caller_session(const Caller *caller); /* the handle for Run */
 Seal *caller_seal(Caller *caller);

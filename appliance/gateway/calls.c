@@ -58,7 +58,8 @@ static void failed(Call *call, const char *error_id, sd_json_variant *parameters
                                 "holdfastd ended while the command ran; what became of it is shown by "
                                 "Get-VMMigration and by journalctl -u holdfastd");
         else
-                (void)error_set(&end.failure, ERROR_PROTOCOL, 0, "holdfastd answered: %s", message ? message : error_id);
+                (void)error_set(&end.failure, ERROR_PROTOCOL, 0, "holdfastd answered: %s",
+                                message ? message : error_id);
         end_with(call, &end);
 }
 
@@ -81,7 +82,8 @@ static int on_reply(sd_varlink *link, sd_json_variant *parameters, const char *e
                         call->events.record(call->events.userdata, stream, plain ? plain : value);
                 return 0;
         }
-        const WsmanEnd end = { .had_errors = flag(parameters, "HadErrors"), .refused = flag(parameters, "Refused") };
+        const WsmanEnd end = { .had_errors = flag(parameters, "HadErrors"),
+                               .refused = flag(parameters, "Refused") };
         end_with(call, &end);
         return 0;
 }
@@ -93,27 +95,31 @@ static int start(Call *call, const WsmanWork *work, Error *err) {
                 r = sd_varlink_bind_reply(call->link, on_reply);
         }
         if (r >= 0)
-                r = sd_varlink_set_relative_timeout(call->link, UINT64_MAX);    /* a move takes as long as it takes */
+                r = sd_varlink_set_relative_timeout(call->link, UINT64_MAX); /* a move takes as long as it takes */
         if (r >= 0)
                 r = sd_varlink_attach_event(call->link, call->calls->event, 0);
         if (r >= 0)
-                r = sd_varlink_observeb(call->link, "io.holdfast.Node.Run", SD_JSON_BUILD_OBJECT(
-                        SD_JSON_BUILD_PAIR_STRING("Pipeline", work->text),
-                        SD_JSON_BUILD_PAIR_UNSIGNED("Width", work->width),
-                        SD_JSON_BUILD_PAIR_STRING("Session", work->session),
-                        SD_JSON_BUILD_PAIR_CONDITION(work->variables != NULL, "Variables",
-                                                     SD_JSON_BUILD_VARIANT(work->variables)),
-                        SD_JSON_BUILD_PAIR_CONDITION(work->input != NULL, "Input", SD_JSON_BUILD_VARIANT(work->input)),
-                        SD_JSON_BUILD_PAIR_CONDITION(work->secrets != NULL, "Secrets",
-                                                     SD_JSON_BUILD_VARIANT(work->secrets))));
+                r = sd_varlink_observeb(
+                        call->link, "io.holdfast.Node.Run",
+                        SD_JSON_BUILD_OBJECT(SD_JSON_BUILD_PAIR_STRING("Pipeline", work->text),
+                                             SD_JSON_BUILD_PAIR_UNSIGNED("Width", work->width),
+                                             SD_JSON_BUILD_PAIR_STRING("Session", work->session),
+                                             SD_JSON_BUILD_PAIR_CONDITION(work->variables != NULL, "Variables",
+                                                                          SD_JSON_BUILD_VARIANT(work->variables)),
+                                             SD_JSON_BUILD_PAIR_CONDITION(work->input != NULL, "Input",
+                                                                          SD_JSON_BUILD_VARIANT(work->input)),
+                                             SD_JSON_BUILD_PAIR_CONDITION(work->secrets != NULL, "Secrets",
+                                                                          SD_JSON_BUILD_VARIANT(work->secrets))));
         return r < 0 ? error_set(err, ERROR_UNREACHABLE, -r, "holdfastd cannot be asked: %s", strerror(-r)) : 0;
 }
 
 static int run(void *userdata, const WsmanWork *work, const WsmanEvents *events, void **ret_call, Error *err) {
         Calls *calls = userdata;
         if (calls->count >= CALLS_MAX)
-                return error_set(err, ERROR_LIMIT, 0, "%d commands run on this host at once; try again when some have "
-                                 "ended", CALLS_MAX);
+                return error_set(err, ERROR_LIMIT, 0,
+                                 "%d commands run on this host at once; try again when some have "
+                                 "ended",
+                                 CALLS_MAX);
         Call *call = calloc(1, sizeof *call);
         if (!call)
                 return error_oom(err);
@@ -127,7 +133,9 @@ static int run(void *userdata, const WsmanWork *work, const WsmanEvents *events,
         return 0;
 }
 
-static void cancel(void *userdata, void *call) { call_free(call); }
+static void cancel(void *userdata, void *call) {
+        call_free(call);
+}
 
 /* What is not read stays in the socket, and then holdfastd's thread waits. */
 static void pause_call(void *userdata, void *what, bool paused) {

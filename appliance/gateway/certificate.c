@@ -69,7 +69,7 @@ static int sign(Making *m, const char *host) {
         time_t now = time(NULL);
 
         int r = gnutls_rnd(GNUTLS_RND_NONCE, serial, sizeof serial);
-        serial[0] &= 0x7F;              /* RFC 5280 4.1.2.2: positive */
+        serial[0] &= 0x7F; /* RFC 5280 4.1.2.2: positive */
         if (r >= 0)
                 r = gnutls_x509_crt_set_version(m->crt, 3);
         if (r >= 0)
@@ -79,9 +79,11 @@ static int sign(Making *m, const char *host) {
         if (r >= 0)
                 r = gnutls_x509_crt_set_expiration_time(m->crt, now + LIFE_S);
         if (r >= 0)
-                r = gnutls_x509_crt_set_dn_by_oid(m->crt, GNUTLS_OID_X520_COMMON_NAME, 0, host, (unsigned)strlen(host));
+                r = gnutls_x509_crt_set_dn_by_oid(m->crt, GNUTLS_OID_X520_COMMON_NAME, 0, host,
+                                                  (unsigned)strlen(host));
         if (r >= 0)
-                r = gnutls_x509_crt_set_subject_alt_name(m->crt, GNUTLS_SAN_DNSNAME, host, (unsigned)strlen(host), 0);
+                r = gnutls_x509_crt_set_subject_alt_name(m->crt, GNUTLS_SAN_DNSNAME, host, (unsigned)strlen(host),
+                                                         0);
         if (r >= 0)
                 r = gnutls_x509_crt_set_basic_constraints(m->crt, 0, -1);
         if (r >= 0)
@@ -100,7 +102,8 @@ static int make(const char *chain_path, const char *key_path, const char *host, 
         if (r >= 0)
                 r = gnutls_x509_crt_init(&m.crt);
         if (r >= 0)
-                r = gnutls_x509_privkey_generate(m.key, GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0);
+                r = gnutls_x509_privkey_generate(m.key, GNUTLS_PK_ECDSA,
+                                                 GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0);
         if (r >= 0)
                 r = sign(&m, host);
         if (r >= 0)
@@ -116,8 +119,8 @@ static int make(const char *chain_path, const char *key_path, const char *host, 
 
 /* RFC 5929 4.1: the hash of the certificate's own signature, SHA-256 instead of anything weaker. */
 static gnutls_digest_algorithm_t hash_of(gnutls_x509_crt_t crt) {
-        gnutls_digest_algorithm_t hash =
-                gnutls_sign_get_hash_algorithm((gnutls_sign_algorithm_t)gnutls_x509_crt_get_signature_algorithm(crt));
+        gnutls_digest_algorithm_t hash = gnutls_sign_get_hash_algorithm(
+                (gnutls_sign_algorithm_t)gnutls_x509_crt_get_signature_algorithm(crt));
         return hash == GNUTLS_DIG_SHA384 || hash == GNUTLS_DIG_SHA512 ? hash : GNUTLS_DIG_SHA256;
 }
 

@@ -11,11 +11,11 @@
 #include "appliance/base/error.h"
 
 typedef struct Certificate {
-        char *chain, *key;              /* PEM; the key is erased by certificate_free() */
-        char binding[160];              /* base64 of "tls-server-end-point:" and the hash (RFC 5929 4.1) */
+        char *chain, *key; /* PEM; the key is erased by certificate_free() */
+        char binding[160]; /* base64 of "tls-server-end-point:" and the hash (RFC 5929 4.1) */
 } Certificate;
 
 /* @host: the name a self-signed certificate is for. */
 int certificate_load(const char *folder, const char *host, Certificate **ret, Error *err) FAILS;
-void certificate_free(Certificate *certificate);        /* accepts NULL */
+void certificate_free(Certificate *certificate); /* accepts NULL */
 DEFINE_FREEP(Certificate, certificate_free);

@@ -25,7 +25,7 @@ static bool is_overdue(const Connection *c, uint64_t now) {
         if (!c->told)
                 return s >= GATEWAY_SIGN_IN_S;
         if (c->request)
-                return request_is_coming(c->request) && s >= GATEWAY_BODY_S;
+                return request_is_on_the_wire(c->request) && s >= GATEWAY_WIRE_S;
         return s >= GATEWAY_IDLE_S;
 }
 
@@ -46,7 +46,8 @@ static int on_sweep(sd_event_source *source, uint64_t usec, void *userdata) {
 static void begin_sweep(Gateway *g) {
         int enabled = SD_EVENT_OFF;
         if (!g->sweep) {
-                (void)sd_event_add_time_relative(g->event, &g->sweep, CLOCK_MONOTONIC, SWEEP_US, SWEEP_US / 4, on_sweep, g);
+                (void)sd_event_add_time_relative(g->event, &g->sweep, CLOCK_MONOTONIC, SWEEP_US, SWEEP_US / 4,
+                                                 on_sweep, g);
                 return;
         }
         (void)sd_event_source_get_enabled(g->sweep, &enabled);
@@ -76,9 +77,12 @@ static void begin(Listener *listener, struct MHD_Connection *http, void **state)
 
         *state = c;
         if (!c || !fd)
-                return;                 /* request_step() refuses it */
+                return; /* request_step() refuses it */
         Gateway *g = listener->gateway;
-        *c = (Connection){ .next = g->connections, .listener = listener, .http = http, .fd = fd->connect_fd,
+        *c = (Connection){ .next = g->connections,
+                           .listener = listener,
+                           .http = http,
+                           .fd = fd->connect_fd,
                            .since_us = gateway_now_us() };
         if (c->next)
                 c->next->previous = c;

@@ -21,7 +21,7 @@ enum {                                  /* limits, and what happens */
         GATEWAY_BODY_MAX = 528 * 1024,   /* an envelope and the framing of its encryption: 413 */
         GATEWAY_STRANGER_BODY_MAX = 64 * 1024,  /* of a body that comes with a token: closed */
         GATEWAY_SIGN_IN_S = 30,         /* from connecting to being signed in: closed */
-        GATEWAY_BODY_S = 60,            /* from a request's header to the end of its body: closed */
+        GATEWAY_WIRE_S = 60,            /* for a request's body, and for taking its answer: closed */
         GATEWAY_IDLE_S = 15 * 60,       /* between requests: closed */
 };
 
@@ -78,5 +78,5 @@ void request_completed(void *userdata, struct MHD_Connection *http, void **state
                        enum MHD_RequestTerminationCode code);
 /* Its answer need not be waited for any more: the client is gone, or we stop. */
 void request_give_up(Request *request);
-/* Whether the client still owes bytes of it. */
-bool request_is_coming(const Request *request);
+/* Whether its bytes, or those of its answer, are on their way: the client's turn. */
+bool request_is_on_the_wire(const Request *request);

@@ -52,8 +52,10 @@ static bool is_https(int fd) {
 static int listen_all(Gateway *g, Error *err) {
         int count = sd_listen_fds(1);
         if (count < 1 || count > (int)ARRAY_SIZE(g->listeners))
-                return error_set(err, ERROR_INVALID, 0, "one or two sockets are wanted from systemd, and there are %d; "
-                                 "start holdfast-gateway-http.socket and holdfast-gateway-https.socket", count);
+                return error_set(err, ERROR_INVALID, 0,
+                                 "one or two sockets are wanted from systemd, and there are %d; "
+                                 "start holdfast-gateway-http.socket and holdfast-gateway-https.socket",
+                                 count);
         for (int i = 0; i < count; i++) {
                 int fd = SD_LISTEN_FDS_START + i;
                 g->listeners[i] = (Listener){ .gateway = g, .tls = is_https(fd) };

@@ -19,14 +19,14 @@ struct Request {
         bool suspended;
         uint8_t *body;
         size_t size, room;
-        char *reply_token;              /* "Negotiate YII…" or NULL */
-        const char *scheme;             /* of the Authorization header, a constant */
+        char *reply_token;  /* "Negotiate YII…" or NULL */
+        const char *scheme; /* of the Authorization header, a constant */
         bool sealed;
         SealProtocol protocol;
         WsmanWait *wait;
-        sd_event_source *hangup;        /* while suspended: libmicrohttpd does not look then */
+        sd_event_source *hangup; /* while suspended: libmicrohttpd does not look then */
 
-        unsigned status;                /* the answer */
+        unsigned status; /* the answer */
         void *answer;
         size_t answer_size;
         const char *type;
@@ -35,12 +35,16 @@ struct Request {
 
 static const char *const schemes[] = { "Negotiate", "Kerberos" };
 
-bool request_is_coming(const Request *r) { return r->phase == COMING; }
+bool request_is_on_the_wire(const Request *r) {
+        return r->phase != WORKING;
+}
 
 /* ---- answering -------------------------------------------------------------------------------------- */
 
 static void resume(Request *r) {
         r->phase = ANSWERED;
+        if (r->connection->told)
+                r->connection->since_us = gateway_now_us();
         r->hangup = sd_event_source_disable_unref(r->hangup);
         if (r->suspended)
                 MHD_resume_connection(r->connection->http);
@@ -76,7 +80,8 @@ static void add_challenge(const Request *r, struct MHD_Response *response) {
 }
 
 static enum MHD_Result queue(Request *r, struct MHD_Connection *http) {
-        struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback(r->answer_size, r->answer, free);
+        struct MHD_Response *response =
+                MHD_create_response_from_buffer_with_free_callback(r->answer_size, r->answer, free);
         if (!response)
                 return MHD_NO;
         r->answer = NULL;
@@ -117,8 +122,10 @@ static void on_served(void *userdata, unsigned status, const char *text, size_t 
 
 static void serve(Request *r, const void *envelope, size_t size) {
         const Connection *c = r->connection;
-        const WsmanCaller who = { .user = caller_user(c->caller), .sid = caller_sid(c->caller),
-                                  .session = caller_session(c->caller), .origin = c->origin };
+        const WsmanCaller who = { .user = caller_user(c->caller),
+                                  .sid = caller_sid(c->caller),
+                                  .session = caller_session(c->caller),
+                                  .origin = c->origin };
         WsmanWait *wait = NULL;
         wsman_request(c->listener->gateway->wsman, &who, envelope, size, on_served, r, &wait);
         r->wait = wait;
@@ -138,7 +145,8 @@ static void open_sealed(Request *r, const char *type) {
         if (seal_open(caller_seal(c->caller), &part, &plain, &size, &err) < 0) {
                 /* whoever sent that can go on only by signing in again */
                 caller_free(take_ptr(c->caller));
-                say(r, err.kind == ERROR_INTERNAL ? MHD_HTTP_INTERNAL_SERVER_ERROR : MHD_HTTP_BAD_REQUEST, err.text);
+                say(r, err.kind == ERROR_INTERNAL ? MHD_HTTP_INTERNAL_SERVER_ERROR : MHD_HTTP_BAD_REQUEST,
+                    err.text);
                 return;
         }
         r->sealed = true;
@@ -149,7 +157,8 @@ static void open_sealed(Request *r, const char *type) {
 
 /* The caller is known; what does he want? */
 static void take_body(Request *r) {
-        const char *type = MHD_lookup_connection_value(r->connection->http, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_TYPE);
+        const char *type =
+                MHD_lookup_connection_value(r->connection->http, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_TYPE);
 
         r->connection->told = true;
         if (r->size == 0)
@@ -158,7 +167,8 @@ static void take_body(Request *r) {
                 open_sealed(r, type);
         else if (!r->connection->listener->tls)
                 say(r, MHD_HTTP_FORBIDDEN,
-                    "Unencrypted messages are not accepted on this port; use message encryption (Kerberos), or HTTPS on "
+                    "Unencrypted messages are not accepted on this port; use message encryption (Kerberos), or "
+                    "HTTPS on "
                     "port 5986.");
         else if (!type || !text_starts_nocase(type, "application/soap+xml"))
                 say(r, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE, "This service takes application/soap+xml.");
@@ -195,8 +205,8 @@ static void sign_in(Request *r, const char *token) {
         if (c->caller && caller_is_in(c->caller))
                 caller_free(take_ptr(c->caller));
         if ((!c->caller && caller_new(g->event, g->node, &c->caller, &err) < 0) ||
-            caller_step(c->caller, token, c->listener->tls ? g->certificate->binding : NULL, c->origin, on_stepped, r,
-                        &err) < 0) {
+            caller_step(c->caller, token, c->listener->tls ? g->certificate->binding : NULL, c->origin, on_stepped,
+                        r, &err) < 0) {
                 caller_free(take_ptr(c->caller));
                 say(r, MHD_HTTP_SERVICE_UNAVAILABLE, err.text);
         }
@@ -218,7 +228,8 @@ static void authenticate(Request *r) {
                 sign_in(r, header + n + strspn(header + n, " "));
                 return;
         }
-        challenge(r, header ? "This service accepts Negotiate and Kerberos only." : "Sign in by Negotiate or Kerberos.");
+        challenge(r, header ? "This service accepts Negotiate and Kerberos only."
+                            : "Sign in by Negotiate or Kerberos.");
 }
 
 /* ---- receiving -------------------------------------------------------------------------------------- */
@@ -229,7 +240,7 @@ void request_give_up(Request *r) {
         if (r->wait)
                 wsman_abandon(take_ptr(r->wait));
         else
-                caller_free(take_ptr(r->connection->caller));   /* a sign-in under way */
+                caller_free(take_ptr(r->connection->caller)); /* a sign-in under way */
         answer(r, MHD_HTTP_SERVICE_UNAVAILABLE, NULL, NULL, 0);
 }
 
@@ -318,7 +329,7 @@ enum MHD_Result request_step(void *userdata, struct MHD_Connection *http, const 
         }
         if (*upload_size > 0) {
                 if (r->phase == COMING && !take(r, upload, *upload_size))
-                        return MHD_NO;  /* closes the connection */
+                        return MHD_NO; /* closes the connection */
                 *upload_size = 0;
                 return MHD_YES;
         }
@@ -336,7 +347,7 @@ void request_completed(void *userdata, struct MHD_Connection *http, void **state
                 wsman_abandon(r->wait);
         (void)sd_event_source_disable_unref(r->hangup);
         if (c) {
-                if (r->phase == WORKING)        /* a sign-in may still call back for this request */
+                if (r->phase == WORKING) /* a sign-in may still call back for this request */
                         caller_free(take_ptr(c->caller));
                 c->request = NULL;
                 if (c->told)

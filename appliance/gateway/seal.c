@@ -13,16 +13,16 @@
 #define OCTETS "Content-Type: application/octet-stream\r\n"
 
 enum {
-        LENGTH_SIZE = 4,                /* of the token's length, little-endian */
+        LENGTH_SIZE = 4, /* of the token's length, little-endian */
         TOKEN_MAX = 4096,
-        WRAP_TOKEN_SIZE = 16,           /* RFC 4121 4.2.6.2 */
+        WRAP_TOKEN_SIZE = 16, /* RFC 4121 4.2.6.2 */
         PADDING_MAX = 16,
 };
 
 struct Seal {
         gss_ctx_id_t context;
         bool any;
-        uint64_t sequence;              /* of the last message */
+        uint64_t sequence; /* of the last message */
 };
 
 static const char *const protocols[] = {
@@ -42,7 +42,9 @@ const char *seal_content_type(SealProtocol protocol) {
 
 /* ---- framing -------------------------------------------------------------------------------------- */
 
-bool seal_announced(const char *content_type) { return content_type && text_starts_nocase(content_type, "multipart/"); }
+bool seal_announced(const char *content_type) {
+        return content_type && text_starts_nocase(content_type, "multipart/");
+}
 
 static int find_protocol(const char *content_type, SealProtocol *ret, Error *err) {
         for (unsigned i = 0; i < ARRAY_SIZE(protocols); i++)
@@ -68,7 +70,8 @@ static const uint8_t *find_end(const uint8_t *from, const uint8_t *to) {
 static bool find_length(const char *head, size_t size, size_t *ret) {
         const char *at = memmem(head, size, "Length=", 7);
         size_t value = 0, digits = 0;
-        for (at = at ? at + 7 : NULL; at && at < head + size && *at >= '0' && *at <= '9' && digits < 9; at++, digits++)
+        for (at = at ? at + 7 : NULL; at && at < head + size && *at >= '0' && *at <= '9' && digits < 9;
+             at++, digits++)
                 value = value * 10 + (size_t)(*at - '0');
         *ret = value;
         return digits > 0;
@@ -82,8 +85,8 @@ int seal_parse(const char *content_type, const void *body, size_t size, SealedPa
                 return -1;
         const uint8_t *octets = size > 0 ? memmem(start, size, OCTETS, sizeof OCTETS - 1) : NULL;
         const uint8_t *data = octets ? octets + sizeof OCTETS - 1 : NULL;
-        const uint8_t *end = data && start + size - data > (ptrdiff_t)sizeof BOUNDARY + 1 ? find_end(data, start + size)
-                                                                                           : NULL;
+        const uint8_t *end =
+                data && start + size - data > (ptrdiff_t)sizeof BOUNDARY + 1 ? find_end(data, start + size) : NULL;
         if (!end || memcmp(start, BOUNDARY, sizeof BOUNDARY - 1) != 0 ||
             !find_length((const char *)start, (size_t)(octets - start), &part.length))
                 return error_set(err, ERROR_PROTOCOL, 0, "the encrypted message is not framed as it must be");
@@ -109,7 +112,8 @@ int seal_new(const void *exported, size_t size, Seal **ret, Error *err) {
         if (!seal)
                 return error_oom(err);
         if (GSS_ERROR(gss_import_sec_context(&minor, &token, &seal->context)))
-                return error_set(err, ERROR_INTERNAL, (int)minor, "the sign-in cannot be taken over from holdfastd");
+                return error_set(err, ERROR_INTERNAL, (int)minor,
+                                 "the sign-in cannot be taken over from holdfastd");
         *ret = take_ptr(seal);
         return 0;
 }
@@ -130,12 +134,13 @@ static uint64_t sequence_of(Span token) {
         return value;
 }
 
-static int take_plain(Seal *seal, const SealedPart *part, OM_uint32 major, int sealed, gss_buffer_t plain, uint8_t **ret,
-                      Error *err) {
+static int take_plain(Seal *seal, const SealedPart *part, OM_uint32 major, int sealed, gss_buffer_t plain,
+                      uint8_t **ret, Error *err) {
         uint64_t sequence = sequence_of(part->token);
 
         if (GSS_ERROR(major) || !sealed)
-                return error_set(err, ERROR_DENIED, 0, "the encrypted message was changed on the way, or is not "
+                return error_set(err, ERROR_DENIED, 0,
+                                 "the encrypted message was changed on the way, or is not "
                                  "encrypted for this connection");
         if ((major & (GSS_S_DUPLICATE_TOKEN | GSS_S_OLD_TOKEN | GSS_S_UNSEQ_TOKEN)) ||
             (seal->any && sequence <= seal->sequence))
@@ -183,9 +188,10 @@ static int frame(SealProtocol protocol, size_t length, const gss_iov_buffer_desc
         size_t token = iov[0].buffer.length, data = iov[1].buffer.length, padding = iov[2].buffer.length;
 
         int n = snprintf(head, sizeof head,
-                         BOUNDARY "\r\n\tContent-Type: %s\r\n"
-                         "\tOriginalContent: type=application/soap+xml;charset=UTF-8;Length=%zu\r\n"
-                         BOUNDARY "\r\n\t" OCTETS,
+                         BOUNDARY
+                         "\r\n\tContent-Type: %s\r\n"
+                         "\tOriginalContent: type=application/soap+xml;charset=UTF-8;Length=%zu\r\n" BOUNDARY
+                         "\r\n\t" OCTETS,
                          protocols[protocol], length + padding);
         size_t size = (size_t)n + LENGTH_SIZE + token + data + padding + sizeof closing - 1;
         uint8_t *body = malloc(size);

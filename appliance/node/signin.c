@@ -12,19 +12,19 @@
 #include "appliance/base/text.h"
 #include "auth/accept.h"
 
-enum { REFUSALS_MAX = 100, REFUSALS_US = 10 * 1000000 };       /* lines in the journal, and in which time */
+enum { REFUSALS_MAX = 100, REFUSALS_US = 10 * 1000000 }; /* lines in the journal, and in which time */
 
 struct SignIn {
         Node *node;
-        sd_varlink *link;               /* while an answer is owed; NULL: the gateway is gone */
-        Acceptance *acceptance;         /* until it is finished */
+        sd_varlink *link;       /* while an answer is owed; NULL: the gateway is gone */
+        Acceptance *acceptance; /* until it is finished */
         bool working, abandoned, done;
 
-        void *token, *binding;          /* inputs of the step at work */
+        void *token, *binding; /* inputs of the step at work */
         size_t token_size, binding_size;
         char origin[SIGNIN_ORIGIN_MAX];
 
-        int result;                     /* outputs of the step at work */
+        int result; /* outputs of the step at work */
         Error err;
         uint8_t *reply, *context;
         size_t reply_size, context_size;
@@ -32,7 +32,7 @@ struct SignIn {
         char handle[SIGNIN_HANDLE_SIZE], caller[SIGNIN_CALLER_MAX], sid[SID_TEXT_MAX];
         Role role;
         unsigned lifetime_s;
-        uint64_t ends_us;               /* CLOCK_BOOTTIME */
+        uint64_t ends_us; /* CLOCK_BOOTTIME */
 };
 
 static uint64_t now_us(void) {
@@ -82,7 +82,7 @@ static int take_caller(SignIn *s, Error *err) {
         if (snprintf(s->caller, sizeof s->caller, "%s\\%s", logon->domain, logon->user) >= (int)sizeof s->caller)
                 return error_set(err, ERROR_DENIED, 0, "the account has too long a name");
         sid_text(&logon->sid, s->sid);
-        (void)!node_directory(s->node, &directory, &ignored);  /* roles_judge() says what follows from that */
+        (void)!node_directory(s->node, &directory, &ignored); /* roles_judge() says what follows from that */
         if (roles_judge(s->node->roles, directory, logon, &s->role, err) < 0)
                 return -1;
         unsigned left = acceptance_lifetime_s(s->acceptance);
@@ -126,7 +126,8 @@ static bool is_flood(Node *node) {
         uint64_t now = now_us();
         if (now - node->refusals_since_us >= REFUSALS_US) {
                 if (node->refusals > REFUSALS_MAX)
-                        log_write(LOG_NOTICE, LOG_ID_SIGNIN, NULL, "%u more sign-ins were refused", node->refusals - REFUSALS_MAX);
+                        log_write(LOG_NOTICE, LOG_ID_SIGNIN, NULL, "%u more sign-ins were refused",
+                                  node->refusals - REFUSALS_MAX);
                 node->refusals_since_us = now;
                 node->refusals = 0;
         }
@@ -155,20 +156,23 @@ static int answer(SignIn *s) {
         auto_(sd_json_variant_unrefp) sd_json_variant *reply = NULL;
 
         if (s->result < 0)
-                return sd_varlink_errorb(s->link, "io.holdfast.Node.SignInRefused", SD_JSON_BUILD_OBJECT(
-                        SD_JSON_BUILD_PAIR_STRING("Kind", error_kind_name(s->err.kind)),
-                        SD_JSON_BUILD_PAIR_STRING("Message", s->err.text)));
-        int r = sd_json_build(&reply, SD_JSON_BUILD_OBJECT(
-                SD_JSON_BUILD_PAIR_BOOLEAN("Done", s->done),
-                SD_JSON_BUILD_PAIR_CONDITION(s->reply_size > 0, "Token",
-                                             SD_JSON_BUILD_BASE64(s->reply, s->reply_size)),
-                SD_JSON_BUILD_PAIR_CONDITION(s->done, "Context",
-                                             SD_JSON_BUILD_BASE64(s->context, s->context_size)),
-                SD_JSON_BUILD_PAIR_CONDITION(s->done, "Session", SD_JSON_BUILD_STRING(s->handle)),
-                SD_JSON_BUILD_PAIR_CONDITION(s->done, "User", SD_JSON_BUILD_STRING(s->caller)),
-                SD_JSON_BUILD_PAIR_CONDITION(s->done, "UserId", SD_JSON_BUILD_STRING(s->sid)),
-                SD_JSON_BUILD_PAIR_CONDITION(s->done, "Role", SD_JSON_BUILD_STRING(role_name(s->role))),
-                SD_JSON_BUILD_PAIR_CONDITION(s->done, "Lifetime", SD_JSON_BUILD_UNSIGNED(s->lifetime_s))));
+                return sd_varlink_errorb(
+                        s->link, "io.holdfast.Node.SignInRefused",
+                        SD_JSON_BUILD_OBJECT(SD_JSON_BUILD_PAIR_STRING("Kind", error_kind_name(s->err.kind)),
+                                             SD_JSON_BUILD_PAIR_STRING("Message", s->err.text)));
+        int r = sd_json_build(
+                &reply,
+                SD_JSON_BUILD_OBJECT(
+                        SD_JSON_BUILD_PAIR_BOOLEAN("Done", s->done),
+                        SD_JSON_BUILD_PAIR_CONDITION(s->reply_size > 0, "Token",
+                                                     SD_JSON_BUILD_BASE64(s->reply, s->reply_size)),
+                        SD_JSON_BUILD_PAIR_CONDITION(s->done, "Context",
+                                                     SD_JSON_BUILD_BASE64(s->context, s->context_size)),
+                        SD_JSON_BUILD_PAIR_CONDITION(s->done, "Session", SD_JSON_BUILD_STRING(s->handle)),
+                        SD_JSON_BUILD_PAIR_CONDITION(s->done, "User", SD_JSON_BUILD_STRING(s->caller)),
+                        SD_JSON_BUILD_PAIR_CONDITION(s->done, "UserId", SD_JSON_BUILD_STRING(s->sid)),
+                        SD_JSON_BUILD_PAIR_CONDITION(s->done, "Role", SD_JSON_BUILD_STRING(role_name(s->role))),
+                        SD_JSON_BUILD_PAIR_CONDITION(s->done, "Lifetime", SD_JSON_BUILD_UNSIGNED(s->lifetime_s))));
         if (r < 0)
                 return r;
         sd_json_variant_sensitive(reply);
@@ -223,7 +227,7 @@ int signin_step(SignIn **at, const SignInRequest *request) {
 
         if (s && s->working)
                 return -EBUSY;
-        if (!s || !s->acceptance) {     /* a new conversation; the handle of the last one is gone */
+        if (!s || !s->acceptance) { /* a new conversation; the handle of the last one is gone */
                 signin_free(s);
                 s = *at = calloc(1, sizeof *s);
                 if (!s)
@@ -242,7 +246,7 @@ int signin_step(SignIn **at, const SignInRequest *request) {
 
 void signin_release(SignIn *s) {
         if (s && s->working)
-                s->abandoned = true;    /* worked() frees it */
+                s->abandoned = true; /* worked() frees it */
         else
                 signin_free(s);
 }

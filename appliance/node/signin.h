@@ -12,7 +12,7 @@
 #include "appliance/node/node-internal.h"
 
 enum {
-        SIGNIN_HANDLE_SIZE = 65,        /* hexadecimal, with the NUL */
+        SIGNIN_HANDLE_SIZE = 65, /* hexadecimal, with the NUL */
         SIGNIN_CALLER_MAX = 256,
         SIGNIN_ORIGIN_MAX = 80,
         SIGNIN_LIFETIME_MOST_S = 10 * 3600,
@@ -22,9 +22,9 @@ typedef struct SignIn SignIn;
 
 typedef struct SignInRequest {
         Node *node;
-        sd_varlink *link;               /* answered now or later; a reference is taken */
-        sd_json_variant *token, *binding;       /* base64; @binding NULL without TLS */
-        const char *origin;             /* the caller's address, for the record */
+        sd_varlink *link;                 /* answered now or later; a reference is taken */
+        sd_json_variant *token, *binding; /* base64; @binding NULL without TLS */
+        const char *origin;               /* the caller's address, for the record */
 } SignInRequest;
 
 /* Goes on with *at, or begins anew when that is NULL or at its end.  Negative errno when the call cannot be served;
@@ -34,7 +34,7 @@ int signin_step(SignIn **at, const SignInRequest *request);
 void signin_release(SignIn *signin);
 
 typedef struct SignInCaller {
-        const char *name;               /* "LAB\\anna" */
+        const char *name; /* "LAB\\anna" */
         const char *origin;
         Role role;
 } SignInCaller;

@@ -10,7 +10,9 @@
 
 enum { WORD_MAX = 512 };
 
-static const char *skip_space(const char *at) { return at + strspn(at, " \t\r\n"); }
+static const char *skip_space(const char *at) {
+        return at + strspn(at, " \t\r\n");
+}
 
 /* The next word, quotes taken off; false when it is too long. */
 static bool next_word(const char **at, char *to, size_t size) {
@@ -42,18 +44,24 @@ static bool is_program(const char *word, const char *name) {
 /* powershell.exe takes any unambiguous beginning of an option's name. */
 typedef struct Option {
         const char *name;
-        size_t least;                   /* letters that suffice */
+        size_t least; /* letters that suffice */
         enum { OPTION_NOTHING, OPTION_VALUE, OPTION_COMMAND, OPTION_ENCODED } takes;
 } Option;
 
 static const Option *find_option(const char *word) {
         static const Option options[] = {
-                { "EncodedCommand", 1, OPTION_ENCODED }, { "ec", 2, OPTION_ENCODED },
-                { "Command", 1, OPTION_COMMAND },        { "NoProfile", 3, OPTION_NOTHING },
-                { "NonInteractive", 4, OPTION_NOTHING }, { "NoLogo", 3, OPTION_NOTHING },
-                { "ExecutionPolicy", 2, OPTION_VALUE },  { "ep", 2, OPTION_VALUE },
-                { "InputFormat", 1, OPTION_VALUE },      { "OutputFormat", 1, OPTION_VALUE },
-                { "WindowStyle", 1, OPTION_VALUE },      { "Mta", 1, OPTION_NOTHING },
+                { "EncodedCommand", 1, OPTION_ENCODED },
+                { "ec", 2, OPTION_ENCODED },
+                { "Command", 1, OPTION_COMMAND },
+                { "NoProfile", 3, OPTION_NOTHING },
+                { "NonInteractive", 4, OPTION_NOTHING },
+                { "NoLogo", 3, OPTION_NOTHING },
+                { "ExecutionPolicy", 2, OPTION_VALUE },
+                { "ep", 2, OPTION_VALUE },
+                { "InputFormat", 1, OPTION_VALUE },
+                { "OutputFormat", 1, OPTION_VALUE },
+                { "WindowStyle", 1, OPTION_VALUE },
+                { "Mta", 1, OPTION_NOTHING },
                 { "Sta", 1, OPTION_NOTHING },
         };
         if ((word[0] != '-' && word[0] != '/') || !word[1])
@@ -75,7 +83,7 @@ static int decode(const char *at, char **ret, Error *err) {
         word[strcspn(word, " \t\r\n")] = '\0';
         if (xml_read_base64(word, &data, &size, err) < 0)
                 return error_wrap(err, "-EncodedCommand");
-        text = malloc(size * 2 + 1);    /* three bytes for two at worst */
+        text = malloc(size * 2 + 1); /* three bytes for two at worst */
         if (!text)
                 return error_oom(err);
         if (text_from_utf16(data, size, text, size * 2 + 1, err) < 0)
@@ -97,7 +105,7 @@ static int take_rest(const char *at, char **ret, Error *err) {
         char *text = strndup(at, n);
         if (!text)
                 return error_oom(err);
-        size_t to = 0;                  /* \" is how a quotation mark is written inside */
+        size_t to = 0; /* \" is how a quotation mark is written inside */
         for (size_t from = 0; from < n; from++) {
                 if (text[from] == '\\' && text[from + 1] == '"')
                         from++;
@@ -117,9 +125,10 @@ static int powershell(const char *at, char **ret, Error *err) {
                         return take_rest(before, ret, err);
                 const Option *option = find_option(word);
                 if (!option && (word[0] == '-' || word[0] == '/'))
-                        return error_set(err, ERROR_UNSUPPORTED, 0,
-                                         "powershell's option '%.80s' is not supported; use -EncodedCommand or -Command",
-                                         word);
+                        return error_set(
+                                err, ERROR_UNSUPPORTED, 0,
+                                "powershell's option '%.80s' is not supported; use -EncodedCommand or -Command",
+                                word);
                 if (!option)
                         return take_rest(before, ret, err);
                 if (option->takes == OPTION_ENCODED)

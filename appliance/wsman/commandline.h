@@ -13,8 +13,8 @@
 enum { COMMANDLINE_TEXT_MAX = 256 * 1024 };
 
 typedef struct CommandLine {
-        char *text;                     /* the pipeline; the caller frees */
-        bool powershell;                /* a call of powershell: errors go back as CLIXML, as it writes them */
+        char *text;      /* the pipeline; the caller frees */
+        bool powershell; /* a call of powershell: errors go back as CLIXML, as it writes them */
 } CommandLine;
 
 /* @line: Command and its Arguments, joined by spaces.  ERROR_INVALID or ERROR_UNSUPPORTED name what is not understood. */

@@ -14,7 +14,7 @@
 #define FAULT_DETAIL "http://schemas.dmtf.org/wbem/wsman/1/wsman/faultDetail/"
 
 static const char *const actions[ACTION_COUNT] = {
-        [ACTION_IDENTIFY] = "",         /* has no header at all, DSP0226 11 */
+        [ACTION_IDENTIFY] = "", /* has no header at all, DSP0226 11 */
         [ACTION_CREATE] = TRANSFER "Create",
         [ACTION_GET] = TRANSFER "Get",
         [ACTION_DELETE] = TRANSFER "Delete",
@@ -31,8 +31,8 @@ static const char *const actions[ACTION_COUNT] = {
 /* Code: what [MS-ERREF] calls it on Windows; clients branch on the number. */
 static const struct {
         uint32_t code;
-        const char *role, *subcode;     /* s:Sender or s:Receiver; NULL: the value is the role itself */
-        const char *detail;             /* after FAULT_DETAIL, or NULL */
+        const char *role, *subcode; /* s:Sender or s:Receiver; NULL: the value is the role itself */
+        const char *detail;         /* after FAULT_DETAIL, or NULL */
 } faults[FAULT_COUNT] = {
         [FAULT_TIMED_OUT] = { 2150858793, "s:Receiver", "w:TimedOut", "OperationTimeout" },
         [FAULT_SELECTORS] = { 2150858843, "s:Sender", "w:InvalidSelectors", "UnexpectedSelectors" },
@@ -71,17 +71,26 @@ static void trim(char *text) {
 static const char *trimmed(const XmlElement *e) {
         if (!e)
                 return "";
-        trim(e->text);                  /* the tree is ours */
+        trim(e->text); /* the tree is ours */
         return e->text;
 }
 
 static bool scale(char unit, bool time, double *ret) {
         switch (unit) {
-        case 'D': *ret = 86400; return !time;
-        case 'H': *ret = 3600; return time;
-        case 'M': *ret = 60; return time;
-        case 'S': *ret = 1; return time;
-        default: return false;          /* years and months are no fixed time */
+        case 'D':
+                *ret = 86400;
+                return !time;
+        case 'H':
+                *ret = 3600;
+                return time;
+        case 'M':
+                *ret = 60;
+                return time;
+        case 'S':
+                *ret = 1;
+                return time;
+        default:
+                return false; /* years and months are no fixed time */
         }
 }
 
@@ -133,8 +142,8 @@ static int take_sizes(Envelope *e, const XmlElement *header, WsmanFault *fault) 
         const char *size = trimmed(xml_child(e->tree, header, NS_WSMAN, "MaxEnvelopeSize"));
 
         if (*timeout && !duration_ms(timeout, WSMAN_TIMEOUT_MOST_MS, &e->timeout_ms))
-                return fault_set(fault, FAULT_SCHEMA, "The OperationTimeout '%.40s' is not a duration such as PT20S.",
-                                 timeout);
+                return fault_set(fault, FAULT_SCHEMA,
+                                 "The OperationTimeout '%.40s' is not a duration such as PT20S.", timeout);
         if (!*size)
                 return 0;
         if (strspn(size, "0123456789") != strlen(size) || strlen(size) > 12)
@@ -152,7 +161,8 @@ static int take_selectors(Envelope *e, const XmlElement *header, WsmanFault *fau
              s = xml_next(e->tree, s, NS_WSMAN, "Selector")) {
                 const char *name = xml_attribute(s, "Name");
                 if (!name || !text_equal_nocase(name, "ShellId"))
-                        return fault_set(fault, FAULT_SELECTORS, "The selector '%.80s' is not known.", name ? name : "");
+                        return fault_set(fault, FAULT_SELECTORS, "The selector '%.80s' is not known.",
+                                         name ? name : "");
                 if (strlen(trimmed(s)) >= WSMAN_ID_MAX)
                         return fault_set(fault, FAULT_SELECTORS, "The shell id is too long.");
                 e->shell = s->text;
@@ -166,12 +176,15 @@ static bool is_true(const char *text) {
 
 /* DSP0226 and SOAP 1.2 5.2.3: what must be understood and is not, refuses the message. */
 static int check_understood(const Envelope *e, const XmlElement *header, WsmanFault *fault) {
-        static const struct { XmlNs ns; const char *name; } known[] = {
-                { NS_ADDRESSING, "Action" },      { NS_ADDRESSING, "To" },        { NS_ADDRESSING, "MessageID" },
-                { NS_ADDRESSING, "ReplyTo" },     { NS_WSMAN, "ResourceURI" },    { NS_WSMAN, "MaxEnvelopeSize" },
-                { NS_WSMAN, "OperationTimeout" }, { NS_WSMAN, "Locale" },         { NS_WSMAN, "SelectorSet" },
-                { NS_WSMAN, "OptionSet" },        { NS_MS_WSMAN, "DataLocale" },  { NS_MS_WSMAN, "SessionId" },
-                { NS_MS_WSMAN, "OperationID" },   { NS_MS_WSMAN, "SequenceId" },  { NS_SHELL, "CompressionType" },
+        static const struct {
+                XmlNs ns;
+                const char *name;
+        } known[] = {
+                { NS_ADDRESSING, "Action" },      { NS_ADDRESSING, "To" },       { NS_ADDRESSING, "MessageID" },
+                { NS_ADDRESSING, "ReplyTo" },     { NS_WSMAN, "ResourceURI" },   { NS_WSMAN, "MaxEnvelopeSize" },
+                { NS_WSMAN, "OperationTimeout" }, { NS_WSMAN, "Locale" },        { NS_WSMAN, "SelectorSet" },
+                { NS_WSMAN, "OptionSet" },        { NS_MS_WSMAN, "DataLocale" }, { NS_MS_WSMAN, "SessionId" },
+                { NS_MS_WSMAN, "OperationID" },   { NS_MS_WSMAN, "SequenceId" }, { NS_SHELL, "CompressionType" },
                 { NS_MS_WSMAN, "ActivityId" },
         };
         for (const XmlElement *h = xml_child(e->tree, header, NS_OTHER, NULL); h;
@@ -180,17 +193,23 @@ static int check_understood(const Envelope *e, const XmlElement *header, WsmanFa
                 for (size_t i = 0; i < ARRAY_SIZE(known); i++)
                         is_known = is_known || (h->ns == known[i].ns && strcmp(h->name, known[i].name) == 0);
                 if (!is_known && is_true(xml_attribute(h, "mustUnderstand")))
-                        return fault_set(fault, FAULT_MUST_UNDERSTAND, "The header %.80s is not understood.", h->name);
+                        return fault_set(fault, FAULT_MUST_UNDERSTAND, "The header %.80s is not understood.",
+                                         h->name);
         }
         return 0;
 }
 
 int envelope_read(const XmlTree *tree, Envelope *ret, WsmanFault *fault) {
         const XmlElement *root = &tree->elements[0];
-        const XmlElement *header = xml_child(tree, root, NS_SOAP, "Header"), *body = xml_child(tree, root, NS_SOAP, "Body");
+        const XmlElement *header = xml_child(tree, root, NS_SOAP, "Header"),
+                         *body = xml_child(tree, root, NS_SOAP, "Body");
 
-        *ret = (Envelope){ .tree = tree, .message_id = "", .resource = "", .shell = "",
-                           .timeout_ms = WSMAN_TIMEOUT_MS, .envelope_max = XML_DOCUMENT_MAX };
+        *ret = (Envelope){ .tree = tree,
+                           .message_id = "",
+                           .resource = "",
+                           .shell = "",
+                           .timeout_ms = WSMAN_TIMEOUT_MS,
+                           .envelope_max = XML_DOCUMENT_MAX };
         if (root->ns != NS_SOAP || strcmp(root->name, "Envelope") != 0 || !body)
                 return fault_set(fault, FAULT_SCHEMA, "The message is not a SOAP 1.2 envelope.");
         ret->body = xml_child(tree, body, NS_OTHER, NULL);
@@ -203,7 +222,8 @@ int envelope_read(const XmlTree *tree, Envelope *ret, WsmanFault *fault) {
         const char *compression = trimmed(xml_child(tree, header, NS_SHELL, "CompressionType"));
         ret->compressed = text_equal_nocase(compression, "xpress");
         if (*compression && !ret->compressed)
-                return fault_set(fault, FAULT_UNSUPPORTED, "The compression '%.40s' is not supported.", compression);
+                return fault_set(fault, FAULT_UNSUPPORTED, "The compression '%.40s' is not supported.",
+                                 compression);
         if (take_action(ret, trimmed(xml_child(tree, header, NS_ADDRESSING, "Action")), fault) < 0 ||
             take_sizes(ret, header, fault) < 0 || take_selectors(ret, header, fault) < 0)
                 return -1;
@@ -229,7 +249,8 @@ const char *envelope_body_text(const Envelope *e, XmlNs ns, const char *name) {
 /* ---- writing -------------------------------------------------------------------------------------- */
 
 static void begin(XmlWriter *w) {
-        static const XmlNs used[] = { NS_SOAP, NS_ADDRESSING, NS_WSMAN, NS_MS_WSMAN, NS_TRANSFER, NS_ENUMERATION, NS_SHELL };
+        static const XmlNs used[] = { NS_SOAP,     NS_ADDRESSING,  NS_WSMAN, NS_MS_WSMAN,
+                                      NS_TRANSFER, NS_ENUMERATION, NS_SHELL };
         xml_write(w, "<s:Envelope xml:lang=\"en-US\"");
         for (size_t i = 0; i < ARRAY_SIZE(used); i++)
                 xml_writef(w, " xmlns:%s=\"%s\"", xml_namespaces[used[i]].prefix, xml_namespaces[used[i]].uri);
@@ -242,11 +263,11 @@ static void header(XmlWriter *w, const Envelope *e, const char *action, const ch
 
         if (text_uuid(id, &ignored) < 0)
                 w->failed = true;
-        xml_writef(w, "<a:Action>%s%s</a:Action><a:MessageID>uuid:%s</a:MessageID><a:To>" ANONYMOUS "</a:To>", action,
-                   suffix, id);
+        xml_writef(w, "<a:Action>%s%s</a:Action><a:MessageID>uuid:%s</a:MessageID><a:To>" ANONYMOUS "</a:To>",
+                   action, suffix, id);
         if (*e->message_id) {
                 xml_write(w, "<a:RelatesTo>");
-                xml_write_text(w, e->message_id);       /* byte for byte: clients compare strings */
+                xml_write_text(w, e->message_id); /* byte for byte: clients compare strings */
                 xml_write(w, "</a:RelatesTo>");
         }
         xml_write(w, "</s:Header><s:Body>");
@@ -257,7 +278,9 @@ void reply_begin(XmlWriter *w, const Envelope *e) {
         header(w, e, actions[e->action], "Response");
 }
 
-void reply_end(XmlWriter *w) { xml_write(w, "</s:Body></s:Envelope>"); }
+void reply_end(XmlWriter *w) {
+        xml_write(w, "</s:Body></s:Envelope>");
+}
 
 void reply_fault(XmlWriter *w, const Envelope *e, const WsmanFault *fault) {
         begin(w);

@@ -12,33 +12,56 @@
 #define WSMAN_POWERSHELL_URI "http://schemas.microsoft.com/powershell/"
 
 typedef enum WsmanAction {
-        ACTION_IDENTIFY, ACTION_CREATE, ACTION_GET, ACTION_DELETE, ACTION_ENUMERATE, ACTION_COMMAND, ACTION_RECEIVE,
-        ACTION_SEND, ACTION_SIGNAL, ACTION_DISCONNECT, ACTION_RECONNECT, ACTION_CONNECT, ACTION_COUNT,
+        ACTION_IDENTIFY,
+        ACTION_CREATE,
+        ACTION_GET,
+        ACTION_DELETE,
+        ACTION_ENUMERATE,
+        ACTION_COMMAND,
+        ACTION_RECEIVE,
+        ACTION_SEND,
+        ACTION_SIGNAL,
+        ACTION_DISCONNECT,
+        ACTION_RECONNECT,
+        ACTION_CONNECT,
+        ACTION_COUNT,
 } WsmanAction;
 
 enum {
-        WSMAN_ID_MAX = 64,              /* a GUID, with or without braces */
-        WSMAN_TIMEOUT_MS = 60 * 1000,   /* OperationTimeout when the client names none, [MS-WSMV] 2.2.4.17 */
+        WSMAN_ID_MAX = 64,            /* a GUID, with or without braces */
+        WSMAN_TIMEOUT_MS = 60 * 1000, /* OperationTimeout when the client names none, [MS-WSMV] 2.2.4.17 */
         WSMAN_TIMEOUT_MOST_MS = 20 * 60 * 1000,
-        WSMAN_ENVELOPE_LEAST = 32 * 1024,       /* the least MaxEnvelopeSize we work with */
+        WSMAN_ENVELOPE_LEAST = 32 * 1024, /* the least MaxEnvelopeSize we work with */
 };
 
-typedef struct Envelope {               /* borrows from the tree */
+typedef struct Envelope { /* borrows from the tree */
         const XmlTree *tree;
         WsmanAction action;
-        const char *message_id, *resource;      /* "" when absent */
-        const char *shell;              /* selector ShellId, or "" */
+        const char *message_id, *resource; /* "" when absent */
+        const char *shell;                 /* selector ShellId, or "" */
         unsigned timeout_ms;
-        size_t envelope_max;            /* what the client takes, at most XML_DOCUMENT_MAX */
-        bool compressed;                /* asks for xpress */
-        const XmlElement *body;         /* the first element in Body, or NULL */
+        size_t envelope_max;    /* what the client takes, at most XML_DOCUMENT_MAX */
+        bool compressed;        /* asks for xpress */
+        const XmlElement *body; /* the first element in Body, or NULL */
 } Envelope;
 
 /* The faults clients tell apart. */
 typedef enum WsmanFaultKind {
-        FAULT_NONE, FAULT_TIMED_OUT, FAULT_SELECTORS, FAULT_ACTION, FAULT_RESOURCE, FAULT_SCHEMA, FAULT_MUST_UNDERSTAND,
-        FAULT_UNSUPPORTED, FAULT_DENIED, FAULT_QUOTA_SHELLS, FAULT_QUOTA_COMMANDS, FAULT_PARAMETER, FAULT_ABORTED,
-        FAULT_INTERNAL, FAULT_COUNT,
+        FAULT_NONE,
+        FAULT_TIMED_OUT,
+        FAULT_SELECTORS,
+        FAULT_ACTION,
+        FAULT_RESOURCE,
+        FAULT_SCHEMA,
+        FAULT_MUST_UNDERSTAND,
+        FAULT_UNSUPPORTED,
+        FAULT_DENIED,
+        FAULT_QUOTA_SHELLS,
+        FAULT_QUOTA_COMMANDS,
+        FAULT_PARAMETER,
+        FAULT_ABORTED,
+        FAULT_INTERNAL,
+        FAULT_COUNT,
 } WsmanFaultKind;
 
 enum { FAULT_TEXT_MAX = 640 };

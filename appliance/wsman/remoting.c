@@ -16,10 +16,10 @@ typedef struct Remoting {
         RemotingRun *runs;
 } Remoting;
 
-struct RemotingRun {                    /* a Run at holdfastd */
+struct RemotingRun { /* a Run at holdfastd */
         RemotingRun *next;
         Remoting *remoting;
-        uint64_t run;                   /* the engine's number */
+        uint64_t run; /* the engine's number */
         void *call;
 };
 
@@ -68,8 +68,12 @@ static int start_run(void *userdata, PsrpPool *pool, uint64_t run, const PsrpWor
         const WsmanNode *node = &remoting->shell->wsman->node;
         RemotingRun *r = calloc(1, sizeof *r);
         const WsmanEvents events = { .record = on_record, .needs = on_needs, .ended = on_ended, .userdata = r };
-        const WsmanWork what = { .session = remoting->shell->session, .text = work->text, .variables = work->variables,
-                                 .input = work->input, .secrets = work->secrets, .width = work->width };
+        const WsmanWork what = { .session = remoting->shell->session,
+                                 .text = work->text,
+                                 .variables = work->variables,
+                                 .input = work->input,
+                                 .secrets = work->secrets,
+                                 .width = work->width };
 
         if (!r)
                 return error_oom(err);
@@ -163,7 +167,9 @@ static int remoting_open(Shell *shell, const Envelope *envelope, WsmanFault *fau
                 return fault_set(fault, FAULT_INTERNAL, "There is not enough memory for another shell.");
         remoting->shell = shell;
         const PsrpTransport transport = { .ready = on_ready, .userdata = remoting };
-        const PsrpRunner runner = { .run = start_run, .cancel = cancel_run, .pause = pause_run, .userdata = remoting };
+        const PsrpRunner runner = {
+                .run = start_run, .cancel = cancel_run, .pause = pause_run, .userdata = remoting
+        };
         if (psrp_pool_new(&transport, &runner, &remoting->pool, &err) < 0) {
                 free(remoting);
                 return fault_set(fault, FAULT_INTERNAL, "%s", err.text);
@@ -201,11 +207,13 @@ static int remoting_command(Shell *shell, const Envelope *envelope, char ret_id[
         Error err = { 0 };
 
         if (!id || strlen(id) >= WSMAN_ID_MAX || !arguments)
-                return fault_set(fault, FAULT_SCHEMA, "A command of a PowerShell shell wants CommandId and Arguments.");
+                return fault_set(fault, FAULT_SCHEMA,
+                                 "A command of a PowerShell shell wants CommandId and Arguments.");
         if (read_guid(id, &guid, fault) < 0)
                 return -1;
         if (open_pipeline(remoting, &guid, &err) < 0)
-                return fault_set(fault, err.kind == ERROR_LIMIT ? FAULT_QUOTA_COMMANDS : FAULT_PARAMETER, "%s", err.text);
+                return fault_set(fault, err.kind == ERROR_LIMIT ? FAULT_QUOTA_COMMANDS : FAULT_PARAMETER, "%s",
+                                 err.text);
         (void)snprintf(ret_id, WSMAN_ID_MAX, "%s", id);
         return feed_text(shell, &guid, arguments->text, fault);
 }
@@ -248,7 +256,7 @@ static int remoting_signal(Shell *shell, const char *command, const char *code, 
         if (!name || strcmp(name + 1, "terminate") != 0)
                 return fault_set(fault, FAULT_PARAMETER, "The signal '%.100s' is not known.", code);
         psrp_pipeline_close(remoting->pool, &guid);
-        shell_wake(shell);              /* whoever waits for it learns that it is gone */
+        shell_wake(shell); /* whoever waits for it learns that it is gone */
         return 0;
 }
 
@@ -275,7 +283,8 @@ static int remoting_connect(Shell *shell, const Envelope *envelope, XmlWriter *w
 /* ---- to the client -------------------------------------------------------------------------------- */
 
 /* One fragment to a Stream: some clients take the whole element as one. */
-static bool write_fragments(Remoting *remoting, const PsrpGuid *pipeline, const char *command, size_t room, XmlWriter *w) {
+static bool write_fragments(Remoting *remoting, const PsrpGuid *pipeline, const char *command, size_t room,
+                            XmlWriter *w) {
         uint8_t data[PSRP_FRAGMENT_MAX];
         bool any = false;
 
@@ -296,15 +305,17 @@ static int remoting_receive(Shell *shell, const char *command, size_t room, XmlW
 
         if (!*command)
                 return write_fragments(remoting, NULL, command, room, w);
-        if (read_guid(command, &guid, fault) < 0)       /* so it can be written as it is */
+        if (read_guid(command, &guid, fault) < 0) /* so it can be written as it is */
                 return -1;
         if (psrp_pipeline_state(remoting->pool, &guid) == PSRP_NONE)
                 return fault_set(fault, FAULT_SELECTORS, "There is no command '%.60s' in this shell.", command);
         bool any = write_fragments(remoting, &guid, command, room, w);
         if (psrp_pipeline_state(remoting->pool, &guid) != PSRP_DONE)
                 return any;
-        xml_writef(w, "<rsp:CommandState CommandId=\"%s\" State=\"" STATE_URI "Done\"><rsp:ExitCode>0</rsp:ExitCode>"
-                   "</rsp:CommandState>", command);
+        xml_writef(w,
+                   "<rsp:CommandState CommandId=\"%s\" State=\"" STATE_URI "Done\"><rsp:ExitCode>0</rsp:ExitCode>"
+                   "</rsp:CommandState>",
+                   command);
         return 1;
 }
 
@@ -315,9 +326,12 @@ static void remoting_commands(Shell *shell, XmlWriter *w) {
 
         for (size_t i = 0; psrp_pipeline_at(remoting->pool, i, &guid); i++) {
                 psrp_guid_text(&guid, text);
-                xml_writef(w, "<rsp:Command><rsp:ShellId>%s</rsp:ShellId><rsp:CommandId>%s</rsp:CommandId><rsp:State>%s"
-                           "</rsp:State></rsp:Command>", shell->id, text,
-                           psrp_pipeline_state(remoting->pool, &guid) == PSRP_DONE ? "Done" : "Running");
+                xml_writef(
+                        w,
+                        "<rsp:Command><rsp:ShellId>%s</rsp:ShellId><rsp:CommandId>%s</rsp:CommandId><rsp:State>%s"
+                        "</rsp:State></rsp:Command>",
+                        shell->id, text,
+                        psrp_pipeline_state(remoting->pool, &guid) == PSRP_DONE ? "Done" : "Running");
         }
 }
 

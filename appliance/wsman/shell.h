@@ -10,7 +10,7 @@ enum { SHELL_NAME_MAX = 256, SHELL_SID_MAX = 192, SHELL_SESSION_MAX = 80, SHELL_
 typedef struct Shell Shell;
 
 typedef struct ShellKind {
-        const char *input, *output;     /* names of streams */
+        const char *input, *output; /* names of streams */
         /* Makes shell->inside. */
         int (*open)(Shell *shell, const Envelope *envelope, WsmanFault *fault);
         void (*close)(Shell *shell);
@@ -24,7 +24,7 @@ typedef struct ShellKind {
         int (*receive)(Shell *shell, const char *command, size_t room, XmlWriter *w, WsmanFault *fault);
         /* Another client takes over; writes the body of the reply.  NULL: cannot be disconnected from. */
         int (*connect)(Shell *shell, const Envelope *envelope, XmlWriter *w, WsmanFault *fault);
-        void (*commands)(Shell *shell, XmlWriter *w);   /* rsp:Command of each; may be NULL */
+        void (*commands)(Shell *shell, XmlWriter *w); /* rsp:Command of each; may be NULL */
 } ShellKind;
 
 extern const ShellKind winrs_kind, remoting_kind;
@@ -33,17 +33,17 @@ struct Shell {
         Shell *next;
         Wsman *wsman;
         const ShellKind *kind;
-        void *inside;                   /* the kind's own */
+        void *inside; /* the kind's own */
         char id[WSMAN_ID_MAX], resource[SHELL_NAME_MAX], name[SHELL_NAME_MAX];
         char sid[SHELL_SID_MAX], user[SHELL_NAME_MAX], origin[SHELL_ORIGIN_MAX];
-        char session[SHELL_SESSION_MAX];        /* of the last request: what runs now runs with it */
+        char session[SHELL_SESSION_MAX]; /* of the last request: what runs now runs with it */
         unsigned idle_s;
         sd_event_source *idle;
-        sd_event_source *wake, *late;   /* somebody who waits may be answered */
+        sd_event_source *wake, *late; /* somebody who waits may be answered */
         WsmanWait *waits;
-        bool compressed;                /* its streams, both ways */
-        bool disconnected;              /* until Reconnect or Connect */
-        bool broken;                    /* its client cannot be served: end it */
+        bool compressed;   /* its streams, both ways */
+        bool disconnected; /* until Reconnect or Connect */
+        bool broken;       /* its client cannot be served: end it */
 };
 
 struct Wsman {

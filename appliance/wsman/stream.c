@@ -40,6 +40,7 @@ int shell_read_stream(const Shell *shell, const XmlElement *stream, uint8_t **re
                 *ret_size = size;
                 return 0;
         }
-        return xpress_decode(data, size, DECODED_MAX, ret, ret_size, &err) < 0 ? fault_set(fault, FAULT_SCHEMA, "%s", err.text)
-                                                                               : 0;
+        return xpress_decode(data, size, DECODED_MAX, ret, ret_size, &err) < 0
+                       ? fault_set(fault, FAULT_SCHEMA, "%s", err.text)
+                       : 0;
 }

@@ -7,7 +7,7 @@
 
 enum {
         COALESCE_US = 20 * 1000,
-        ROOM_SPARE = 4096,              /* of an envelope, for what is not data */
+        ROOM_SPARE = 4096, /* of an envelope, for what is not data */
 };
 
 struct WsmanWait {
@@ -55,7 +55,9 @@ static void end_with_fault(WsmanWait *wait, const WsmanFault *fault) {
 }
 
 /* Data is sent as base64: four bytes for three. */
-static size_t room_of(size_t envelope_max) { return (envelope_max - ROOM_SPARE) / 4 * 3; }
+static size_t room_of(size_t envelope_max) {
+        return (envelope_max - ROOM_SPARE) / 4 * 3;
+}
 
 /* Whether it was answered. */
 static bool try_answer(WsmanWait *wait) {
@@ -147,17 +149,22 @@ static WsmanWait *make(Shell *shell, const Envelope *envelope, WsmanAnswer answe
 
         if (!wait)
                 return NULL;
-        *wait = (WsmanWait){ .shell = shell, .answer = answer, .userdata = userdata,
-                             .envelope_max = envelope->envelope_max, .message_id = strdup(envelope->message_id) };
+        *wait = (WsmanWait){ .shell = shell,
+                             .answer = answer,
+                             .userdata = userdata,
+                             .envelope_max = envelope->envelope_max,
+                             .message_id = strdup(envelope->message_id) };
         (void)snprintf(wait->command, sizeof wait->command, "%s", command ? command : "");
-        if (wait->message_id && sd_event_add_time_relative(shell->wsman->event, &wait->timer, CLOCK_MONOTONIC,
-                                                           envelope->timeout_ms * 1000ULL, 0, on_timeout, wait) >= 0)
+        if (wait->message_id &&
+            sd_event_add_time_relative(shell->wsman->event, &wait->timer, CLOCK_MONOTONIC,
+                                       envelope->timeout_ms * 1000ULL, 0, on_timeout, wait) >= 0)
                 return wait;
         wait_free(wait);
         return NULL;
 }
 
-void wait_receive(Shell *shell, const Envelope *envelope, WsmanAnswer answer, void *userdata, WsmanWait **ret_wait) {
+void wait_receive(Shell *shell, const Envelope *envelope, WsmanAnswer answer, void *userdata,
+                  WsmanWait **ret_wait) {
         auto_(xml_writer_done) XmlWriter w = { 0 };
         WsmanFault fault = { 0 };
         unsigned count = 0;
@@ -168,9 +175,10 @@ void wait_receive(Shell *shell, const Envelope *envelope, WsmanAnswer answer, vo
         if (count < WSMAN_WAITS_MAX)
                 wait = make(shell, envelope, answer, userdata);
         if (!wait) {
-                (void)fault_set(&fault, FAULT_QUOTA_COMMANDS,
-                                "The WS-Management service cannot process the request. The maximum number of concurrent "
-                                "operations of this shell has been exceeded.");
+                (void)fault_set(
+                        &fault, FAULT_QUOTA_COMMANDS,
+                        "The WS-Management service cannot process the request. The maximum number of concurrent "
+                        "operations of this shell has been exceeded.");
                 reply_fault(&w, envelope, &fault);
                 answer(userdata, 500, w.failed ? "" : w.text, w.failed ? 0 : w.size);
                 return;

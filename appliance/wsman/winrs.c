@@ -12,11 +12,12 @@
 #include "appliance/wsman/xpress.h"
 
 #define STATE_URI WSMAN_SHELL_URI "/CommandState/"
-#define CLIXML_BEGIN "#< CLIXML\r\n<Objs Version=\"1.1.0.1\" xmlns=\"http://schemas.microsoft.com/powershell/2004/04\">"
+#define CLIXML_BEGIN                                                                                               \
+        "#< CLIXML\r\n<Objs Version=\"1.1.0.1\" xmlns=\"http://schemas.microsoft.com/powershell/2004/04\">"
 
-enum { PAGE_MAX = 1000, OUTPUT_STREAMS = 2 };   /* objects held back for one table */
+enum { PAGE_MAX = 1000, OUTPUT_STREAMS = 2 }; /* objects held back for one table */
 
-typedef struct Output {                 /* bytes for the client */
+typedef struct Output { /* bytes for the client */
         char *data;
         size_t size, room, taken;
 } Output;
@@ -26,13 +27,13 @@ struct WinrsCommand {
         WinrsCommand *next;
         Shell *shell;
         char id[WSMAN_ID_MAX];
-        void *call;                     /* at holdfastd; NULL when it has ended */
+        void *call; /* at holdfastd; NULL when it has ended */
         bool powershell, done, paused, broken;
-        bool fetched;                   /* the client knows its end */
-        unsigned exit_code, held;       /* held: objects in the view */
+        bool fetched;             /* the client knows its end */
+        unsigned exit_code, held; /* held: objects in the view */
         Output out, err;
         View *view;
-        char *view_text;                /* what the view wrote */
+        char *view_text; /* what the view wrote */
         size_t view_size;
         FILE *view_file;
 };
@@ -177,7 +178,7 @@ static void on_record(void *userdata, RecordStream stream, sd_json_variant *valu
                 (void)!flush_view(c);
                 show_text(c, "", value);
                 break;
-        case STREAM_PROGRESS:           /* text has no place for it */
+        case STREAM_PROGRESS: /* text has no place for it */
         case STREAM_COUNT:
         default:
                 return;
@@ -202,8 +203,9 @@ static void finish(WinrsCommand *c, unsigned exit_code) {
 static void on_needs(void *userdata, sd_json_variant *needs) {
         WinrsCommand *c = userdata;
         c->call = NULL;
-        put_error(c, "A parameter of this command takes a password, and a command line has no safe place for one. Use "
-                     "PowerShell remoting (Invoke-Command), or the holdfast command on the host.\n");
+        put_error(c,
+                  "A parameter of this command takes a password, and a command line has no safe place for one. Use "
+                  "PowerShell remoting (Invoke-Command), or the holdfast command on the host.\n");
         finish(c, 1);
 }
 
@@ -326,7 +328,8 @@ static bool has_room(Winrs *winrs) {
         return c != NULL;
 }
 
-static int winrs_command(Shell *shell, const Envelope *envelope, char ret_id[static WSMAN_ID_MAX], WsmanFault *fault) {
+static int winrs_command(Shell *shell, const Envelope *envelope, char ret_id[static WSMAN_ID_MAX],
+                         WsmanFault *fault) {
         Winrs *winrs = shell->inside;
         WinrsCommand *c = NULL;
 
@@ -334,7 +337,8 @@ static int winrs_command(Shell *shell, const Envelope *envelope, char ret_id[sta
                 return fault_set(fault, FAULT_SCHEMA, "Command wants a CommandLine in its body.");
         if (!has_room(winrs))
                 return fault_set(fault, FAULT_QUOTA_COMMANDS,
-                                 "This shell has %d commands already; end one of them with Signal.", WSMAN_COMMANDS_MAX);
+                                 "This shell has %d commands already; end one of them with Signal.",
+                                 WSMAN_COMMANDS_MAX);
         if (make(shell, envelope, &c, fault) < 0)
                 return -1;
         c->next = winrs->commands;
@@ -356,7 +360,7 @@ static int winrs_signal(Shell *shell, const char *command, const char *code, Wsm
                 return -1;
         if (ends_with(code, "/signal/terminate")) {
                 forget(shell->inside, c);
-                shell_wake(shell);        /* whoever waits for it learns that it is gone */
+                shell_wake(shell); /* whoever waits for it learns that it is gone */
                 return 0;
         }
         if (!ends_with(code, "/signal/ctrl_c") && !ends_with(code, "/signal/ctrl_break"))
@@ -364,7 +368,7 @@ static int winrs_signal(Shell *shell, const char *command, const char *code, Wsm
         if (c->call) {
                 const WsmanNode *node = &shell->wsman->node;
                 node->cancel(node->userdata, take_ptr(c->call));
-                finish(c, 0xC000013A);          /* STATUS_CONTROL_C_EXIT, [MS-ERREF] 2.3.1 */
+                finish(c, 0xC000013A); /* STATUS_CONTROL_C_EXIT, [MS-ERREF] 2.3.1 */
         }
         return 0;
 }
@@ -411,7 +415,8 @@ static int winrs_receive(Shell *shell, const char *command, size_t room, XmlWrit
         c->fetched = all;
         for (unsigned i = 0; all && i < OUTPUT_STREAMS; i++)
                 xml_writef(w, "<rsp:Stream Name=\"%s\" CommandId=\"%s\" End=\"true\"/>", names[i], c->id);
-        xml_writef(w, "<rsp:CommandState CommandId=\"%s\" State=\"" STATE_URI "%s\"", c->id, all ? "Done" : "Running");
+        xml_writef(w, "<rsp:CommandState CommandId=\"%s\" State=\"" STATE_URI "%s\"", c->id,
+                   all ? "Done" : "Running");
         if (all)
                 xml_writef(w, "><rsp:ExitCode>%u</rsp:ExitCode></rsp:CommandState>", c->exit_code);
         else
@@ -421,9 +426,16 @@ static int winrs_receive(Shell *shell, const char *command, size_t room, XmlWrit
 
 /* ---- the kind ------------------------------------------------------------------------------------- */
 
+/* There are no processes here that would have an environment or a folder: who counts on them must know. */
 static int winrs_open(Shell *shell, const Envelope *envelope, WsmanFault *fault) {
+        static const char *const refused[] = { "Environment", "WorkingDirectory" };
+        for (size_t i = 0; i < ARRAY_SIZE(refused); i++)
+                if (xml_child(envelope->tree, envelope->body, NS_SHELL, refused[i]))
+                        return fault_set(fault, FAULT_UNSUPPORTED, "%s is not supported by the shells of this service.",
+                                         refused[i]);
         shell->inside = calloc(1, sizeof(Winrs));
-        return shell->inside ? 0 : fault_set(fault, FAULT_INTERNAL, "There is not enough memory for another shell.");
+        return shell->inside ? 0
+                             : fault_set(fault, FAULT_INTERNAL, "There is not enough memory for another shell.");
 }
 
 static void winrs_close(Shell *shell) {

@@ -12,7 +12,7 @@ typedef struct Request {
         Wsman *wsman;
         const WsmanCaller *caller;
         Envelope envelope;
-        XmlWriter reply;                /* the body; what is around it stands already */
+        XmlWriter reply; /* the body; what is around it stands already */
         WsmanFault fault;
 } Request;
 
@@ -44,11 +44,12 @@ static Shell *find_shell(Request *r) {
         for (Shell *s = r->wsman->shells; s; s = s->next)
                 if (strcasecmp(s->id, r->envelope.shell) == 0 && strcmp(s->sid, r->caller->sid) == 0)
                         return s;
-        (void)fault_set(&r->fault, FAULT_SELECTORS,
-                        "The WS-Management service cannot process the request because the request contained invalid "
-                        "selectors for the resource: there is no shell '%.60s'; it was deleted, was idle too long, or "
-                        "belongs to somebody else.",
-                        r->envelope.shell);
+        (void)fault_set(
+                &r->fault, FAULT_SELECTORS,
+                "The WS-Management service cannot process the request because the request contained invalid "
+                "selectors for the resource: there is no shell '%.60s'; it was deleted, was idle too long, or "
+                "belongs to somebody else.",
+                r->envelope.shell);
         return NULL;
 }
 
@@ -63,7 +64,7 @@ static Shell *find_connected(Request *r) {
 
 static int on_idle(sd_event_source *source, uint64_t usec, void *userdata) {
         Shell *shell = userdata;
-        if (shell->waits) {             /* somebody still listens */
+        if (shell->waits) { /* somebody still listens */
                 (void)sd_event_source_set_time_relative(source, shell->idle_s * 1000000ULL);
                 return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
         }
@@ -82,10 +83,11 @@ static int check_quota(Request *r) {
         for (const Shell *s = r->wsman->shells; s; s = s->next)
                 own += strcmp(s->sid, r->caller->sid) == 0;
         if (own >= WSMAN_SHELLS_USER_MAX)
-                return fault_set(&r->fault, FAULT_QUOTA_SHELLS,
-                                 "The WS-Management service cannot process the request. This user is allowed a maximum "
-                                 "number of %d concurrent shells, which has been exceeded. Close existing shells.",
-                                 WSMAN_SHELLS_USER_MAX);
+                return fault_set(
+                        &r->fault, FAULT_QUOTA_SHELLS,
+                        "The WS-Management service cannot process the request. This user is allowed a maximum "
+                        "number of %d concurrent shells, which has been exceeded. Close existing shells.",
+                        WSMAN_SHELLS_USER_MAX);
         if (r->wsman->count >= WSMAN_SHELLS_MAX)
                 return fault_set(&r->fault, FAULT_QUOTA_SHELLS,
                                  "The WS-Management service cannot process the request. The maximum number of "
@@ -134,8 +136,8 @@ static int take_id(Request *r, Shell *shell) {
         }
         for (const Shell *s = r->wsman->shells; s; s = s->next)
                 if (strcasecmp(s->id, shell->id) == 0)
-                        return fault_set(&r->fault, FAULT_PARAMETER, "There is a shell with the id '%.64s' already.",
-                                         shell->id);
+                        return fault_set(&r->fault, FAULT_PARAMETER,
+                                         "There is a shell with the id '%.64s' already.", shell->id);
         return 0;
 }
 
@@ -284,7 +286,8 @@ static int do_get(Request *r) {
                 return 0;
         }
         if (!text_starts_nocase(r->envelope.resource, WSMAN_SHELL_URI))
-                return fault_set(&r->fault, FAULT_RESOURCE, "The resource URI '%.200s' is not supported by this service.",
+                return fault_set(&r->fault, FAULT_RESOURCE,
+                                 "The resource URI '%.200s' is not supported by this service.",
                                  r->envelope.resource);
         Shell *shell = find_shell(r);
         if (!shell)
@@ -320,19 +323,22 @@ static int do_enumerate(Request *r) {
 }
 
 static int do_identify(Request *r) {
-        xml_writef(&r->reply,
-                   "<wsmid:IdentifyResponse xmlns:wsmid=\"%s\"><wsmid:ProtocolVersion>"
-                   "http://schemas.dmtf.org/wbem/wsman/1/wsman.xsd</wsmid:ProtocolVersion><wsmid:ProductVendor>Holdfast"
-                   "</wsmid:ProductVendor><wsmid:ProductVersion>0.1.0</wsmid:ProductVersion></wsmid:IdentifyResponse>",
-                   xml_namespaces[NS_IDENTITY].uri);
+        xml_writef(
+                &r->reply,
+                "<wsmid:IdentifyResponse xmlns:wsmid=\"%s\"><wsmid:ProtocolVersion>"
+                "http://schemas.dmtf.org/wbem/wsman/1/wsman.xsd</"
+                "wsmid:ProtocolVersion><wsmid:ProductVendor>Holdfast"
+                "</wsmid:ProductVendor><wsmid:ProductVersion>0.1.0</wsmid:ProductVersion></wsmid:IdentifyResponse>",
+                xml_namespaces[NS_IDENTITY].uri);
         return 0;
 }
 
 static int check_disconnectable(Request *r, const Shell *shell) {
         if (!shell)
                 return -1;
-        return shell->kind->connect ? 0 : fault_set(&r->fault, FAULT_UNSUPPORTED,
-                                                    "A shell of this kind cannot be disconnected from.");
+        return shell->kind->connect ? 0
+                                    : fault_set(&r->fault, FAULT_UNSUPPORTED,
+                                                "A shell of this kind cannot be disconnected from.");
 }
 
 static int do_disconnect(Request *r) {
@@ -376,9 +382,9 @@ static int do_connect(Request *r) {
 }
 
 static int (*const verbs[ACTION_COUNT])(Request *) = {
-        [ACTION_IDENTIFY] = do_identify,  [ACTION_CREATE] = do_create,         [ACTION_GET] = do_get,
-        [ACTION_DELETE] = do_delete,      [ACTION_ENUMERATE] = do_enumerate,   [ACTION_COMMAND] = do_command,
-        [ACTION_SEND] = do_send,          [ACTION_SIGNAL] = do_signal,         [ACTION_DISCONNECT] = do_disconnect,
+        [ACTION_IDENTIFY] = do_identify,   [ACTION_CREATE] = do_create,       [ACTION_GET] = do_get,
+        [ACTION_DELETE] = do_delete,       [ACTION_ENUMERATE] = do_enumerate, [ACTION_COMMAND] = do_command,
+        [ACTION_SEND] = do_send,           [ACTION_SIGNAL] = do_signal,       [ACTION_DISCONNECT] = do_disconnect,
         [ACTION_RECONNECT] = do_reconnect, [ACTION_CONNECT] = do_connect,
 };
 
@@ -406,12 +412,15 @@ static void receive(Request *r, WsmanAnswer answer, void *userdata, WsmanWait **
         wait_receive(shell, &r->envelope, answer, userdata, ret_wait);
 }
 
-static void request_done(Request *r) { xml_writer_done(&r->reply); }
+static void request_done(Request *r) {
+        xml_writer_done(&r->reply);
+}
 
 void wsman_request(Wsman *wsman, const WsmanCaller *caller, const void *xml, size_t size, WsmanAnswer answer,
                    void *userdata, WsmanWait **ret_wait) {
         auto_(xml_freep) XmlTree *tree = NULL;
-        auto_(request_done) Request r = { .wsman = wsman, .caller = caller,
+        auto_(request_done) Request r = { .wsman = wsman,
+                                          .caller = caller,
                                           .envelope = { .message_id = "", .resource = "", .shell = "" } };
         Error err = { 0 };
 
@@ -453,4 +462,6 @@ void wsman_free(Wsman *wsman) {
         free(wsman);
 }
 
-unsigned wsman_shell_count(const Wsman *wsman) { return wsman->count; }
+unsigned wsman_shell_count(const Wsman *wsman) {
+        return wsman->count;
+}

@@ -18,35 +18,35 @@
 #include "appliance/base/error.h"
 #include "appliance/command/batch.h"
 
-enum {                                  /* limits, and what happens */
-        WSMAN_SHELLS_MAX = 256,         /* of everybody: refused, 2150859173 */
-        WSMAN_SHELLS_USER_MAX = 30,     /* of one account, MaxShellsPerUser: refused, 2150859173 */
-        WSMAN_COMMANDS_MAX = 32,        /* of one shell: refused, 2150859174 */
-        WSMAN_WAITS_MAX = 64,           /* Receives waiting in one shell: refused, 2150859174 */
-        WSMAN_IDLE_S = 2 * 3600,        /* IdleTimeout; a client may ask for less or up to … */
-        WSMAN_IDLE_LEAST_S = 60,
-        WSMAN_IDLE_MOST_S = 12 * 3600,
-        WSMAN_UNSENT_MAX = 1024 * 1024, /* bytes of output not fetched yet: the command waits */
+enum {                             /* limits, and what happens */
+       WSMAN_SHELLS_MAX = 256,     /* of everybody: refused, 2150859173 */
+       WSMAN_SHELLS_USER_MAX = 30, /* of one account, MaxShellsPerUser: refused, 2150859173 */
+       WSMAN_COMMANDS_MAX = 32,    /* of one shell: refused, 2150859174 */
+       WSMAN_WAITS_MAX = 64,       /* Receives waiting in one shell: refused, 2150859174 */
+       WSMAN_IDLE_S = 2 * 3600,    /* IdleTimeout; a client may ask for less or up to … */
+       WSMAN_IDLE_LEAST_S = 60,
+       WSMAN_IDLE_MOST_S = 12 * 3600,
+       WSMAN_UNSENT_MAX = 1024 * 1024, /* bytes of output not fetched yet: the command waits */
 };
 
-typedef struct WsmanCaller {            /* borrowed */
-        const char *user;               /* "LAB\\anna" */
+typedef struct WsmanCaller { /* borrowed */
+        const char *user;    /* "LAB\\anna" */
         const char *sid;
-        const char *session;            /* holdfastd's handle */
-        const char *origin;             /* address */
+        const char *session; /* holdfastd's handle */
+        const char *origin;  /* address */
 } WsmanCaller;
 
 /* ---- who runs commands ---------------------------------------------------------------------------- */
 
-typedef struct WsmanWork {              /* borrowed */
-        const char *session, *text;     /* Run's Session and Pipeline */
-        sd_json_variant *variables, *input, *secrets;   /* or NULL */
+typedef struct WsmanWork {                            /* borrowed */
+        const char *session, *text;                   /* Run's Session and Pipeline */
+        sd_json_variant *variables, *input, *secrets; /* or NULL */
         unsigned width;
 } WsmanWork;
 
 typedef struct WsmanEnd {
         bool had_errors, refused;
-        Error failure;                  /* kind ERROR_NONE: it came to its end */
+        Error failure; /* kind ERROR_NONE: it came to its end */
 } WsmanEnd;
 
 typedef struct WsmanEvents {
@@ -60,7 +60,7 @@ typedef struct WsmanEvents {
 typedef struct WsmanNode {
         /* Returns at once; events come later, never from inside.  @ret_call lives until ended(), needs() or cancel(). */
         int (*run)(void *userdata, const WsmanWork *work, const WsmanEvents *events, void **ret_call, Error *err);
-        void (*cancel)(void *userdata, void *call);     /* no more events */
+        void (*cancel)(void *userdata, void *call); /* no more events */
         void (*pause)(void *userdata, void *call, bool paused);
         void *userdata;
 } WsmanNode;
@@ -68,10 +68,10 @@ typedef struct WsmanNode {
 /* ---- requests ------------------------------------------------------------------------------------- */
 
 typedef struct Wsman Wsman;
-typedef struct WsmanWait WsmanWait;     /* a Receive that waits for output */
+typedef struct WsmanWait WsmanWait; /* a Receive that waits for output */
 
 int wsman_new(sd_event *event, const WsmanNode *node, Wsman **ret, Error *err) FAILS;
-void wsman_free(Wsman *wsman);          /* ends every shell; what waits is not answered; accepts NULL */
+void wsman_free(Wsman *wsman); /* ends every shell; what waits is not answered; accepts NULL */
 
 /* @status 200 or 500; @text, @size bytes, is borrowed. */
 typedef void (*WsmanAnswer)(void *userdata, unsigned status, const char *text, size_t size);

@@ -43,7 +43,8 @@ void xml_free(XmlTree *tree) {
                         free(e->attributes[k].value);
                 }
                 if (e->text)
-                        explicit_bzero(e->text, e->text_size);  /* commands may carry what is nobody else's business */
+                        explicit_bzero(e->text,
+                                       e->text_size); /* commands may carry what is nobody else's business */
                 free(e->text);
                 free(e->name);
         }
@@ -55,7 +56,7 @@ typedef struct Parse {
         xmlTextReaderPtr reader;
         XmlTree *tree;
         size_t room;
-        int open[XML_DEPTH_MAX];        /* indices of the elements we are in */
+        int open[XML_DEPTH_MAX]; /* indices of the elements we are in */
         int depth;
 } Parse;
 
@@ -74,7 +75,8 @@ static int take_attributes(Parse *p, XmlElement *e, Error *err) {
                 const char *value = (const char *)xmlTextReaderConstValue(p->reader);
                 if (e->attribute_count == XML_ATTRIBUTES_MAX || !name || strlen(name) > XML_NAME_MAX ||
                     (value && strlen(value) > XML_VALUE_MAX))
-                        return error_set(err, ERROR_LIMIT, 0, "an element has too many attributes or too long ones");
+                        return error_set(err, ERROR_LIMIT, 0,
+                                         "an element has too many attributes or too long ones");
                 XmlAttribute *a = &e->attributes[e->attribute_count++];
                 *a = (XmlAttribute){ .ns = find_ns(xmlTextReaderConstNamespaceUri(p->reader)),
                                      .name = strdup(name),
@@ -91,7 +93,8 @@ static int begin(Parse *p, Error *err) {
         bool empty = xmlTextReaderIsEmptyElement(p->reader) == 1;
 
         if (p->tree->count == XML_ELEMENTS_MAX || p->depth == XML_DEPTH_MAX || !name || strlen(name) > XML_NAME_MAX)
-                return error_set(err, ERROR_LIMIT, 0, "the document has too many elements, or nests them too deeply");
+                return error_set(err, ERROR_LIMIT, 0,
+                                 "the document has too many elements, or nests them too deeply");
         if (p->tree->count == p->room) {
                 size_t room = p->room ? 2 * p->room : 64;
                 XmlElement *more = reallocarray(p->tree->elements, room, sizeof *more);
@@ -146,9 +149,10 @@ static int take_node(Parse *p, Error *err) {
         case XML_READER_TYPE_XML_DECLARATION:
                 return 0;
         default:
-                return error_set(err, ERROR_PROTOCOL, 0,
-                                 "the document holds a document type, an entity or a processing instruction, which are "
-                                 "not accepted");
+                return error_set(
+                        err, ERROR_PROTOCOL, 0,
+                        "the document holds a document type, an entity or a processing instruction, which are "
+                        "not accepted");
         }
 }
 
@@ -169,7 +173,8 @@ int xml_parse(const void *data, size_t size, XmlTree **ret, Error *err) {
         if (has_doctype(data, size))
                 return error_set(err, ERROR_PROTOCOL, 0, "the document has a document type, which is not accepted");
         p.tree = calloc(1, sizeof *p.tree);
-        p.reader = p.tree ? xmlReaderForMemory(data, (int)size, NULL, NULL, XML_PARSE_NONET | XML_PARSE_COMPACT) : NULL;
+        p.reader = p.tree ? xmlReaderForMemory(data, (int)size, NULL, NULL, XML_PARSE_NONET | XML_PARSE_COMPACT)
+                          : NULL;
         if (!p.reader)
                 return error_oom(err);
         xmlTextReaderSetErrorHandler(p.reader, silent, NULL);
@@ -232,7 +237,9 @@ static void put(XmlWriter *w, const char *data, size_t size) {
         w->text[w->size] = '\0';
 }
 
-void xml_write(XmlWriter *w, const char *markup) { put(w, markup, strlen(markup)); }
+void xml_write(XmlWriter *w, const char *markup) {
+        put(w, markup, strlen(markup));
+}
 
 void xml_writef(XmlWriter *w, const char *fmt, ...) {
         char small[1024];
@@ -241,7 +248,7 @@ void xml_writef(XmlWriter *w, const char *fmt, ...) {
         int n = vsnprintf(small, sizeof small, fmt, args);
         va_end(args);
         if (n < 0 || n >= (int)sizeof small)
-                w->failed = true;       /* only short, trusted pieces are written this way */
+                w->failed = true; /* only short, trusted pieces are written this way */
         else
                 put(w, small, (size_t)n);
 }
@@ -256,15 +263,33 @@ void xml_write_text(XmlWriter *w, const char *text) {
                 if (!*at)
                         return;
                 switch (*at) {
-                case '<': put(w, "&lt;", 4); break;
-                case '>': put(w, "&gt;", 4); break;
-                case '&': put(w, "&amp;", 5); break;
-                case '"': put(w, "&quot;", 6); break;
-                case '\n': put(w, "\n", 1); break;
-                case '\t': put(w, "\t", 1); break;
-                case '\r': put(w, "&#13;", 5); break;
-                case '\x7f': put(w, "\x7f", 1); break;
-                default: put(w, "\xef\xbf\xbd", 3); break;
+                case '<':
+                        put(w, "&lt;", 4);
+                        break;
+                case '>':
+                        put(w, "&gt;", 4);
+                        break;
+                case '&':
+                        put(w, "&amp;", 5);
+                        break;
+                case '"':
+                        put(w, "&quot;", 6);
+                        break;
+                case '\n':
+                        put(w, "\n", 1);
+                        break;
+                case '\t':
+                        put(w, "\t", 1);
+                        break;
+                case '\r':
+                        put(w, "&#13;", 5);
+                        break;
+                case '\x7f':
+                        put(w, "\x7f", 1);
+                        break;
+                default:
+                        put(w, "\xef\xbf\xbd", 3);
+                        break;
                 }
                 at++;
         }

@@ -8,9 +8,9 @@
 #include "appliance/base/cleanup.h"
 
 enum {
-        SYMBOLS = 512,                  /* 256 bytes, then matches: offset bits × 16 + length */
-        CODE_MAX = 15,                  /* bits of a code */
-        TABLE_SIZE = SYMBOLS / 2,       /* bytes: a length of 4 bits each */
+        SYMBOLS = 512,            /* 256 bytes, then matches: offset bits × 16 + length */
+        CODE_MAX = 15,            /* bits of a code */
+        TABLE_SIZE = SYMBOLS / 2, /* bytes: a length of 4 bits each */
         CODES = 1 << CODE_MAX,
         MATCH_LEAST = 3,
         LENGTH_ESCAPE = 15,
@@ -39,14 +39,16 @@ static bool build(Huffman *h, const uint8_t *table) {
         return at == CODES;
 }
 
-typedef struct Bits {                   /* the next bits stand at the top of @next */
+typedef struct Bits { /* the next bits stand at the top of @next */
         Reader in;
         uint32_t next;
-        int spare;                      /* bits in @next beyond the 16 that are always there */
+        int spare; /* bits in @next beyond the 16 that are always there */
 } Bits;
 
 /* An encoder ends with the last code it needs: the words read ahead of it may be missing. */
-static uint32_t word(Reader *in) { return reader_left(in) >= 2 ? read_u16(in) : 0; }
+static uint32_t word(Reader *in) {
+        return reader_left(in) >= 2 ? read_u16(in) : 0;
+}
 
 static void begin(Bits *b) {
         b->next = word(&b->in) << 16;
@@ -85,7 +87,7 @@ static size_t copy_match(Bits *b, unsigned match, uint8_t *out, size_t at, size_
         drop(b, offset_bits);
         if (b->in.failed || offset > at || length > size - at)
                 return 0;
-        for (size_t i = 0; i < length; i++)     /* byte by byte: a match may overlap itself */
+        for (size_t i = 0; i < length; i++) /* byte by byte: a match may overlap itself */
                 out[at + i] = out[at + i - offset];
         return length;
 }
@@ -121,7 +123,8 @@ static int measure(const void *data, size_t size, size_t most, size_t *ret, Erro
                 total += (size_t)read_u16(&r) + 1;
                 read_skip(&r, (size_t)read_u16(&r) + 1);
                 if (total > most)
-                        return error_set(err, ERROR_LIMIT, 0, "the compressed stream holds more than %zu bytes", most);
+                        return error_set(err, ERROR_LIMIT, 0, "the compressed stream holds more than %zu bytes",
+                                         most);
         }
         if (!reader_done(&r))
                 return error_set(err, ERROR_PROTOCOL, 0, "the compressed stream is cut off");

@@ -11,8 +11,8 @@
 #include "appliance/base/error.h"
 
 enum {
-        XPRESS_BLOCK_MAX = 64 * 1024,   /* bytes of one block, decoded */
-        XPRESS_HEAD = 4,                /* bytes before each block */
+        XPRESS_BLOCK_MAX = 64 * 1024, /* bytes of one block, decoded */
+        XPRESS_HEAD = 4,              /* bytes before each block */
 };
 
 /* Decodes a whole chain into memory the caller frees.  ERROR_PROTOCOL: damaged; ERROR_LIMIT: more than @most bytes. */

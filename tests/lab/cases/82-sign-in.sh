@@ -35,6 +35,10 @@ for what in nothing basic ntlm ntlm-in-negotiate garbage other-host; do
 done
 [[ $(as anna python3 $here/hostile.py ntlm "$host") == *"NTLM is not accepted"* ]] || fail "NTLM is not refused by its name"
 
+story "Every form of Kerberos"
+same "schemes" "Kerberos 200 200 True;Negotiate 200 200" "$(as anna python3 $here/hostile.py schemes "$host" | paste -sd';')"
+same "a second round" "401 asks for Kerberos" "$(as anna python3 $here/hostile.py two-rounds "$host")"
+
 story "TLS: a sign-in bound to another certificate is refused, an unbound one only when the setting says so"
 same "bound to this one" 200 "$(as anna python3 $here/hostile.py tls-bound "$host")"
 same "not bound" 200 "$(as anna python3 $here/hostile.py tls-unbound "$host")"

@@ -117,6 +117,44 @@ def over_tls(host, binding):
         tell(status, body)
 
 
+def schemes(host):
+    """Raw Kerberos under its own scheme and encryption name, and real SPNEGO."""
+    connection = Connection(host)
+    connection.context = spnego.client(hostname=host, service='WSMAN', protocol='kerberos')
+    status, headers, _ = connection.ask(headers=['Authorization: Kerberos ' +
+                                                 base64.b64encode(connection.context.step()).decode()])
+    reply = next(v for k, v in headers if k.lower() == 'www-authenticate')
+    connection.context.step(base64.b64decode(reply.split()[1]))
+    body = connection.seal(IDENTIFY).replace(b'HTTP-SPNEGO-', b'HTTP-Kerberos-')
+    answer = connection.ask(body, ['Content-Type: ' + SEALED.replace('HTTP-SPNEGO-', 'HTTP-Kerberos-')])
+    print(reply.split()[0], status, answer[0], b'HTTP-Kerberos-session' in answer[2] and b'Identify' in connection.open(answer[2]))
+    connection = Connection(host)
+    connection.context = spnego.client(hostname=host, service='host', protocol='negotiate')
+    status, headers, _ = connection.ask(headers=['Authorization: Negotiate ' +
+                                                 base64.b64encode(connection.context.step()).decode()])
+    reply = next(v for k, v in headers if k.lower() == 'www-authenticate')
+    connection.context.step(base64.b64decode(reply.split()[1]))
+    print(reply.split()[0], status, connection.sealed(IDENTIFY)[0])
+
+
+def der(tag, *parts):
+    body = b''.join(parts)
+    size = len(body)
+    return bytes([tag]) + (bytes([size]) if size < 128 else bytes([0x82, size >> 8, size & 255])) + body
+
+
+def two_rounds(host):
+    """A client that would like NTLM best and can Kerberos: the answer asks for the latter, on the same connection."""
+    mechs = der(0x30, bytes.fromhex('060a2b06010401823702020a'), bytes.fromhex('06092a864886f712010202'))
+    token = der(0x60, bytes.fromhex('06062b0601050502'),
+                der(0xa0, der(0x30, der(0xa0, mechs), der(0xa2, der(0x04, b'NTLMSSP\0' + bytes(32))))))
+    connection = Connection(host)
+    status, headers, _ = connection.ask(headers=['Authorization: Negotiate ' + base64.b64encode(token).decode()])
+    reply = next((v for k, v in headers if k.lower() == 'www-authenticate'), '')
+    wants = bytes.fromhex('06092a864886f712010202') in base64.b64decode(reply.partition(' ')[2])
+    print(status, 'asks for Kerberos' if wants else reply)
+
+
 def denied(host):
     tell(*Connection(host).sign_in())
 
@@ -263,7 +301,7 @@ def main():
         'ntlm-in-negotiate': lambda: plain(host, 'Authorization: Negotiate ' + base64.b64encode(bytes.fromhex(
             '602806062b0601050502a01e301ca00e300c060a2b06010401823702020aa20a04084e544c4d53535000')).decode()),
         'garbage': lambda: plain(host, 'Authorization: Kerberos ' + base64.b64encode(os.urandom(2000)).decode()),
-        'other-host': lambda: other_host(host), 'denied': lambda: denied(host),
+        'schemes': lambda: schemes(host), 'two-rounds': lambda: two_rounds(host), 'other-host': lambda: other_host(host), 'denied': lambda: denied(host),
         'tls-bound': lambda: over_tls(host, binding_of(host)), 'tls-unbound': lambda: over_tls(host, None),
         'tls-other': lambda: over_tls(host, binding_of(host, other=True)),
         'replay': lambda: replay(host), 'reorder': lambda: reorder(host), 'elsewhere': lambda: elsewhere(host),

@@ -253,6 +253,36 @@ static void test_refused(void **state) {
         }
 }
 
+/* On the gateway's socket nobody is anybody without a sign-in, and a sign-in needs a host that has joined. */
+static void test_gateway(void **state) {
+        static const struct { const char *why, *parameters, *says; } refused[] = {
+                { "no handle", "\"Pipeline\":\"Get-Many\"", "SessionUnknown" },
+                { "a handle that was never given", "\"Pipeline\":\"Get-Many\",\"Session\":\"0\"", "SessionUnknown" },
+                { "an empty handle", "\"Pipeline\":\"Get-Many\",\"Session\":\"\"", "SessionUnknown" },
+        };
+        Fixture *f = *state, gateway = *f;
+        Error err = { 0 };
+
+        (void)snprintf(gateway.path, sizeof gateway.path, "/tmp/holdfast-gateway-%d", (int)getpid());
+        if (server_listen_gateway(f->server, gateway.path, geteuid(), getegid(), &err) < 0)
+                fail_msg("%s", err.text);
+        for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
+                auto_fd int fd = dial(&gateway);
+                Replies replies = { .fd = fd };
+                ask(fd, refused[i].parameters);
+                if (!turn(f, all_read, &replies) || !strstr(replies.text, refused[i].says))
+                        fail_msg("%s: %s", refused[i].why, replies.text);
+                free(replies.text);
+        }
+        auto_fd int fd = dial(f);       /* root's own socket knows no handles */
+        Replies replies = { .fd = fd };
+        ask(fd, "\"Pipeline\":\"Get-Many\",\"Session\":\"0\"");
+        assert_true(turn(f, all_read, &replies));
+        assert_non_null(strstr(replies.text, "PermissionDenied"));
+        free(replies.text);
+        (void)unlink(gateway.path);
+}
+
 int main(void) {
         if (geteuid() != 0)
                 return 77;              /* the server serves root only */
@@ -262,6 +292,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_cancel, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_secrets, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_gateway, setup, teardown),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

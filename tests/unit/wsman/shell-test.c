@@ -253,6 +253,8 @@ static void test_not_ours(void **state) {
         expect(f, 200, "<cfg:MaxEnvelopeSizekb>512</cfg:MaxEnvelopeSizekb>");
         ask_as(f, "S-1-5-21-1", TRANSFER "Create", "http://schemas.microsoft.com/powershell/Microsoft.PowerShell", "", "PT5S",
                "<rsp:Shell ShellId='" ID "'><creationXml xmlns='http://schemas.microsoft.com/powershell'>AAAA</creationXml></rsp:Shell>");
+        ask_as(f, "S-1-5-21-1", TRANSFER "Create", CMD, "", "PT5S", "<rsp:Shell><rsp:WorkingDirectory>C:</rsp:WorkingDirectory></rsp:Shell>");
+        expect(f, 500, "WorkingDirectory is not supported");
         ask(f, TRANSFER "Delete", "");          /* whatever became of it, nothing is left */
         assert_int_equal(wsman_shell_count(f->wsman), 0);
 }
