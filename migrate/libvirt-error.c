@@ -33,6 +33,9 @@ int libvirt_error_from(Error *err, virErrorPtr last, const char *fmt, ...) {
         for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
                 if (kinds[i].code == code)
                         kind = kinds[i].kind;
+        /* "connection closed due to keepalive timeout", "client socket is closed": for libvirt, internal errors */
+        if (kind == ERROR_INTERNAL && last && last->domain == VIR_FROM_RPC)
+                kind = ERROR_UNREACHABLE;
         va_start(ap, fmt);
         (void)vsnprintf(clause, sizeof clause, fmt, ap);
         va_end(ap);

@@ -35,7 +35,8 @@ typedef struct Error {
 #define FAILS __attribute__((warn_unused_result))
 
 /* Fill *err and return -1, so that `return error_set(…);` reads as one act.  A text that is too
- * long is cut at a character boundary, and always valid UTF-8: bytes that are none are left out.  @fmt must not name secrets.  Saves and restores errno. */
+ * long is cut at a character boundary, and it is always valid UTF-8: bytes that are none are left
+ * out.  @fmt must not name secrets.  Saves and restores errno. */
 int error_set(Error *err, ErrorKind kind, int cause, const char *fmt, ...)
         __attribute__((nonnull(1, 4), format(printf, 4, 5)));
 

@@ -220,7 +220,8 @@ static void test_free_in_data_callback(void **state) {
                 assert_int_equal(client_connect(&client, &fake, E, TIMEOUT_US), 0);
                 client_open(&client);
                 int r = rows_here[i].command == SMB2_QUERY_INFO
-                                ? smb_query_info(client.file, SMB_INFO_FILE, 5, 0, 24, free_in_data_callback, &client, &err)
+                                ? smb_query_info(client.file, SMB_INFO_FILE, 5, 0, 24, free_in_data_callback,
+                                                 &client, &err)
                         : rows_here[i].command == SMB2_IOCTL
                                 ? smb_ioctl(client.file, 0x900C0, NULL, 0, 64, free_in_data_callback, &client, &err)
                                 : smb_query_directory(client.file, 4096, free_in_data_callback, &client, &err);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "migrate/host.h"
+#include "migrate/libvirt-error.h"
 
 enum { PATIENCE_US = 400 * 1000 };
 
@@ -68,7 +69,28 @@ static void test_silence(void **state) {
         (void)alarm(0);
 }
 
+static void test_kinds(void **state) {
+        (void)state;
+        static const struct { const char *why; int domain, code; ErrorKind kind; } rows[] = {
+                { "the keepalive ended the connection", VIR_FROM_RPC, VIR_ERR_INTERNAL_ERROR, ERROR_UNREACHABLE },
+                { "libvirtd went away", VIR_FROM_RPC, VIR_ERR_SYSTEM_ERROR, ERROR_UNREACHABLE },
+                { "QEMU's driver failed", VIR_FROM_QEMU, VIR_ERR_INTERNAL_ERROR, ERROR_INTERNAL },
+                { "no such machine", VIR_FROM_QEMU, VIR_ERR_NO_DOMAIN, ERROR_NOT_FOUND },
+        };
+        for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+                Error err = { 0 };
+                virErrorPtr last = calloc(1, sizeof *last);
+                assert_non_null(last);
+                last->domain = rows[i].domain;
+                last->code = rows[i].code;
+                last->message = strdup("it says so");
+                assert_int_equal(libvirt_error_from(&err, last, "\"%s\"", "web01"), -1);
+                if (err.kind != rows[i].kind || strcmp(err.text, "\"web01\": it says so") != 0)
+                        fail_msg("%s: %s, %s", rows[i].why, error_kind_name(err.kind), err.text);
+        }
+}
+
 int main(void) {
-        const struct CMUnitTest tests[] = { cmocka_unit_test(test_silence) };
+        const struct CMUnitTest tests[] = { cmocka_unit_test(test_silence), cmocka_unit_test(test_kinds) };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
