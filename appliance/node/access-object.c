@@ -190,8 +190,9 @@ static int change_since(const Survey *s, const SurveyCell *c, AccessMemory *memo
         bool known = access_memory_find(memory, c->path, c->layer, &then);
         bool lists = known && strcmp(then.digest, now.digest) != 0 && then.digest[0] != '-' && now.digest[0] != '-';
         if (known && then.granted != now.granted)
-                (void)snprintf(to, size, "access was %s on %s; %s", then.granted == c->cell.needed ? "granted" : "not granted",
-                               when, lists ? "the permissions were changed since" : "the permissions are the same");
+                (void)snprintf(to, size, "access was %s on %s; %s",
+                               then.granted == c->cell.needed ? "granted" : "not granted", when,
+                               lists ? "the permissions were changed since" : "the permissions are the same");
         else if (lists)
                 (void)snprintf(to, size, "the permissions were changed since %s, the access is the same", when);
         else if (!known && access_memory_when(memory))
@@ -243,8 +244,9 @@ int access_stranger_object(const Survey *s, const SurveyHost *stranger, size_t w
                                "every computer of the domain may do this here (%s), through %s; only %s "
                                "should%s",
                                has, *who ? who : "a missing list", s->group_name,
-                               s->share_known ? "" : " (unless the share itself, whose list this host may not "
-                                                     "read, keeps them out)");
+                               s->share_known ? ""
+                                              : " (unless the share itself, whose list this host may not "
+                                                "read, keeps them out)");
         } else {
                 has[0] = '\0';
                 (void)snprintf(reason, sizeof reason,
