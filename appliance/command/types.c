@@ -173,13 +173,13 @@ static const Type share_access = {
                 { "ComputerName", "String" }, { "Path", "String" }, { "Layer", "String" }, { "Access", "String" },
                 { "Passed", "Boolean" }, { "MissingRights", "String[]" }, { "Finding", "String" },
                 { "Reason", "String" }, { "Account", "String" }, { "Entry", "String" }, { "Proof", "String" },
-                { "Granted", "String" }, { "Computed", "String" }, { "Differs", "Boolean" },
+                { "Granted", "String" }, { "Computed", "String" }, { "Differs", "Boolean" }, { "Changed", "String" },
                 { "Windows", "String[]" }, { "Samba", "String[]" }, { "NetApp", "String[]" }, { NULL } },
         .table = (const Column[]){
                 { NULL, "ComputerName" }, { NULL, "Layer" }, { NULL, "Access" }, { NULL, "Proof" },
                 { NULL, "Path" }, { NULL, "MissingRights" }, { NULL, NULL } },
         .list = "ComputerName,Path,Layer,Access,Passed,MissingRights,Finding,Reason,Account,Entry,Proof,Granted,"
-                "Computed,Differs,Windows,Samba,NetApp",
+                "Computed,Differs,Changed,Windows,Samba,NetApp",
         .text = "Access",
 };
 

@@ -2,6 +2,7 @@
 #include "appliance/node/access-commands.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 #include "appliance/base/cleanup.h"
 #include "appliance/node/access-object.h"
@@ -17,6 +18,7 @@ typedef struct Emission {
         Invocation *invocation;
         const Survey *survey;
         const SurveyHost *host;
+        AccessMemory *memory;
 } Emission;
 
 static int emit_cell(void *userdata, const SurveyCell *cell, Error *err) {
@@ -25,7 +27,7 @@ static int emit_cell(void *userdata, const SurveyCell *cell, Error *err) {
 
         if (invocation_cancelled(e->invocation))
                 return error_set(err, ERROR_CANCELLED, 0, "Test-VMShare was stopped");
-        if (access_object(e->survey, e->host, cell, &object, err) < 0)
+        if (access_object(e->survey, e->host, cell, e->memory, &object, err) < 0)
                 return -1;
         return invocation_emit(e->invocation, object, err);
 }
@@ -51,10 +53,33 @@ static int emit_stranger(Invocation *invocation, const Survey *survey, Error *er
         return invocation_emit(invocation, object, err);
 }
 
+static uint64_t now_us(void) {
+        struct timespec t;
+        (void)clock_gettime(CLOCK_REALTIME, &t);
+        return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+/* Judges, and says what is not as it was last time. */
+static int remember(Emission *e, Error *err) {
+        auto_(access_memory_freep) AccessMemory *memory = NULL;
+        char unc[UNC_TEXT_MAX + 1];
+        Error why = { 0 };
+
+        unc_text(&e->survey->unc, unc);
+        if (access_memory_open(ACCESS_MEMORY_FOLDER, e->host->account, unc, &memory, err) < 0)
+                return -1;
+        e->memory = memory;
+        if (survey_judge(e->survey, e->host, emit_cell, e, err) < 0)
+                return -1;
+        if (access_memory_keep(memory, now_us(), &why) < 0)
+                invocation_warning(e->invocation, "%s; the next look cannot say what changed.", why.text);
+        return 0;
+}
+
 static int test_host(Invocation *invocation, const Survey *survey, const char *name, const Machine *machine,
                      Error *err) {
         auto_(survey_host_done) SurveyHost host = { 0 };
-        Emission e = { invocation, survey, &host };
+        Emission e = { .invocation = invocation, .survey = survey, .host = &host };
 
         if (survey_host(survey, name, machine->account, &host, err) < 0)
                 return -1;
@@ -63,7 +88,7 @@ static int test_host(Invocation *invocation, const Survey *survey, const char *n
         if (!host.self && host.in_fabric &&
             survey_ask(survey, node_live(invocation_userdata(invocation)), &host, &why) < 0)
                 invocation_warning(invocation, "%s; what it may do is computed from the directory.", why.text);
-        return survey_judge(survey, &host, emit_cell, &e, err);
+        return remember(&e, err);
 }
 
 int access_test(Invocation *invocation, const char *path, const char *lister, Error *err) {

@@ -10,7 +10,7 @@
 
 #define TYPE "Microsoft.HyperV.PowerShell.VMShareAccess"
 
-enum { SENTENCE_MAX = 2048 };
+enum { SENTENCE_MAX = 2048, CHANGED_MAX = 256 };
 
 static void unrefp(sd_json_variant **v) {
         *v = sd_json_variant_unref(*v);
@@ -161,17 +161,59 @@ static int build(const SurveyHost *host, const SurveyCell *c, const Words *w, co
         return 0;
 }
 
-int access_object(const Survey *survey, const SurveyHost *host, const SurveyCell *c, sd_json_variant **ret,
-                  Error *err) {
+/* ---- what changed ------------------------------------------------------------------------------------------ */
+
+static void digest_of(const Survey *s, const SurveyCell *c, char to[static ACCESS_DIGEST_SIZE]) {
+        auto_free uint8_t *bytes = NULL;
+        size_t size;
+        Error ignored;
+
+        (void)snprintf(to, ACCESS_DIGEST_SIZE, "-");
+        if (c->item != SURVEY_SHARE && s->all.items[c->item].bytes)
+                access_digest(s->all.items[c->item].bytes, s->all.items[c->item].size, to);
+        else if (c->item == SURVEY_SHARE && c->list && (bytes = malloc(DESCRIPTOR_BYTES_MAX)) &&
+                 descriptor_encode(c->list, bytes, DESCRIPTOR_BYTES_MAX, &size, &ignored) == 0)
+                access_digest(bytes, size, to);
+}
+
+/* "" when nothing did, or nothing is remembered. */
+static int change_since(const Survey *s, const SurveyCell *c, AccessMemory *memory, char *to, size_t size,
+                        Error *err) {
+        AccessNote now = { .layer = c->layer, .granted = c->cell.granted & c->cell.needed }, then;
+        char when[DATETIME_TEXT_SIZE];
+
+        to[0] = '\0';
+        if (!memory)
+                return 0;
+        digest_of(s, c, now.digest);
+        datetime_text(access_memory_when(memory), when);
+        bool known = access_memory_find(memory, c->path, c->layer, &then);
+        bool lists = known && strcmp(then.digest, now.digest) != 0 && then.digest[0] != '-' && now.digest[0] != '-';
+        if (known && then.granted != now.granted)
+                (void)snprintf(to, size, "access was %s on %s; %s",
+                               then.granted == c->cell.needed ? "granted" : "not granted", when,
+                               lists ? "the permissions were changed since" : "the permissions are the same");
+        else if (lists)
+                (void)snprintf(to, size, "the permissions were changed since %s, the access is the same", when);
+        else if (!known && access_memory_when(memory))
+                (void)snprintf(to, size, "new since %s", when);
+        return access_memory_note(memory, c->path, &now, err);
+}
+
+int access_object(const Survey *survey, const SurveyHost *host, const SurveyCell *c, AccessMemory *memory,
+                  sd_json_variant **ret, Error *err) {
         auto_(mend_done) Mend mend = { 0 };
-        char reason[SENTENCE_MAX];
+        char reason[SENTENCE_MAX], changed[CHANGED_MAX];
         Words w;
 
         words_of(survey, host, c, &w);
         reason_text(c->cell.reason, &w, reason, sizeof reason);
         if (mend_write(survey, host, c, &mend, err) < 0)
                 return -1;
-        return build(host, c, &w, reason, &mend, ret, err);
+        if (change_since(survey, c, memory, changed, sizeof changed, err) < 0 ||
+            build(host, c, &w, reason, &mend, ret, err) < 0)
+                return -1;
+        return sd_json_variant_set_field_string(ret, "Changed", changed) < 0 ? error_oom(err) : 0;
 }
 
 /* ---- the negative test ----------------------------------------------------------------------------------- */
@@ -202,8 +244,9 @@ int access_stranger_object(const Survey *s, const SurveyHost *stranger, size_t w
                                "every computer of the domain may do this here (%s), through %s; only %s "
                                "should%s",
                                has, *who ? who : "a missing list", s->group_name,
-                               s->share_known ? "" : " (unless the share itself, whose list this host may not "
-                                                     "read, keeps them out)");
+                               s->share_known ? ""
+                                              : " (unless the share itself, whose list this host may not "
+                                                "read, keeps them out)");
         } else {
                 has[0] = '\0';
                 (void)snprintf(reason, sizeof reason,

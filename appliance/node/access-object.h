@@ -3,11 +3,12 @@
 #pragma once
 
 #include "appliance/command/object.h"
+#include "appliance/node/access-memory.h"
 #include "appliance/node/access-survey.h"
 
-/* One row of Test-VMShare. */
-int access_object(const Survey *survey, const SurveyHost *host, const SurveyCell *cell, sd_json_variant **ret,
-                  Error *err) FAILS;
+/* One row of Test-VMShare.  @memory: of the last proof, and takes a note of this one; NULL: none. */
+int access_object(const Survey *survey, const SurveyHost *host, const SurveyCell *cell, AccessMemory *memory,
+                  sd_json_variant **ret, Error *err) FAILS;
 /* The row of the negative test: what a computer outside the group can reach; @worst SURVEY_SHARE: nothing. */
 int access_stranger_object(const Survey *survey, const SurveyHost *stranger, size_t worst, sd_json_variant **ret,
                            Error *err) FAILS;

@@ -156,12 +156,9 @@ static void explain(const MatrixQuestion *q, MatrixCell *cell) {
         }
         take_out_denials(&t, cell);
         uint32_t left = missing_in(q, &t.d, t.token, cell->missing);
-        bool outside = !token_has(q->token, q->group);
-        if (outside && left) {
-                uint32_t before = left;
-                (void)!token_add(t.token, q->group, &ignored);
+        if (left && !token_has(q->token, q->group)) {
+                cell->join_group = token_add(t.token, q->group, &ignored) == 0;
                 left = missing_in(q, &t.d, t.token, cell->missing);
-                cell->join_group = left != before || left != 0;
         }
         cell->grant = left != 0;
         if (cell->remove_count > 0) {

@@ -41,3 +41,22 @@ set_sddl "$folder\\web01\\c.raw" "D:P(D;;0x2;;;$(sid "$account\$"))(D;;FA;;;AN)(
 check "grant" grant "$password" Administrator
 same "what is left" "D:P(D;;FA;;;AN)(A;;FA;;;$admins)(A;;FA;;;$hosts)" "$(probe look "$unc" | sed -n "s/.*c.raw.*D:P/D:P/p")"
 [[ $(on "$host" find /tmp /run /root -newer /etc/krb5.keytab -name 'krb5cc*' 2>/dev/null) == "" ]] || fail "a ticket was left behind"
+
+story "what changed since the last look"
+changes() {
+        matrix "$@" | python3 -c '
+import json, re, sys
+for row in json.load(sys.stdin):
+    if row.get("Changed"):
+        print(row["Layer"], row["Path"].split("\\")[-1], re.sub(r"20\S+Z", "THEN", row["Changed"]))'
+}
+fresh_files
+changes >/dev/null
+same "nothing" "" "$(changes)"
+set_sddl "$folder\\web01\\b.raw" "D:P(A;;FA;;;$admins)(A;;FA;;;$hosts)(A;;FR;;;AU)"
+same "somebody may read it now" "File b.raw the permissions were changed since THEN, the access is the same" "$(changes)"
+set_sddl "$folder\\web01\\b.raw" "D:P(A;;FA;;;$admins)"
+same "the host may not any more" "File b.raw access was granted on THEN; the permissions were changed since" "$(changes)"
+on "$server" rm "/srv/vms/$folder/web01/b.raw"
+on "$server" cp "/srv/vms/$folder/web01/a.raw" "/srv/vms/$folder/web01/d.raw"
+same "a file that was not there" "new since THEN" "$(changes | sed -n 's/File d.raw //p')"

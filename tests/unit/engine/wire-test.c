@@ -268,6 +268,25 @@ static void test_create_request(void **state) {
         assert_int_equal(wire_create_encode(&w, &how, DIALECT_311, &err), -1);
 }
 
+/* SET_INFO says in AdditionalInformation which parts of a descriptor are replaced ([MS-SMB2] 2.2.39). */
+static void test_set_info_request(void **state) {
+        (void)state;
+        uint8_t b[WIRE_HEADER_SIZE + 64];
+        Writer w = writer_of(b, sizeof b);
+        const uint64_t id[2] = { 0x1111, 0x2222 };
+        const WireQuery what = { .type = SMB_INFO_SECURITY, .additional = SMB_SECURITY_DACL };
+        wire_set_info_encode(&w, id, &what, (Span){ (const uint8_t *)"list", 4 });
+        const uint8_t *body = b + WIRE_HEADER_SIZE;
+        assert_true(writer_ok(&w));
+        assert_int_equal(w.at, WIRE_HEADER_SIZE + 32 + 4);
+        assert_int_equal(body[0], 33);
+        assert_int_equal(body[2], SMB_INFO_SECURITY);
+        assert_int_equal(body[4], 4);                   /* length, and offset from the header's first byte */
+        assert_int_equal(body[8], WIRE_HEADER_SIZE + 32);
+        assert_int_equal(body[12], SMB_SECURITY_DACL);
+        assert_memory_equal(body + 32, "list", 4);
+}
+
 static void test_lease_break(void **state) {
         (void)state;
         uint8_t m[WIRE_HEADER_SIZE + 44];
@@ -335,6 +354,7 @@ int main(void) {
                 cmocka_unit_test(test_variable_parts),    cmocka_unit_test(test_create_reply),
                 cmocka_unit_test(test_context_chains),    cmocka_unit_test(test_create_request),
                 cmocka_unit_test(test_lease_break),       cmocka_unit_test(test_negotiate_request),
+                cmocka_unit_test(test_set_info_request),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
