@@ -123,9 +123,11 @@ static int parse_arguments(Cursor *c, Pipeline *pipeline, Stage *stage) {
 
 /* What the language has and we do not, by its first word. */
 static int refuse_keyword(Cursor *c, const char *name) {
-        static const char *const keywords[] = { "if", "foreach", "for", "while", "do", "switch", "function", "filter",
-                                                "param", "return", "break", "continue", "try", "throw", "trap", "begin",
-                                                "process", "end", "class", "using", "data", "dynamicparam" };
+        static const char *const keywords[] = { "if",     "foreach",     "for",    "while", "do",
+                                                "switch", "function",    "filter", "param", "return",
+                                                "break",  "continue",    "try",    "throw", "trap",
+                                                "begin",  "process",     "end",    "class", "using",
+                                                "data",   "dynamicparam" };
         for (size_t i = 0; i < ARRAY_SIZE(keywords); i++)
                 if (text_equal_nocase(keywords[i], name))
                         return record_syntax(c->record, "ExpressionNotSupported",
@@ -211,7 +213,8 @@ static int parse_pipeline(Cursor *c, Pipeline *pipeline) {
 
 static int add_pipeline(Cursor *c, Pipeline *pipeline) {
         Script *script = c->script;
-        if (grow(c, &script->pipelines, script->count, sizeof *script->pipelines, SYNTAX_PIPELINES_MAX, "statements") < 0)
+        if (grow(c, &script->pipelines, script->count, sizeof *script->pipelines, SYNTAX_PIPELINES_MAX,
+                 "statements") < 0)
                 return -1;
         script->pipelines[script->count++] = *pipeline;
         *pipeline = (Pipeline){ 0 };
@@ -219,7 +222,9 @@ static int add_pipeline(Cursor *c, Pipeline *pipeline) {
 }
 
 /* The name under which a parenthesis at @at keeps its value: none that a text can write. */
-static char *parenthesis_name(size_t at) { return text_format("(%zu", at); }
+static char *parenthesis_name(size_t at) {
+        return text_format("(%zu", at);
+}
 
 int parse_parenthesis(Cursor *c, Literal *ret) {
         auto_(pipeline_clear) Pipeline inner = { .at = (size_t)(c->at - c->start) + 1 };
@@ -230,8 +235,8 @@ int parse_parenthesis(Cursor *c, Literal *ret) {
         if (!name)
                 return no_memory(c);
         if (c->parentheses == SYNTAX_NESTING_MAX)
-                return record_syntax(c->record, "LimitExceeded", "More than %d parentheses stand inside each other.",
-                                     SYNTAX_NESTING_MAX);
+                return record_syntax(c->record, "LimitExceeded",
+                                     "More than %d parentheses stand inside each other.", SYNTAX_NESTING_MAX);
         c->at++;
         c->parentheses++;
         c->deferred = false;
@@ -241,7 +246,8 @@ int parse_parenthesis(Cursor *c, Literal *ret) {
         c->deferred = outer;
         c->parentheses--;
         if (*c->at != ')')
-                return record_syntax(c->record, "MissingEndParenthesisInExpression", "Missing closing ')' in expression.");
+                return record_syntax(c->record, "MissingEndParenthesisInExpression",
+                                     "Missing closing ')' in expression.");
         c->at++;
         if (c->again) {
                 value = sd_json_variant_ref(c->variables ? sd_json_variant_by_key(c->variables, name) : NULL);
@@ -256,7 +262,8 @@ int parse_parenthesis(Cursor *c, Literal *ret) {
                 return -1;
         if (!ends_word(*c->at))
                 return unexpected(c);
-        *ret = value ? (Literal){ .kind = LITERAL_VALUE, .value = take_ptr(value) } : (Literal){ .kind = LITERAL_NULL };
+        *ret = value ? (Literal){ .kind = LITERAL_VALUE, .value = take_ptr(value) }
+                     : (Literal){ .kind = LITERAL_NULL };
         return 0;
 }
 
@@ -278,7 +285,7 @@ static int take_assignment(Cursor *c, char **ret) {
         c->at = p + 1;
         bool nowhere = size == 4 && text_starts_nocase(name, "null");
         *ret = nowhere ? strdup("") : strndup(name, size);
-        for (char *ch = *ret; ch && *ch; ch++)          /* one spelling: names are looked up without case */
+        for (char *ch = *ret; ch && *ch; ch++) /* one spelling: names are looked up without case */
                 *ch = (char)(*ch >= 'A' && *ch <= 'Z' ? *ch | 0x20 : *ch);
         return *ret ? 1 : no_memory(c);
 }
@@ -392,7 +399,12 @@ int syntax_parse(const char *text, sd_json_variant *variables, Script *ret, Erro
 int syntax_again(const char *text, size_t at, sd_json_variant *variables, Pipeline *ret, ErrorRecord *record) {
         auto_(pipeline_clear) Pipeline pipeline = { .at = at };
         /* It parsed before; inside how many of them it stands is no longer known, and what ends it is still there. */
-        Cursor c = { .start = text, .at = text + at, .variables = variables, .again = true, .parentheses = 1, .blocks = 1,
+        Cursor c = { .start = text,
+                     .at = text + at,
+                     .variables = variables,
+                     .again = true,
+                     .parentheses = 1,
+                     .blocks = 1,
                      .record = record };
 
         if (parse_pipeline(&c, &pipeline) < 0)
