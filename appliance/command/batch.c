@@ -177,7 +177,7 @@ int batch_new(const CommandTable *table, const BatchText *source, Batch **ret, E
         batch->role = source->role;
         batch->has_input = source->has_input;
         batch->input = input_statement(&script);
-        batch->variables = sd_json_variant_ref(source->variables);
+        batch->variables = sd_json_variant_ref(script.variables);
         for (size_t i = 0; i < script.count; i++)
                 if (bind_statement(batch, &script.pipelines[i], record) < 0)
                         return -1;

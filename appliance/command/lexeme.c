@@ -185,7 +185,8 @@ static int read_constant(Cursor *c, Literal *ret) {
                 return -1;
         if (!ends_word(*c->at))
                 return no_variables(c, start);
-        *ret = value ? (Literal){ .kind = LITERAL_VALUE, .value = take_ptr(value) }
+        bool none = !value || sd_json_variant_is_null(value);
+        *ret = !none ? (Literal){ .kind = LITERAL_VALUE, .value = take_ptr(value) }
                      : (Literal){ .kind = LITERAL_NULL };
         return 0;
 }

@@ -7,6 +7,7 @@
 #include "appliance/base/cleanup.h"
 #include "appliance/base/text.h"
 #include "appliance/command/lexeme.h"
+#include "appliance/command/object.h"
 
 static int parse_pipeline(Cursor *c, Pipeline *pipeline);
 static int parse_statements(Cursor *c, Script *script);
@@ -44,6 +45,7 @@ void script_clear(Script *script) {
         for (size_t i = 0; i < script->count; i++)
                 pipeline_clear(&script->pipelines[i]);
         free(script->pipelines);
+        (void)sd_json_variant_unref(script->variables);
         *script = (Script){ 0 };
 }
 
@@ -262,7 +264,8 @@ int parse_parenthesis(Cursor *c, Literal *ret) {
                 return -1;
         if (!ends_word(*c->at))
                 return unexpected(c);
-        *ret = value ? (Literal){ .kind = LITERAL_VALUE, .value = take_ptr(value) }
+        bool none = !value || sd_json_variant_is_null(value);
+        *ret = !none ? (Literal){ .kind = LITERAL_VALUE, .value = take_ptr(value) }
                      : (Literal){ .kind = LITERAL_NULL };
         return 0;
 }
@@ -379,6 +382,63 @@ static int parse_statements(Cursor *c, Script *script) {
         }
 }
 
+/* One name of param(…), which stands for the @i-th of $args unless a variable of that name came with the text. */
+static int take_parameter(Cursor *c, Script *script, size_t i) {
+        sd_json_variant *arguments = script->variables ? object_property(script->variables, "args") : NULL;
+        auto_(sd_json_variant_unrefp) sd_json_variant *value = NULL;
+        char name[RECORD_NAME_MAX];
+
+        if (*c->at == '[') {            /* its type: values are not converted here, commands convert them */
+                c->at += strcspn(c->at, "]");
+                c->at += *c->at == ']';
+                c->at += *c->at == ']'; /* [string[]] */
+                if (skip_blanks(c, true) < 0)
+                        return -1;
+        }
+        size_t size = *c->at == '$' ? strspn(c->at + 1, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") : 0;
+        if (size == 0 || size >= sizeof name)
+                return record_syntax(c->record, "ExpressionNotSupported",
+                                     "Only names such as $a are supported in param() here, without defaults and attributes.");
+        for (size_t n = 0; n < size; n++)
+                name[n] = (char)(c->at[1 + n] >= 'A' && c->at[1 + n] <= 'Z' ? c->at[1 + n] | 0x20 : c->at[1 + n]);
+        name[size] = '\0';
+        c->at += 1 + size;
+        if (script->variables && object_property(script->variables, name))
+                return 0;
+        if (arguments && sd_json_variant_is_array(arguments) && i < sd_json_variant_elements(arguments))
+                value = sd_json_variant_ref(sd_json_variant_by_index(arguments, i));
+        else if (sd_json_variant_new_null(&value) < 0)
+                return no_memory(c);
+        return sd_json_variant_set_field(&script->variables, name, value) < 0 ? no_memory(c) : 0;
+}
+
+/* param($a, $b) in front of everything. */
+static int take_parameters(Cursor *c, Script *script) {
+        if (skip_blanks(c, true) < 0)
+                return -1;
+        const char *p = c->at + 5;
+        if (!text_starts_nocase(c->at, "param") || p[strspn(p, " \t\r\n")] != '(')
+                return 0;
+        c->at = p + strspn(p, " \t\r\n") + 1;
+        for (size_t i = 0; i < SYNTAX_ARGUMENTS_MAX; i++) {
+                if (skip_blanks(c, true) < 0)
+                        return -1;
+                if (*c->at == ')' && i == 0)
+                        break;
+                if (take_parameter(c, script, i) < 0 || skip_blanks(c, true) < 0)
+                        return -1;
+                if (*c->at != ',')
+                        break;
+                c->at++;
+        }
+        if (*c->at != ')')
+                return record_syntax(c->record, "ExpressionNotSupported",
+                                     "Only names such as $a are supported in param() here, without defaults and attributes.");
+        c->at++;
+        c->variables = script->variables;
+        return 0;
+}
+
 int syntax_parse(const char *text, sd_json_variant *variables, Script *ret, ErrorRecord *record) {
         auto_(script_clear) Script script = { 0 };
         Cursor c = { .start = text, .at = text, .variables = variables, .script = &script, .record = record };
@@ -389,7 +449,8 @@ int syntax_parse(const char *text, sd_json_variant *variables, Script *ret, Erro
                                      SYNTAX_TEXT_MAX);
         if (!text_is_utf8(text, length))
                 return record_syntax(record, "InvalidText", "The command is not valid UTF-8 text.");
-        if (parse_statements(&c, &script) < 0)
+        script.variables = sd_json_variant_ref(variables);
+        if (take_parameters(&c, &script) < 0 || parse_statements(&c, &script) < 0)
                 return -1;
         *ret = script;
         script = (Script){ 0 };

@@ -110,6 +110,16 @@ int read_variable_name(Cursor *c, sd_json_variant **ret) {
                 if (text_starts_nocase(name, scopes[i]))
                         bare = name + strlen(scopes[i]);
         sd_json_variant *value = c->variables ? object_property(c->variables, bare) : NULL;
+        /* $using:vm.Name is one expression: the client evaluates it whole, and sends its value under its whole text. */
+        for (size_t more = strspn(p + size, NAME_LETTERS ".[]"); !value && c->variables && more > 0 &&
+                                                                  text_starts_nocase(name, "using:"); more--) {
+                if (size + more >= sizeof name)
+                        continue;
+                memcpy(name + size, p + size, more);
+                name[size + more] = '\0';
+                value = object_property(c->variables, name);
+                size += value ? more : 0;
+        }
         bool pending = !c->again && is_assigned(c, bare);
         if (!value && !pending)
                 return no_variables(c, start);

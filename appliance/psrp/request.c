@@ -187,11 +187,17 @@ static int take_script_arguments(Making *m, sd_json_variant *command) {
                                 return malformed(m->record, "the values of $using: are not as clients send them");
                         continue;
                 }
-                if (name && *name)
-                        return record_syntax(
-                                m->record, "ExpressionNotSupported",
-                                "Named arguments of a script block are not supported here; use $using:%.60s.",
-                                name);
+                name = name && *name == '-' ? name + 1 : name;
+                if (name && *name) {    /* of param(…) */
+                        char lower[RECORD_NAME_MAX];
+                        size_t size = 0;
+                        for (; name[size] && name[size] != ':' && size + 1 < sizeof lower; size++)
+                                lower[size] = (char)tolower((unsigned char)name[size]);
+                        lower[size] = '\0';
+                        if (!is_word(lower, size, "_") || (value && sd_json_variant_set_field(&m->request->variables, lower, value) < 0))
+                                return malformed(m->record, "an argument's name is none");
+                        continue;
+                }
                 if (value && sd_json_variant_append_array(&positional, value) < 0)
                         return no_memory(m->record);
         }
