@@ -31,7 +31,9 @@ int pipeline_new(PsrpPool *pool, const PsrpGuid *id, Error *err) {
         if (!p)
                 return error_oom(err);
         *p = (Pipeline){ .next = pool->pipelines, .pool = pool, .id = *id };
-        p->sender = (Sender){ .pool = pool->sender.pool, .pipeline = *id, .next_object = &pool->next_object,
+        p->sender = (Sender){ .pool = pool->sender.pool,
+                              .pipeline = *id,
+                              .next_object = &pool->next_object,
                               .broken = &pool->broken };
         pool->pipelines = p;
         pool->pipeline_count++;
@@ -64,6 +66,8 @@ void pipeline_free(Pipeline *p) {
         request_clear(&p->request);
         (void)sd_json_variant_unref(p->input);
         (void)sd_json_variant_unref(p->held);
+        (void)sd_json_variant_unref(p->needs);
+        (void)sd_json_variant_unref(p->secrets);
         free(p);
 }
 
@@ -76,6 +80,7 @@ static void end(Pipeline *p, PipelineState state, sd_json_variant *reason) {
         p->run = 0;
         p->held = sd_json_variant_unref(p->held);
         p->input = sd_json_variant_unref(p->input);
+        p->secrets = sd_json_variant_unref(p->secrets);
         pool_ready(p->pool, &p->id);
 }
 
@@ -104,7 +109,8 @@ static void send_error(Pipeline *p, sd_json_variant *record) {
         if (p->request.output != REQUEST_OBJECTS && p->request.output != REQUEST_NOTHING)
                 console_add(p, STREAM_ERROR, record);
         else
-                message_error(&p->sender, record, p->request.errors_to_output && p->request.output == REQUEST_OBJECTS);
+                message_error(&p->sender, record,
+                              p->request.errors_to_output && p->request.output == REQUEST_OBJECTS);
 }
 
 /* An error is kept until the next record: should the run end with it because the text was refused, it is the reason of
@@ -132,11 +138,14 @@ void pipeline_say(Pipeline *p, RecordStream stream, const char *text) {
         bool shown = !p->request.host.absent;
 
         if (shown)
-                host_line(&p->sender, stream == STREAM_WARNING   ? HOST_WRITE_WARNING_LINE
-                                      : stream == STREAM_VERBOSE ? HOST_WRITE_VERBOSE_LINE
-                                                                 : HOST_WRITE_LINE, text);
+                host_line(&p->sender,
+                          stream == STREAM_WARNING   ? HOST_WRITE_WARNING_LINE
+                          : stream == STREAM_VERBOSE ? HOST_WRITE_VERBOSE_LINE
+                                                     : HOST_WRITE_LINE,
+                          text);
         if (stream == STREAM_WARNING || stream == STREAM_VERBOSE) {
-                message_text(&p->sender, stream == STREAM_WARNING ? MESSAGE_WARNING_RECORD : MESSAGE_VERBOSE_RECORD, text);
+                message_text(&p->sender, stream == STREAM_WARNING ? MESSAGE_WARNING_RECORD : MESSAGE_VERBOSE_RECORD,
+                             text);
         } else if (p->pool->takes_information) {
                 (void)gethostname(host, sizeof host - 1);
                 message_information(&p->sender, text, host, shown);
@@ -164,9 +173,11 @@ static void take_state(Pipeline *p, sd_json_variant *record) {
         if (size < 0) {
                 pool->broken = true;
         } else if (pool->variables_bytes + (size_t)size > PSRP_VARIABLES_MAX) {
-                pipeline_say(p, STREAM_WARNING, "The variables of this session hold too much; the last one is not kept.");
+                pipeline_say(p, STREAM_WARNING,
+                             "The variables of this session hold too much; the last one is not kept.");
         } else {
-                pool->variables_bytes += (size_t)size;  /* of overwritten ones too: RESET_RUNSPACE_STATE forgets all */
+                pool->variables_bytes +=
+                        (size_t)size; /* of overwritten ones too: RESET_RUNSPACE_STATE forgets all */
                 pool->broken = sd_json_variant_set_field(&pool->variables, name, value) < 0 || pool->broken;
         }
 }
@@ -221,9 +232,11 @@ void pipeline_breathe(Pipeline *p) {
 /* [REC] first how many, then each. */
 static void send_found(Pipeline *p) {
         auto_(sd_json_variant_unrefp) sd_json_variant *count = NULL;
-        if (sd_json_build(&count, SD_JSON_BUILD_OBJECT(
-                    SD_JSON_BUILD_PAIR_STRING("$type", "Selected.Microsoft.PowerShell.Commands.GenericMeasureInfo"),
-                    SD_JSON_BUILD_PAIR_UNSIGNED("Count", p->found_count))) < 0) {
+        if (sd_json_build(&count,
+                          SD_JSON_BUILD_OBJECT(
+                                  SD_JSON_BUILD_PAIR_STRING(
+                                          "$type", "Selected.Microsoft.PowerShell.Commands.GenericMeasureInfo"),
+                                  SD_JSON_BUILD_PAIR_UNSIGNED("Count", p->found_count))) < 0) {
                 p->pool->broken = true;
                 return;
         }
@@ -280,8 +293,10 @@ static void run(Pipeline *p, sd_json_variant *secrets) {
                 pool->broken = true;
                 return;
         }
-        const PsrpWork work = { .text = p->request.text, .variables = variables,
-                                .input = p->request.has_input && !p->request.ignores_input ? p->input : NULL, .secrets = secrets,
+        const PsrpWork work = { .text = p->request.text,
+                                .variables = variables,
+                                .input = p->request.has_input && !p->request.ignores_input ? p->input : NULL,
+                                .secrets = secrets,
                                 .width = p->request.width };
 
         p->phase = PHASE_RUNNING;
@@ -293,36 +308,22 @@ static void run(Pipeline *p, sd_json_variant *secrets) {
         fail(p, &record);
 }
 
+/* The passwords are there: 1, are being asked for: 0, cannot be had: -1. */
+static void go_on(Pipeline *p, int prompted, const ErrorRecord *record) {
+        if (prompted > 0)
+                run(p, p->secrets);
+        else if (prompted < 0)
+                fail(p, record);
+}
+
 void psrp_secrets_needed(PsrpPool *pool, uint64_t number, sd_json_variant *needs) {
-        auto_(sd_json_variant_unrefp) sd_json_variant *secrets = NULL;
         Pipeline *p = find_run(pool, number);
-        ErrorRecord record;
+        ErrorRecord record = { 0 };
 
         if (!p)
                 return;
         p->run = 0;
-        for (size_t i = 0; i < sd_json_variant_elements(needs); i++) {
-                sd_json_variant *need = sd_json_variant_by_index(needs, i);
-                const char *key = object_string(need, "Key"), *user = object_string(need, "UserName");
-                sd_json_variant *password = user && p->request.passwords
-                                                    ? sd_json_variant_by_key(p->request.passwords, user) : NULL;
-                if (!key || !password || p->asked) {
-                        (void)record_syntax(&record, "CredentialRequired",
-                                            "%.60s needs the password of %.100s in -%.60s: give a PSCredential, as Get-Credential makes it.",
-                                            object_string(need, "Command") ? object_string(need, "Command") : "The command",
-                                            user ? user : "the account",
-                                            object_string(need, "Parameter") ? object_string(need, "Parameter") : "Credential");
-                        fail(p, &record);
-                        return;
-                }
-                if (sd_json_variant_set_field(&secrets, key, password) < 0) {
-                        pool->broken = true;
-                        return;
-                }
-                sd_json_variant_sensitive(secrets);
-        }
-        p->asked = true;
-        run(p, secrets);
+        go_on(p, prompt_start(p, needs, &record), &record);
 }
 
 /* ---- messages of a pipeline ---------------------------------------------------------------------------------- */
@@ -334,8 +335,11 @@ static void begin(Pipeline *p) {
                 return;
         }
         if (p->request.kind == REQUEST_SHOW) {
-                for (size_t i = 0; p->input && i < sd_json_variant_elements(p->input); i++)
-                        console_show(p, sd_json_variant_by_index(p->input, i));
+                for (size_t i = 0; p->input && i < sd_json_variant_elements(p->input); i++) {
+                        sd_json_variant *one = sd_json_variant_by_index(p->input, i),
+                                        *plain = sd_json_variant_by_key(one, "$value");
+                        console_show(p, plain ? plain : one);
+                }
                 end(p, PIPELINE_COMPLETED, NULL);
                 return;
         }
@@ -377,20 +381,26 @@ static int on_create(Pipeline *p, const Message *m, sd_json_variant *value, Erro
 }
 
 static int on_input(Pipeline *p, const Message *m, sd_json_variant *value, Error *err) {
+        auto_(sd_json_variant_unrefp) sd_json_variant *wrapped = NULL;
         ErrorRecord record;
 
         if (p->phase == PHASE_ENDED)
-                return 0;               /* it failed or was stopped; the client learns that */
+                return 0; /* it failed or was stopped; the client learns that */
         if (p->phase != PHASE_INPUT)
                 return error_set(err, ERROR_PROTOCOL, 0, "input for a pipeline that takes none");
-        p->input_bytes += m->size;
+        p->input_bytes += m->size + PSRP_INPUT_EACH;
         if (p->input_bytes > PSRP_INPUT_MAX) {
                 (void)record_syntax(&record, "LimitExceeded", "More than %d MiB are piped into one pipeline.",
                                     PSRP_INPUT_MAX >> 20);
                 fail(p, &record);
                 return 0;
         }
-        return sd_json_variant_append_array(&p->input, value) < 0 ? error_oom(err) : 0;
+        /* The node's interface knows objects only. */
+        if (sd_json_variant_is_object(value))
+                wrapped = sd_json_variant_ref(value);
+        else if (sd_json_build(&wrapped, SD_JSON_BUILD_OBJECT(SD_JSON_BUILD_PAIR_VARIANT("$value", value))) < 0)
+                return error_oom(err);
+        return sd_json_variant_append_array(&p->input, wrapped) < 0 ? error_oom(err) : 0;
 }
 
 static int on_input_end(Pipeline *p, const Message *m, sd_json_variant *value, Error *err) {
@@ -399,7 +409,13 @@ static int on_input_end(Pipeline *p, const Message *m, sd_json_variant *value, E
         return 0;
 }
 
-static int on_response(Pipeline *p, const Message *m, sd_json_variant *value, Error *err) { return 0; }
+static int on_response(Pipeline *p, const Message *m, sd_json_variant *value, Error *err) {
+        ErrorRecord record = { 0 };
+        if (p->phase != PHASE_ASKING || (int64_t)object_unsigned(value, "ci", 0) != p->call)
+                return 0; /* to a question nobody asked, or that is settled */
+        go_on(p, prompt_answer(p, value, &record), &record);
+        return 0;
+}
 
 static const struct {
         MessageType type;

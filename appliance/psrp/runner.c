@@ -65,7 +65,7 @@ void runner_free(Runner *runner) {
 static void finish(Call *call, const PsrpEnd *end) {
         PsrpPool *pool = call->pool;
         uint64_t run = call->run;
-        call_free(call);                /* first: the pool may start another run from inside psrp_ended() */
+        call_free(call); /* first: the pool may start another run from inside psrp_ended() */
         psrp_ended(pool, run, end);
 }
 
@@ -83,13 +83,15 @@ static void fail(Call *call, const char *error_id, sd_json_variant *parameters) 
                 return;
         }
         if (strcmp(error_id, SD_VARLINK_ERROR_DISCONNECTED) == 0)
-                (void)error_set(&end.failure, ERROR_UNREACHABLE, 0,
-                                "holdfastd ended while the command ran; Get-VM and Get-VMMigration show what became of it");
+                (void)error_set(
+                        &end.failure, ERROR_UNREACHABLE, 0,
+                        "holdfastd ended while the command ran; Get-VM and Get-VMMigration show what became of it");
         else if (strcmp(error_id, SD_VARLINK_ERROR_PERMISSION_DENIED) == 0)
                 (void)error_set(&end.failure, ERROR_DENIED, 0,
                                 "You do not have the required permission to complete this task.");
         else
-                (void)error_set(&end.failure, ERROR_PROTOCOL, 0, "holdfastd answered: %s", message ? message : error_id);
+                (void)error_set(&end.failure, ERROR_PROTOCOL, 0, "holdfastd answered: %s",
+                                message ? message : error_id);
         finish(call, &end);
 }
 
@@ -102,7 +104,7 @@ static int on_reply(sd_varlink *link, sd_json_variant *parameters, const char *e
                     sd_varlink_reply_flags_t flags, void *userdata) {
         Call *call = userdata;
         if (!call)
-                return 0;               /* nobody wants it any more */
+                return 0; /* nobody wants it any more */
         if (error_id) {
                 fail(call, error_id, parameters);
                 return 0;
@@ -111,9 +113,10 @@ static int on_reply(sd_varlink *link, sd_json_variant *parameters, const char *e
         RecordStream stream = name ? stream_from_name(name) : STREAM_COUNT;
         sd_json_variant *value = sd_json_variant_by_key(parameters, "Value");
         if (stream < STREAM_COUNT && value) {
-                sd_json_variant *plain = sd_json_variant_is_object(value) ? sd_json_variant_by_key(value, "$value") : NULL;
+                sd_json_variant *plain =
+                        sd_json_variant_is_object(value) ? sd_json_variant_by_key(value, "$value") : NULL;
                 psrp_record(call->pool, call->run, stream, plain ? plain : value);
-                return 0;               /* the call may be gone now */
+                return 0; /* the call may be gone now */
         }
         if (flags & SD_VARLINK_REPLY_CONTINUES)
                 return 0;
@@ -124,29 +127,6 @@ static int on_reply(sd_varlink *link, sd_json_variant *parameters, const char *e
 
 /* ---- the runner's side of PsrpRunner --------------------------------------------------------------------- */
 
-/* The interface knows objects only: a plain value x goes as {"$value": x}. */
-static int add_input(sd_json_variant **parameters, sd_json_variant *input) {
-        size_t count = sd_json_variant_elements(input);
-        auto_(sd_json_variant_unrefp) sd_json_variant *list = NULL;
-        auto_free sd_json_variant **items = calloc(count + 1, sizeof *items);
-        int r = items ? 0 : -ENOMEM;
-
-        for (size_t i = 0; r >= 0 && i < count; i++) {
-                sd_json_variant *one = sd_json_variant_by_index(input, i);
-                if (sd_json_variant_is_object(one))
-                        items[i] = sd_json_variant_ref(one);
-                else
-                        r = sd_json_build(&items[i], SD_JSON_BUILD_OBJECT(SD_JSON_BUILD_PAIR_VARIANT("$value", one)));
-        }
-        if (r >= 0)
-                r = sd_json_variant_new_array(&list, items, count);
-        if (r >= 0)
-                r = sd_json_variant_set_field(parameters, "Input", list);
-        for (size_t i = 0; items && i < count; i++)
-                (void)sd_json_variant_unref(items[i]);
-        return r;
-}
-
 static int ask(Call *call, const PsrpWork *work, Error *err) {
         auto_(sd_json_variant_unrefp) sd_json_variant *parameters = sd_json_variant_ref(call->runner->extra);
         int r = sd_varlink_connect_address(&call->link, call->runner->address);
@@ -154,7 +134,8 @@ static int ask(Call *call, const PsrpWork *work, Error *err) {
                 return error_set(err, ERROR_UNREACHABLE, -r,
                                  "holdfastd does not run on this host; start it with: systemctl start holdfastd");
         if (r == -EACCES || r == -EPERM)
-                return error_set(err, ERROR_DENIED, -r, "You do not have the required permission to complete this task.");
+                return error_set(err, ERROR_DENIED, -r,
+                                 "You do not have the required permission to complete this task.");
         if (r >= 0) {
                 (void)sd_varlink_set_userdata(call->link, call);
                 r = sd_varlink_bind_reply(call->link, on_reply);
@@ -170,7 +151,7 @@ static int ask(Call *call, const PsrpWork *work, Error *err) {
         if (r >= 0 && work->variables)
                 r = sd_json_variant_set_field(&parameters, "Variables", work->variables);
         if (r >= 0 && work->input)
-                r = add_input(&parameters, work->input);
+                r = sd_json_variant_set_field(&parameters, "Input", work->input);
         if (r >= 0 && work->secrets)
                 r = sd_json_variant_set_field(&parameters, "Secrets", work->secrets);
         if (r >= 0)
@@ -183,8 +164,8 @@ static int start(void *userdata, PsrpPool *pool, uint64_t run, const PsrpWork *w
         Call *call;
 
         if (runner->count >= RUNNER_RUNS_MAX)
-                return error_set(err, ERROR_LIMIT, 0, "%d commands of this session run already; wait for one to end",
-                                 RUNNER_RUNS_MAX);
+                return error_set(err, ERROR_LIMIT, 0,
+                                 "%d commands of this session run already; wait for one to end", RUNNER_RUNS_MAX);
         if (!(call = calloc(1, sizeof *call)))
                 return error_oom(err);
         *call = (Call){ .next = runner->calls, .runner = runner, .pool = pool, .run = run };
