@@ -39,6 +39,15 @@ bool text_is_utf8(const char *text, size_t size) {
         return true;
 }
 
+void text_mend(char *text) {
+        size_t size = strlen(text);
+        for (size_t at = 0, n; at < size; at += n > 0 ? n : 1) {
+                (void)next_character((const uint8_t *)text + at, size - at, &n);
+                if (n == 0)
+                        text[at] = '?';
+        }
+}
+
 int text_to_utf16(const char *text, uint8_t *to, size_t size, size_t *ret_size, Error *err) {
         size_t length = strlen(text), out = 0;
 

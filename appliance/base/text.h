@@ -25,6 +25,8 @@ bool text_starts_nocase(const char *text, const char *prefix);
 bool text_matches_wildcard(const char *text, const char *pattern);
 bool text_has_wildcard(const char *text);
 bool text_is_utf8(const char *text, size_t size);
+/* Puts ? for every byte that is no part of a character: what cutting UTF-8 at a byte leaves. */
+void text_mend(char *text);
 
 /* @to receives 2 * @size lower-case hex digits and a NUL. */
 void text_hex(const uint8_t *data, size_t size, char *to);

@@ -46,10 +46,10 @@ int record_not_a_command(ErrorRecord *record, const char *name) {
         (void)snprintf(record->target, sizeof record->target, "%.200s", name);
         (void)snprintf(
                 record->message, sizeof record->message,
-                "The term '%.200s' is not recognized as a name of a cmdlet, function, script file, or executable "
+                "The term '%s' is not recognized as a name of a cmdlet, function, script file, or executable "
                 "program.\nCheck the spelling of the name, or if a path was included, verify that the path is "
                 "correct and try again.",
-                name);
+                record->target);
         return -1;
 }
 
@@ -105,8 +105,15 @@ void command_type_name(const Command *command, char to[static RECORD_NAME_MAX]) 
                        dash ? dash + 1 : "", suffix);
 }
 
-sd_json_variant *record_json(const ErrorRecord *record) {
+sd_json_variant *record_json(const ErrorRecord *original) {
+        ErrorRecord mended = *original, *record = &mended;
         sd_json_variant *ret = NULL;
+
+        /* their sizes are bytes: a character may have been cut */
+        text_mend(record->message);
+        text_mend(record->id);
+        text_mend(record->target);
+        text_mend(record->activity);
         if (sd_json_build(&ret, SD_JSON_BUILD_OBJECT(
                     SD_JSON_BUILD_PAIR_STRING("$type", "System.Management.Automation.ErrorRecord"),
                     SD_JSON_BUILD_PAIR_STRING("Message", record->message),

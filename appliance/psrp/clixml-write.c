@@ -265,18 +265,21 @@ static bool is_custom(const char *type) {
         return text_starts_nocase(type, "Selected.") || text_starts_nocase(type, "System.Management.Automation.PSCustomObject");
 }
 
-static void put_typed(Clixml *c, const char *name, sd_json_variant *value, const char *own, unsigned depth) {
+static void put_typed(Clixml *c, const char *label, sd_json_variant *value, const char *own, unsigned depth) {
         const Type *row = type_find(own);
         bool custom = is_custom(own);
-        char chain[200], text[512];
+        char chain[200], text[512], name[80];
 
-        (void)snprintf(chain, sizeof chain, custom ? "%.79s,System.Management.Automation.PSCustomObject,System.Object"
-                                                   : "%.79s,System.Object",
-                       row && !custom ? row->name : own);
-        clixml_object(c, name, chain);
+        (void)snprintf(name, sizeof name, "%.*s", (int)strcspn(own, ","), own);        /* of a generic type, its name */
+        text_mend(name);
+        (void)snprintf(chain, sizeof chain, custom ? "%s,System.Management.Automation.PSCustomObject,System.Object"
+                                                   : "%s,System.Object",
+                       row && !custom ? row->name : name);
+        clixml_object(c, label, chain);
         if (!custom) {
                 const char *stands = row && row->text ? object_string(value, row->text) : NULL;
                 (void)snprintf(text, sizeof text, "%s", stands ? stands : row ? row->name : own);
+                text_mend(text);
                 clixml_tostring(c, text);
         }
         clixml_open(c, custom ? "MS" : "Props");
@@ -304,6 +307,7 @@ static void put_value(Clixml *c, const char *name, sd_json_variant *value, const
                 put_number(c, name, value, type);
         } else if (depth >= CLIXML_OBJECT_DEPTH_MAX) {
                 object_display(value, text, sizeof text);       /* as PowerShell does beyond its depth */
+                text_mend(text);
                 clixml_string(c, name, text);
         } else if (sd_json_variant_is_array(value)) {
                 put_array(c, name, value, type, depth);

@@ -16,6 +16,8 @@ static const char *method_name(HostMethod method) {
                 return "WriteVerboseLine";
         case HOST_WRITE_WARNING_LINE:
                 return "WriteWarningLine";
+        case HOST_PROMPT_FOR_CREDENTIAL:
+                return "PromptForCredential1";
         case HOST_POP_RUNSPACE:
                 return "PopRunspace";
         case HOST_WRITE_LINE:
@@ -25,12 +27,12 @@ static const char *method_name(HostMethod method) {
 }
 
 /* Up to the parameters, which stand in a list. */
-static int begin_call(Sender *s, Clixml *c, HostMethod method) {
+static int begin_call(Sender *s, Clixml *c, HostMethod method, int64_t call) {
         if (message_begin(s, c) < 0)
                 return -1;
         clixml_object(c, NULL, NULL);
         clixml_open(c, "MS");
-        clixml_i64(c, "ci", NO_REPLY);
+        clixml_i64(c, "ci", call);
         clixml_enum(c, "mi", "System.Management.Automation.Remoting.RemoteHostMethodId", method_name(method),
                     (int32_t)method);
         clixml_object(c, "mp", "System.Collections.ArrayList,System.Object");
@@ -48,7 +50,7 @@ static void send_call(Sender *s, Clixml *c) {
 
 void host_line(Sender *s, HostMethod method, const char *text) {
         Clixml c;
-        if (begin_call(s, &c, method) < 0)
+        if (begin_call(s, &c, method, NO_REPLY) < 0)
                 return;
         clixml_string(&c, NULL, text);
         send_call(s, &c);
@@ -56,7 +58,7 @@ void host_line(Sender *s, HostMethod method, const char *text) {
 
 void host_should_exit(Sender *s, int32_t code) {
         Clixml c;
-        if (begin_call(s, &c, HOST_SET_SHOULD_EXIT) < 0)
+        if (begin_call(s, &c, HOST_SET_SHOULD_EXIT, NO_REPLY) < 0)
                 return;
         clixml_i32(&c, NULL, code);
         send_call(s, &c);
@@ -64,13 +66,26 @@ void host_should_exit(Sender *s, int32_t code) {
 
 void host_leave(Sender *s) {
         Clixml c;
-        if (begin_call(s, &c, HOST_POP_RUNSPACE) == 0)
+        if (begin_call(s, &c, HOST_POP_RUNSPACE, NO_REPLY) == 0)
                 send_call(s, &c);
+}
+
+void host_credential(Sender *s, int64_t call, const char *command, const char *user) {
+        char message[256];
+        Clixml c;
+        if (begin_call(s, &c, HOST_PROMPT_FOR_CREDENTIAL, call) < 0)
+                return;
+        (void)snprintf(message, sizeof message, "%.60s needs the password of %.120s.", command, user);
+        clixml_string(&c, NULL, "Credential request");
+        clixml_string(&c, NULL, message);
+        clixml_string(&c, NULL, user);
+        clixml_string(&c, NULL, "");
+        send_call(s, &c);
 }
 
 void host_progress(Sender *s, sd_json_variant *record) {
         Clixml c;
-        if (begin_call(s, &c, HOST_WRITE_PROGRESS) < 0)
+        if (begin_call(s, &c, HOST_WRITE_PROGRESS, NO_REPLY) < 0)
                 return;
         clixml_i64(&c, NULL, 0);        /* who: of no meaning to us */
         message_put_progress(&c, record);

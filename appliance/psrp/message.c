@@ -146,14 +146,6 @@ void message_session_key(Sender *s, const char *base64) {
         send_notes(s, MESSAGE_ENCRYPTED_SESSION_KEY, &c);
 }
 
-void message_public_key_request(Sender *s) {
-        Clixml c;
-        if (message_begin(s, &c) < 0)
-                return;
-        clixml_string(&c, NULL, "");
-        message_send(s, MESSAGE_PUBLIC_KEY_REQUEST, &c);
-}
-
 /* ---- records ------------------------------------------------------------------------------------------ */
 
 void message_output(Sender *s, sd_json_variant *value) {
@@ -199,6 +191,7 @@ static void put_error(Clixml *c, const char *name, sd_json_variant *record, bool
                        type);
         (void)snprintf(category, sizeof category, "%s: (%.200s%s) [%s], %s", field(record, "Category"), target,
                        *target ? ":String" : ":", field(record, "Activity"), reason);
+        text_mend(category);
         clixml_object(c, name, "System.Management.Automation.ErrorRecord,System.Object");
         clixml_tostring(c, field(record, "Message"));
         clixml_open(c, "MS");

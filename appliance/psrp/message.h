@@ -13,7 +13,6 @@ typedef enum MessageType {
         MESSAGE_INIT_RUNSPACEPOOL = 0x00010004,
         MESSAGE_PUBLIC_KEY = 0x00010005,
         MESSAGE_ENCRYPTED_SESSION_KEY = 0x00010006,
-        MESSAGE_PUBLIC_KEY_REQUEST = 0x00010007,
         MESSAGE_CONNECT_RUNSPACEPOOL = 0x00010008,
         MESSAGE_RUNSPACEPOOL_INIT_DATA = 0x0002100B,
         MESSAGE_RESET_RUNSPACE_STATE = 0x0002100C,
@@ -58,7 +57,6 @@ void message_init_data(Sender *s, int32_t min, int32_t max);
 void message_availability_set(Sender *s, int64_t ci, bool done);
 void message_availability_count(Sender *s, int64_t ci, int32_t count);
 void message_session_key(Sender *s, const char *base64);
-void message_public_key_request(Sender *s);
 
 void message_output(Sender *s, sd_json_variant *value);
 /* @record as record_json() makes it.  @as_output: 2>&1. */

@@ -64,6 +64,8 @@ void pipeline_free(Pipeline *p) {
         request_clear(&p->request);
         (void)sd_json_variant_unref(p->input);
         (void)sd_json_variant_unref(p->held);
+        (void)sd_json_variant_unref(p->needs);
+        (void)sd_json_variant_unref(p->secrets);
         free(p);
 }
 
@@ -76,6 +78,7 @@ static void end(Pipeline *p, PipelineState state, sd_json_variant *reason) {
         p->run = 0;
         p->held = sd_json_variant_unref(p->held);
         p->input = sd_json_variant_unref(p->input);
+        p->secrets = sd_json_variant_unref(p->secrets);
         pool_ready(p->pool, &p->id);
 }
 
@@ -293,36 +296,22 @@ static void run(Pipeline *p, sd_json_variant *secrets) {
         fail(p, &record);
 }
 
+/* The passwords are there: 1, are being asked for: 0, cannot be had: -1. */
+static void go_on(Pipeline *p, int prompted, const ErrorRecord *record) {
+        if (prompted > 0)
+                run(p, p->secrets);
+        else if (prompted < 0)
+                fail(p, record);
+}
+
 void psrp_secrets_needed(PsrpPool *pool, uint64_t number, sd_json_variant *needs) {
-        auto_(sd_json_variant_unrefp) sd_json_variant *secrets = NULL;
         Pipeline *p = find_run(pool, number);
-        ErrorRecord record;
+        ErrorRecord record = { 0 };
 
         if (!p)
                 return;
         p->run = 0;
-        for (size_t i = 0; i < sd_json_variant_elements(needs); i++) {
-                sd_json_variant *need = sd_json_variant_by_index(needs, i);
-                const char *key = object_string(need, "Key"), *user = object_string(need, "UserName");
-                sd_json_variant *password = user && p->request.passwords
-                                                    ? sd_json_variant_by_key(p->request.passwords, user) : NULL;
-                if (!key || !password || p->asked) {
-                        (void)record_syntax(&record, "CredentialRequired",
-                                            "%.60s needs the password of %.100s in -%.60s: give a PSCredential, as Get-Credential makes it.",
-                                            object_string(need, "Command") ? object_string(need, "Command") : "The command",
-                                            user ? user : "the account",
-                                            object_string(need, "Parameter") ? object_string(need, "Parameter") : "Credential");
-                        fail(p, &record);
-                        return;
-                }
-                if (sd_json_variant_set_field(&secrets, key, password) < 0) {
-                        pool->broken = true;
-                        return;
-                }
-                sd_json_variant_sensitive(secrets);
-        }
-        p->asked = true;
-        run(p, secrets);
+        go_on(p, prompt_start(p, needs, &record), &record);
 }
 
 /* ---- messages of a pipeline ---------------------------------------------------------------------------------- */
@@ -399,7 +388,13 @@ static int on_input_end(Pipeline *p, const Message *m, sd_json_variant *value, E
         return 0;
 }
 
-static int on_response(Pipeline *p, const Message *m, sd_json_variant *value, Error *err) { return 0; }
+static int on_response(Pipeline *p, const Message *m, sd_json_variant *value, Error *err) {
+        ErrorRecord record = { 0 };
+        if (p->phase != PHASE_ASKING || (int64_t)object_unsigned(value, "ci", 0) != p->call)
+                return 0;               /* to a question nobody asked, or that is settled */
+        go_on(p, prompt_answer(p, value, &record), &record);
+        return 0;
+}
 
 static const struct {
         MessageType type;

@@ -13,6 +13,7 @@ typedef enum Phase {
         PHASE_NEW,                      /* opened by the transport, nothing came yet */
         PHASE_INPUT,                    /* the objects to be piped in are arriving */
         PHASE_RUNNING,
+        PHASE_ASKING,                   /* the user is asked for a password */
         PHASE_ENDED,                    /* its state is in the outbox, or taken */
 } Phase;
 
@@ -35,7 +36,11 @@ typedef struct Pipeline {
         sd_json_variant *input;         /* array */
         size_t input_bytes, input_count;
         uint64_t run;                   /* its run's number, 0: none */
-        bool paused, asked;             /* held back for a slow client; passwords were given once */
+        bool paused;                    /* held back for a slow client */
+        sd_json_variant *needs;         /* array: passwords the node asked for, or NULL */
+        size_t answered;                /* so many of them are in secrets */
+        sd_json_variant *secrets;       /* object, sensitive, or NULL */
+        int64_t call;                   /* the host call whose answer is awaited */
         sd_json_variant *held;          /* an error record: the reason of a failure, should the run end with it */
         sd_json_variant **found;        /* REQUEST_METADATA: the commands, to be counted first */
         size_t found_count;
@@ -54,6 +59,7 @@ struct PsrpPool {
         int32_t min, max;               /* runspaces: only remembered; each pipeline runs when it comes */
         HostInfo host;                  /* as INIT_RUNSPACEPOOL told */
         uint64_t next_object, next_run;
+        int64_t next_call;
         sd_json_variant *variables;     /* object, or NULL: what earlier pipelines set */
         size_t variables_bytes;
         SessionKey key;
@@ -69,6 +75,12 @@ void pipeline_stop(Pipeline *pipeline);
 void pipeline_breathe(Pipeline *pipeline);      /* something was taken */
 /* Words for the user: WARNING, VERBOSE, INFORMATION. */
 void pipeline_say(Pipeline *pipeline, RecordStream stream, const char *text);
+
+/* prompt.c.  1: p->secrets has all the node needs; 0: the user is asked, prompt_answer() goes on; -1: *record says why
+ * not. */
+int prompt_start(Pipeline *pipeline, sd_json_variant *needs, ErrorRecord *record) FAILS;
+int prompt_next(Pipeline *pipeline, ErrorRecord *record) FAILS;
+int prompt_answer(Pipeline *pipeline, sd_json_variant *value, ErrorRecord *record) FAILS;
 
 /* console.c: REQUEST_CONSOLE, REQUEST_STRING, REQUEST_LINES.  Failures break the pool. */
 void console_add(Pipeline *pipeline, RecordStream stream, sd_json_variant *record);

@@ -37,7 +37,7 @@ def watch(quiet, most):
                 os.write(screen, b'\x1b[1;1R')
             seen += data
             last = time.time()
-        elif time.time() - last > quiet and re.search(rb'> (\x1b\[[0-9;?]*[a-zA-Z])*$', seen):
+        elif time.time() - last > quiet and re.search(rb'[>:] (\x1b\[[0-9;?]*[a-zA-Z])*$', seen):
             return
 
 

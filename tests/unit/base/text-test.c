@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "appliance/base/cleanup.h"
 #include "appliance/base/text.h"
 
 static void test_utf16(void **state) {
@@ -72,9 +73,22 @@ static void test_rest(void **state) {
         assert_int_equal(uuid[14], '4');
 }
 
+static void test_mend(void **state) {
+        static const struct { const char *cut, *mended; } rows[] = {
+                { "", "" }, { "abc", "abc" }, { "\xC3\xA4", "\xC3\xA4" }, { "a\xC3", "a?" }, { "a\xE2\x82\xAC", "a\xE2\x82\xAC" },
+                { "a\xE2\x82", "a??" }, { "\xE2z\xC3", "?z?" }, { "\xF0\x9F\x98\x80", "\xF0\x9F\x98\x80" }, { "b\xF0\x9F\x98", "b???" },
+        };
+        for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+                char text[16];
+                (void)snprintf(text, sizeof text, "%s", rows[i].cut);
+                text_mend(text);
+                assert_string_equal(text, rows[i].mended);
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_utf16),
+                cmocka_unit_test(test_mend), cmocka_unit_test(test_utf16),
                 cmocka_unit_test(test_wildcard),
                 cmocka_unit_test(test_rest),
         };

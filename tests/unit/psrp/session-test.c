@@ -457,6 +457,41 @@ static void test_script_input(void **state) {
         }
 }
 
+/* A password nobody sent: the user is asked, and may refuse.  (That a given one arrives: key-test.c and the lab.) */
+static void test_credential(void **state) {
+        static const char xml[] = PIPE(CMD("Move-VM", "false", NAMED("Credential", "<S N=\"V\">anna</S>"), ""), POOL_HOST);
+        static const struct { const char *answer, *id; } answers[] = {
+                { "<Obj><MS><Nil N=\"mr\"/><I64 N=\"ci\">1</I64></MS></Obj>", "CredentialRequired" },
+                { "<Obj><MS><Obj N=\"mr\"><Props><S N=\"UserName\">eve</S><SS N=\"Password\">AAAA</SS></Props></Obj><I64 N=\"ci\">1</I64></MS></Obj>",
+                  "CredentialRequired" },
+                { "<Obj><MS><Obj N=\"mr\"><Props><S N=\"UserName\">anna</S><SS N=\"Password\">AAAA</SS></Props></Obj><I64 N=\"ci\">1</I64></MS></Obj>",
+                  "CredentialRequired" },
+        };
+        for (size_t i = 0; i < ARRAY_SIZE(answers); i++) {
+                auto_(client_end) Client c;
+                auto_(sd_json_variant_unrefp) sd_json_variant *needs = NULL;
+                Error err = { 0 };
+                char wanted[120];
+
+                client_open(&c);
+                assert_int_equal(psrp_pipeline_open(c.pool, &pipe_id, &err), 0);
+                must(&c, &pipe_id, MESSAGE_CREATE_PIPELINE, xml);
+                assert_true(sd_json_parse("[{\"Key\":\"0.Credential\",\"Command\":\"Move-VM\",\"Parameter\":\"Credential\","
+                                          "\"UserName\":\"anna\"}]", 0, &needs, NULL, NULL) >= 0);
+                psrp_secrets_needed(c.pool, c.asked.run, needs);
+                auto_free char *asked = taken(&c, &pipe_id);
+                assert_string_equal(asked, "host mi=\"PromptForCredential1\" mp=[\"Credential request\","
+                                           "\"Move-VM needs the password of anna.\",\"anna\",\"\"] ci=1\n");
+                must(&c, &pipe_id, MESSAGE_PIPELINE_HOST_RESPONSE, "<Obj><MS><Nil N=\"mr\"/><I64 N=\"ci\">7</I64></MS></Obj>");
+                assert_int_equal(psrp_pipeline_state(c.pool, &pipe_id), PSRP_RUNNING);
+                must(&c, &pipe_id, MESSAGE_PIPELINE_HOST_RESPONSE, answers[i].answer);
+                auto_free char *got = taken(&c, &pipe_id);
+                (void)snprintf(wanted, sizeof wanted, "state PipelineState=5 FullyQualifiedErrorId=\"%s\"\n", answers[i].id);
+                assert_string_equal(got, wanted);
+                assert_int_equal(c.runs, 1);
+        }
+}
+
 static void test_metadata(void **state) {
         auto_(client_end) Client c;
         auto_free char *got = NULL;
@@ -528,7 +563,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_pool), cmocka_unit_test(test_wrong), cmocka_unit_test(test_pipelines),
                 cmocka_unit_test(test_input), cmocka_unit_test(test_shown_error), cmocka_unit_test(test_metadata),
-                cmocka_unit_test(test_variables), cmocka_unit_test(test_script_input),
+                cmocka_unit_test(test_variables), cmocka_unit_test(test_script_input), cmocka_unit_test(test_credential),
                 cmocka_unit_test(test_stop_and_close), cmocka_unit_test(test_slow_client),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
