@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import os
+import re
 import socket
 import ssl
 import struct
@@ -268,6 +269,41 @@ def oversized(host):
     print('header', connection.receive()[0])
 
 
+SHELL = 'http://schemas.microsoft.com/wbem/wsman/1/windows/shell'
+
+
+def envelope(action, shell='', body=''):
+    selector = f'<w:SelectorSet><w:Selector Name="ShellId">{shell}</w:Selector></w:SelectorSet>' if shell else ''
+    return f'''<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope"
+ xmlns:a="http://schemas.xmlsoap.org/ws/2004/08/addressing" xmlns:w="http://schemas.dmtf.org/wbem/wsman/1/wsman.xsd"
+ xmlns:rsp="{SHELL}"><s:Header><a:Action>{action}</a:Action><a:MessageID>uuid:1</a:MessageID>
+ <w:ResourceURI>{SHELL}/cmd</w:ResourceURI><w:OperationTimeout>PT60S</w:OperationTimeout>{selector}</s:Header>
+ <s:Body>{body}</s:Body></s:Envelope>'''.encode()
+
+
+def hoard(host):
+    """Shells full of output that nobody fetches, until the host says no; then it is all given back."""
+    connection, shells, commands, refused = Connection(host), [], 0, b''
+    connection.sign_in()
+    body = f"<rsp:CommandLine><rsp:Command>Write-Output '{'x' * 230000}'</rsp:Command></rsp:CommandLine>"
+    while not refused and len(shells) < 30:
+        reply = connection.sealed(envelope('http://schemas.xmlsoap.org/ws/2004/09/transfer/Create', body='<rsp:Shell/>'))[2]
+        shells.append(re.search(rb'Name="ShellId">([^<]+)', reply)[1].decode())
+        for _ in range(32):
+            status, _, reply = connection.sealed(envelope(SHELL + '/Command', shells[-1], body))
+            if status != 200:
+                refused = re.search(rb'Code="(\d+)"', reply)[1]
+                break
+            commands += 1
+    print('refused', refused.decode(), 'after', commands)
+    for shell in shells:
+        connection.sealed(envelope('http://schemas.xmlsoap.org/ws/2004/09/transfer/Delete', shell))
+    reply = connection.sealed(envelope('http://schemas.xmlsoap.org/ws/2004/09/transfer/Create', body='<rsp:Shell/>'))
+    print('afterwards', reply[0])
+    shell = re.search(rb'Name="ShellId">([^<]+)', reply[2])[1].decode()
+    connection.sealed(envelope('http://schemas.xmlsoap.org/ws/2004/09/transfer/Delete', shell))
+
+
 def loris(host):
     """Strangers who never finish: how long the longest of them is kept."""
     begin, open_for = time.time(), []
@@ -311,7 +347,7 @@ def main():
         'tls-other': lambda: over_tls(host, binding_of(host, other=True)),
         'many': lambda: many(host), 'replay': lambda: replay(host), 'reorder': lambda: reorder(host), 'elsewhere': lambda: elsewhere(host),
         'token-again': lambda: token_again(host), 'changed': lambda: changed(host), 'framing': lambda: framing(host), 'xml': lambda: xml(host),
-        'oversized': lambda: oversized(host), 'loris': lambda: loris(host),
+        'hoard': lambda: hoard(host), 'oversized': lambda: oversized(host), 'loris': lambda: loris(host),
     }[what]()
 
 

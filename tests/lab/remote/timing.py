@@ -7,19 +7,7 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from hostile import Connection     # noqa: E402  its HTTP is the quickest here
-
-SHELL = 'http://schemas.microsoft.com/wbem/wsman/1/windows/shell'
-
-
-def envelope(action, shell='', body=''):
-    selector = f'<w:SelectorSet><w:Selector Name="ShellId">{shell}</w:Selector></w:SelectorSet>' if shell else ''
-    return f'''<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope"
- xmlns:a="http://schemas.xmlsoap.org/ws/2004/08/addressing" xmlns:w="http://schemas.dmtf.org/wbem/wsman/1/wsman.xsd"
- xmlns:rsp="{SHELL}"><s:Header><a:Action>{action}</a:Action><a:MessageID>uuid:1</a:MessageID>
- <w:ResourceURI>{SHELL}/cmd</w:ResourceURI><w:OperationTimeout>PT60S</w:OperationTimeout>{selector}</s:Header>
- <s:Body>{body}</s:Body></s:Envelope>'''.encode()
-
+from hostile import SHELL, Connection, envelope     # noqa: E402  its HTTP is the quickest here
 
 def main():
     host, count, text = sys.argv[1], int(sys.argv[2]), sys.argv[3]
