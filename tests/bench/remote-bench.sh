@@ -14,7 +14,7 @@ values=$(mktemp -d)
 trap 'rm -rf "$values"' EXIT
 person anna "Holdfast Admins"
 
-quantile() { sort -n | awk -v q="$1" '{ v[NR] = $1 } END { i = int(NR * q); print v[i < 1 ? 1 : i > NR ? NR : i] }'; }
+quantile() { sort -n | awk -v q="$1" '{ v[NR] = $1 } END { i = int(NR * q); if (i < 1) i = 1; print v[i] }'; }
 ours() {
         as anna python3 $here/timing.py "$node.lab.test" 200 Get-VM >"$values/times"
         quantile 0.99 <"$values/times" >>"$values/late"
