@@ -31,7 +31,7 @@ got=$(hostile xml)
 printf '%s\n' "- ${got//$'\n'/; }"
 
 story "Too long is refused unread"
-answers oversized "413 The message is longer than the MaxEnvelopeSize" "411 A chunked request is not supported." "header 431"
+answers oversized "413 The message is longer than the MaxEnvelopeSize" "411 A chunked request is not supported." "header refused"
 still_there
 
 story "Strangers who never finish are cut off, and disturb nobody"

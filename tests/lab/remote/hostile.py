@@ -265,8 +265,12 @@ def oversized(host):
     connection.socket.sendall(b'POST /wsman HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n')
     tell(*connection.receive()[::2])
     connection = Connection(host)
-    connection.socket.sendall(b'POST /wsman HTTP/1.1\r\nHost: x\r\nX: ' + b'a' * 300000)
-    print('header', connection.receive()[0])
+    try:
+        connection.socket.sendall(b'POST /wsman HTTP/1.1\r\nHost: x\r\nX: ' + b'a' * 300000)
+        status = connection.receive()[0]
+    except ConnectionError:
+        status = 0      # cut off before all was sent
+    print('header', 'refused' if status in (0, 431) else status)
 
 
 SHELL = 'http://schemas.microsoft.com/wbem/wsman/1/windows/shell'
