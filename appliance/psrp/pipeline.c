@@ -323,8 +323,10 @@ static void begin(Pipeline *p) {
                 return;
         }
         if (p->request.kind == REQUEST_SHOW) {
-                for (size_t i = 0; p->input && i < sd_json_variant_elements(p->input); i++)
-                        console_show(p, sd_json_variant_by_index(p->input, i));
+                for (size_t i = 0; p->input && i < sd_json_variant_elements(p->input); i++) {
+                        sd_json_variant *one = sd_json_variant_by_index(p->input, i), *plain = sd_json_variant_by_key(one, "$value");
+                        console_show(p, plain ? plain : one);
+                }
                 end(p, PIPELINE_COMPLETED, NULL);
                 return;
         }
@@ -366,6 +368,7 @@ static int on_create(Pipeline *p, const Message *m, sd_json_variant *value, Erro
 }
 
 static int on_input(Pipeline *p, const Message *m, sd_json_variant *value, Error *err) {
+        auto_(sd_json_variant_unrefp) sd_json_variant *wrapped = NULL;
         ErrorRecord record;
 
         if (p->phase == PHASE_ENDED)
@@ -379,7 +382,12 @@ static int on_input(Pipeline *p, const Message *m, sd_json_variant *value, Error
                 fail(p, &record);
                 return 0;
         }
-        return sd_json_variant_append_array(&p->input, value) < 0 ? error_oom(err) : 0;
+        /* The node's interface knows objects only. */
+        if (sd_json_variant_is_object(value))
+                wrapped = sd_json_variant_ref(value);
+        else if (sd_json_build(&wrapped, SD_JSON_BUILD_OBJECT(SD_JSON_BUILD_PAIR_VARIANT("$value", value))) < 0)
+                return error_oom(err);
+        return sd_json_variant_append_array(&p->input, wrapped) < 0 ? error_oom(err) : 0;
 }
 
 static int on_input_end(Pipeline *p, const Message *m, sd_json_variant *value, Error *err) {

@@ -43,7 +43,7 @@ typedef struct PsrpPool PsrpPool;
 typedef struct PsrpWork {
         const char *text;               /* Run's Pipeline */
         sd_json_variant *variables;     /* object: values of $name and "using:name"; or NULL */
-        sd_json_variant *input;         /* array: objects piped into the first command; NULL: no pipeline input */
+        sd_json_variant *input;         /* array, as Run's Input: what is piped in, a plain x as {"$value": x}; NULL: nothing is */
         sd_json_variant *secrets;       /* object, sensitive; or NULL */
         unsigned width;                 /* columns of the client's console; 0: no limit */
 } PsrpWork;

@@ -124,29 +124,6 @@ static int on_reply(sd_varlink *link, sd_json_variant *parameters, const char *e
 
 /* ---- the runner's side of PsrpRunner --------------------------------------------------------------------- */
 
-/* The interface knows objects only: a plain value x goes as {"$value": x}. */
-static int add_input(sd_json_variant **parameters, sd_json_variant *input) {
-        size_t count = sd_json_variant_elements(input);
-        auto_(sd_json_variant_unrefp) sd_json_variant *list = NULL;
-        auto_free sd_json_variant **items = calloc(count + 1, sizeof *items);
-        int r = items ? 0 : -ENOMEM;
-
-        for (size_t i = 0; r >= 0 && i < count; i++) {
-                sd_json_variant *one = sd_json_variant_by_index(input, i);
-                if (sd_json_variant_is_object(one))
-                        items[i] = sd_json_variant_ref(one);
-                else
-                        r = sd_json_build(&items[i], SD_JSON_BUILD_OBJECT(SD_JSON_BUILD_PAIR_VARIANT("$value", one)));
-        }
-        if (r >= 0)
-                r = sd_json_variant_new_array(&list, items, count);
-        if (r >= 0)
-                r = sd_json_variant_set_field(parameters, "Input", list);
-        for (size_t i = 0; items && i < count; i++)
-                (void)sd_json_variant_unref(items[i]);
-        return r;
-}
-
 static int ask(Call *call, const PsrpWork *work, Error *err) {
         auto_(sd_json_variant_unrefp) sd_json_variant *parameters = sd_json_variant_ref(call->runner->extra);
         int r = sd_varlink_connect_address(&call->link, call->runner->address);
@@ -170,7 +147,7 @@ static int ask(Call *call, const PsrpWork *work, Error *err) {
         if (r >= 0 && work->variables)
                 r = sd_json_variant_set_field(&parameters, "Variables", work->variables);
         if (r >= 0 && work->input)
-                r = add_input(&parameters, work->input);
+                r = sd_json_variant_set_field(&parameters, "Input", work->input);
         if (r >= 0 && work->secrets)
                 r = sd_json_variant_set_field(&parameters, "Secrets", work->secrets);
         if (r >= 0)

@@ -110,6 +110,13 @@ static void work(Client *c) {
                 assert_true(sd_json_parse(c->asked.variables, 0, &variables, NULL, NULL) >= 0);
         if (c->asked.input)
                 assert_true(sd_json_parse(c->asked.input, 0, &input, NULL, NULL) >= 0);
+        if (input) {                    /* as holdfastd does */
+                auto_(sd_json_variant_unrefp) sd_json_variant *plain = NULL;
+                for (size_t i = 0; i < sd_json_variant_elements(input); i++)
+                        assert_true(sd_json_variant_append_array(&plain, sd_json_variant_by_key(sd_json_variant_by_index(input, i), "$value")) >= 0);
+                (void)sd_json_variant_unref(input);
+                input = take_ptr(plain);
+        }
         const BatchText source = { .text = c->asked.text, .variables = variables, .has_input = input,
                                    .role = ROLE_ADMINISTRATOR };
         const BatchRun how = { .caller = "root", .input = input, .record = put, .sink = c };
@@ -386,7 +393,7 @@ static void test_input(void **state) {
         must(&c, &pipe_id, MESSAGE_PIPELINE_INPUT, "<S>web01</S>");
         must(&c, &pipe_id, MESSAGE_END_OF_PIPELINE_INPUT, "");
         work(&c);
-        assert_string_equal(c.asked.input, "[\"db01\",\"web01\"]");
+        assert_string_equal(c.asked.input, "[{\"$value\":\"db01\"},{\"$value\":\"web01\"}]");
         got = taken(&c, &pipe_id);
         assert_string_equal(got, "output Name=\"db01\" State=\"Off\"\noutput Name=\"web01\" State=\"Running\"\n" COMPLETED);
 }
