@@ -17,6 +17,7 @@ struct Node {
         NodeConfig config;
         sd_event *event;
         Pool *pool;                     /* commands */
+        Pool *remote_pool;              /* commands of remote callers: slow readers there never block the console */
         Pool *identity_pool;            /* one thread: a busy host must not let its tickets expire */
         Pool *sign_ins;                 /* tokens of remote callers: never behind commands */
         Roles *roles;

@@ -13,6 +13,8 @@
 enum {
         COMMAND_THREADS = 24,           /* long moves are few (MaximumVirtualMachineMigrations) */
         COMMAND_QUEUE = 128,
+        REMOTE_THREADS = 24,
+        REMOTE_QUEUE = 256,
         SIGN_IN_THREADS = 2,            /* a token takes a millisecond, unless the directory must be asked */
         SIGN_IN_QUEUE = 512,
 };
@@ -45,6 +47,7 @@ int node_new(sd_event *event, const char *config_path, const char *jobs_path, No
         if (config_load(config_path, &node->config, err) < 0 || jobs_open(jobs_path, &node->jobs, err) < 0 ||
             pool_new(event, COMMAND_THREADS, COMMAND_QUEUE, &node->pool, err) < 0 ||
             pool_new(event, 1, 4, &node->identity_pool, err) < 0 || pool_new(event, 1, 1, &node->notes, err) < 0 ||
+            pool_new(event, REMOTE_THREADS, REMOTE_QUEUE, &node->remote_pool, err) < 0 ||
             pool_new(event, SIGN_IN_THREADS, SIGN_IN_QUEUE, &node->sign_ins, err) < 0 ||
             roles_new(&node->config, &node->roles, err) < 0 ||
             start_machines(node, err) < 0)
@@ -58,6 +61,7 @@ void node_free(Node *node) {
                 return;
         (void)sd_event_source_disable_unref(node->renewal);
         pool_free(node->pool);          /* commands first: they use everything else */
+        pool_free(node->remote_pool);
         pool_free(node->sign_ins);
         pool_free(node->identity_pool);
         live_stop(node->live);

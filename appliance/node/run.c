@@ -17,6 +17,7 @@ typedef struct Secret {
 
 struct Run {
         Node *node;
+        Pool *pool;
         char *text, caller[256], origin[80];
         char *variables, *input;        /* JSON, or NULL: a variant must not be seen by two threads */
         Role role;
@@ -159,7 +160,7 @@ static int send_record(void *sink, RecordStream stream, sd_json_variant *record,
                 return error_oom(err);
         }
         message->run = run;
-        if (pool_post(run->node->pool, deliver, message, err) < 0) {
+        if (pool_post(run->pool, deliver, message, err) < 0) {
                 free(message->text);
                 release(run, 1);
                 return -1;
@@ -275,6 +276,7 @@ int run_start(const RunRequest *request, Run **ret, Error *err) {
         if (!run)
                 return error_oom(err);
         *run = (Run){ .node = request->node,
+                      .pool = request->origin ? request->node->remote_pool : request->node->pool,
                       .role = request->role,
                       .width = request->width,
                       .ended = request->ended,
@@ -290,7 +292,7 @@ int run_start(const RunRequest *request, Run **ret, Error *err) {
                 return error_oom(err);
         }
         if (copy_secrets(run, request->secrets, err) < 0 ||
-            pool_run(request->node->pool, work, ended, run, err) < 0) {
+            pool_run(run->pool, work, ended, run, err) < 0) {
                 run_free(run);
                 return -1;
         }

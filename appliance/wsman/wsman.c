@@ -1,12 +1,15 @@
 #include "appliance/wsman/wsman.h"
 
 #include <ctype.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "appliance/base/text.h"
 #include "appliance/wsman/shell.h"
+
+enum { TRIM_AT = 32 * 1024 * 1024 };    /* bytes */
 
 typedef struct Request {
         Wsman *wsman;
@@ -37,6 +40,8 @@ static void shell_end(Shell *shell, const char *why) {
                 }
         wait_end_all(shell, FAULT_ABORTED, why);
         shell_free(shell);
+        if (mallinfo2().fordblks > TRIM_AT)
+                (void)malloc_trim(0);   /* what it held is worth giving back */
 }
 
 /* A shell is found only by the account that made it: to others it does not exist. */
@@ -94,6 +99,16 @@ static int check_quota(Request *r) {
                                  "concurrent shells of this host, %d, has been exceeded.",
                                  WSMAN_SHELLS_MAX);
         return 0;
+}
+
+/* What shells and commands hold is bounded for each of them; this is the bound for all of them together. */
+static int check_memory(Request *r) {
+        struct mallinfo2 use = mallinfo2();
+        if (use.uordblks + use.hblkhd <= WSMAN_MEMORY_MAX)
+                return 0;
+        return fault_set(&r->fault, FAULT_QUOTA_COMMANDS,
+                         "The WS-Management service cannot process the request: this host holds too much output that "
+                         "was not fetched. Fetch it, or delete shells that are not needed.");
 }
 
 static const ShellKind *find_kind(Request *r) {
@@ -194,7 +209,7 @@ static void describe(XmlWriter *w, const Shell *shell) {
 
 static int do_create(Request *r) {
         const ShellKind *kind = find_kind(r);
-        if (!kind || check_quota(r) < 0)
+        if (!kind || check_quota(r) < 0 || check_memory(r) < 0)
                 return -1;
         if (!r->envelope.body || r->envelope.body->ns != NS_SHELL || strcmp(r->envelope.body->name, "Shell") != 0)
                 return fault_set(&r->fault, FAULT_SCHEMA, "Create wants a Shell in its body.");
@@ -238,7 +253,7 @@ static int do_command(Request *r) {
         Shell *shell = find_connected(r);
         char id[WSMAN_ID_MAX];
 
-        if (!shell)
+        if (!shell || check_memory(r) < 0)
                 return -1;
         touch(shell, r->caller);
         if (shell->kind->command(shell, &r->envelope, id, &r->fault) < 0)

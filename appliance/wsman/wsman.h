@@ -22,6 +22,8 @@ enum {                             /* limits, and what happens */
        WSMAN_SHELLS_MAX = 256,     /* of everybody: refused, 2150859173 */
        WSMAN_SHELLS_USER_MAX = 30, /* of one account, MaxShellsPerUser: refused, 2150859173 */
        WSMAN_COMMANDS_MAX = 32,    /* of one shell: refused, 2150859174 */
+       WSMAN_MEMORY_MAX = 192 * 1024 * 1024, /* bytes in use, mostly output that nobody fetches: no new shells and
+                                               * commands until it is less, 2150859174 */
        WSMAN_WAITS_MAX = 64,       /* Receives waiting in one shell: refused, 2150859174 */
        WSMAN_IDLE_S = 2 * 3600,    /* IdleTimeout; a client may ask for less or up to … */
        WSMAN_IDLE_LEAST_S = 60,

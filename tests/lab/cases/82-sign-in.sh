@@ -39,6 +39,18 @@ story "Every form of Kerberos"
 same "schemes" "Kerberos 200 200 True;Negotiate 200 200" "$(as anna python3 $here/hostile.py schemes "$host" | paste -sd';')"
 same "a second round" "401 asks for Kerberos" "$(as anna python3 $here/hostile.py two-rounds "$host")"
 
+story "Who is known costs the domain nothing"
+as anna python3 $here/hostile.py many "$host" >/dev/null        # the ticket is there, and the groups are known
+on dc1 sh -c 'timeout 20 tcpdump -lnni any "$1" >/tmp/warm 2>/tmp/warm.err' _ "ip host $(on "$node" hostname -I | tr ' ' '\n' | grep ^10.77)" &
+watcher=$!
+eventually 10 on dc1 grep -q listening /tmp/warm.err
+same "sign-ins" 20 "$(as anna python3 $here/hostile.py many "$host")"
+sleep 1
+same "packets between $node and the domain controller" 0 "$(on dc1 wc -l /tmp/warm | cut -d' ' -f1)"
+on "$node" ping -qc 1 dc1 >/dev/null
+eventually 5 on dc1 grep -q ICMP /tmp/warm      # it would have been seen
+wait $watcher || true
+
 story "TLS: a sign-in bound to another certificate is refused, an unbound one only when the setting says so"
 same "bound to this one" 200 "$(as anna python3 $here/hostile.py tls-bound "$host")"
 same "not bound" 200 "$(as anna python3 $here/hostile.py tls-unbound "$host")"

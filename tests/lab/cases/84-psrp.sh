@@ -1,4 +1,4 @@
-# pypsrp drives a host as it drives Windows: scripts, typed pipelines, streams, metadata, stop, disconnect.
+# pypsrp drives a host as it drives Windows: scripts, typed pipelines, error records, many pipelines, disconnecting.
 source "$(dirname "${BASH_SOURCE[0]}")/remote-lib.sh"
 host=$node.lab.test
 have pypsrp || skip "pypsrp could not be had from sid"

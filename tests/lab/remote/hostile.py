@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import os
+import re
 import socket
 import ssl
 import struct
@@ -164,6 +165,11 @@ def other_host(host):
     tell(*Connection(host).sign_in(target='client.lab.test'))
 
 
+def many(host):
+    """Twenty sign-ins with a ticket that is there already."""
+    print(sum(Connection(host).sign_in()[0] == 200 for _ in range(20)))
+
+
 def replay(host):
     connection = Connection(host)
     connection.sign_in()
@@ -259,8 +265,47 @@ def oversized(host):
     connection.socket.sendall(b'POST /wsman HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n')
     tell(*connection.receive()[::2])
     connection = Connection(host)
-    connection.socket.sendall(b'POST /wsman HTTP/1.1\r\nHost: x\r\nX: ' + b'a' * 300000)
-    print('header', connection.receive()[0])
+    try:
+        connection.socket.sendall(b'POST /wsman HTTP/1.1\r\nHost: x\r\nX: ' + b'a' * 300000)
+        status = connection.receive()[0]
+    except ConnectionError:
+        status = 0      # cut off before all was sent
+    print('header', 'refused' if status in (0, 431) else status)
+
+
+SHELL = 'http://schemas.microsoft.com/wbem/wsman/1/windows/shell'
+
+
+def envelope(action, shell='', body=''):
+    selector = f'<w:SelectorSet><w:Selector Name="ShellId">{shell}</w:Selector></w:SelectorSet>' if shell else ''
+    return f'''<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope"
+ xmlns:a="http://schemas.xmlsoap.org/ws/2004/08/addressing" xmlns:w="http://schemas.dmtf.org/wbem/wsman/1/wsman.xsd"
+ xmlns:rsp="{SHELL}"><s:Header><a:Action>{action}</a:Action><a:MessageID>uuid:1</a:MessageID>
+ <w:ResourceURI>{SHELL}/cmd</w:ResourceURI><w:OperationTimeout>PT60S</w:OperationTimeout>{selector}</s:Header>
+ <s:Body>{body}</s:Body></s:Envelope>'''.encode()
+
+
+def hoard(host):
+    """Shells full of output that nobody fetches, until the host says no; then it is all given back."""
+    connection, shells, commands, refused = Connection(host), [], 0, b''
+    connection.sign_in()
+    body = f"<rsp:CommandLine><rsp:Command>Write-Output '{'x' * 230000}'</rsp:Command></rsp:CommandLine>"
+    while not refused and len(shells) < 30:
+        reply = connection.sealed(envelope('http://schemas.xmlsoap.org/ws/2004/09/transfer/Create', body='<rsp:Shell/>'))[2]
+        shells.append(re.search(rb'Name="ShellId">([^<]+)', reply)[1].decode())
+        for _ in range(32):
+            status, _, reply = connection.sealed(envelope(SHELL + '/Command', shells[-1], body))
+            if status != 200:
+                refused = re.search(rb'Code="(\d+)"', reply)[1]
+                break
+            commands += 1
+    print('refused', refused.decode(), 'after', commands)
+    for shell in shells:
+        connection.sealed(envelope('http://schemas.xmlsoap.org/ws/2004/09/transfer/Delete', shell))
+    reply = connection.sealed(envelope('http://schemas.xmlsoap.org/ws/2004/09/transfer/Create', body='<rsp:Shell/>'))
+    print('afterwards', reply[0])
+    shell = re.search(rb'Name="ShellId">([^<]+)', reply[2])[1].decode()
+    connection.sealed(envelope('http://schemas.xmlsoap.org/ws/2004/09/transfer/Delete', shell))
 
 
 def loris(host):
@@ -304,10 +349,11 @@ def main():
         'schemes': lambda: schemes(host), 'two-rounds': lambda: two_rounds(host), 'other-host': lambda: other_host(host), 'denied': lambda: denied(host),
         'tls-bound': lambda: over_tls(host, binding_of(host)), 'tls-unbound': lambda: over_tls(host, None),
         'tls-other': lambda: over_tls(host, binding_of(host, other=True)),
-        'replay': lambda: replay(host), 'reorder': lambda: reorder(host), 'elsewhere': lambda: elsewhere(host),
+        'many': lambda: many(host), 'replay': lambda: replay(host), 'reorder': lambda: reorder(host), 'elsewhere': lambda: elsewhere(host),
         'token-again': lambda: token_again(host), 'changed': lambda: changed(host), 'framing': lambda: framing(host), 'xml': lambda: xml(host),
-        'oversized': lambda: oversized(host), 'loris': lambda: loris(host),
+        'hoard': lambda: hoard(host), 'oversized': lambda: oversized(host), 'loris': lambda: loris(host),
     }[what]()
 
 
-main()
+if __name__ == '__main__':
+    main()

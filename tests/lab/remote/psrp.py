@@ -52,6 +52,10 @@ def main():
             many = [PowerShell(pool).add_cmdlet('Get-VMHost') for _ in range(count)]
             same(f'{count} in a row', count, sum(len(each.invoke()) for each in many))
 
+        shell = PowerShell(pool)
+        shell.add_cmdlet('Write-Output')
+        same('piped input', ['a', 'b'], shell.invoke(input=['a', 'b']))
+
         begin = time.time()
         for _ in range(100):
             PowerShell(pool).add_cmdlet('Get-VM').invoke()
