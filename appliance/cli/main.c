@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "appliance/base/cleanup.h"
+#include "appliance/base/log.h"
 #include "appliance/base/text.h"
 #include "appliance/cli/call.h"
 #include "appliance/cli/quote.h"
@@ -111,6 +112,8 @@ int main(int argc, char *argv[]) {
                 if (subsystem_run(address, &err) == 0)
                         return EXIT_SUCCESS;
                 (void)fprintf(stderr, "holdfast psrp: %s\n", err.text);
+                /* sshd throws away what a subsystem says */
+                log_write(LOG_NOTICE, NULL, NULL, "PowerShell over SSH: %s", err.text);
                 return EXIT_ERRORS;
         }
         /* So natural behind the command that they are taken there too. */

@@ -7,7 +7,10 @@
 #include "appliance/base/cleanup.h"
 
 static const char *const names[PACKET_KIND_COUNT] = {
-        [PACKET_DATA] = "Data", [PACKET_COMMAND] = "Command", [PACKET_SIGNAL] = "Signal", [PACKET_CLOSE] = "Close",
+        [PACKET_DATA] = "Data",
+        [PACKET_COMMAND] = "Command",
+        [PACKET_SIGNAL] = "Signal",
+        [PACKET_CLOSE] = "Close",
 };
 
 void packet_clear(Packet *packet) {
@@ -31,7 +34,8 @@ static int read_attributes(xmlTextReader *xml, Packet *packet, Error *err) {
                         if (psrp_guid_parse(value, &packet->id, err) < 0)
                                 return error_wrap(err, "a PowerShell packet");
                         has_id = true;
-                } else if (name && value && strcmp(name, "Stream") == 0 && packet->kind == PACKET_DATA && !has_stream) {
+                } else if (name && value && strcmp(name, "Stream") == 0 && packet->kind == PACKET_DATA &&
+                           !has_stream) {
                         has_stream = true;
                         packet->stream = strcmp(value, "PromptResponse") == 0 ? PSRP_PROMPT_RESPONSE : PSRP_STDIN;
                         if (packet->stream == PSRP_STDIN && strcmp(value, "Default") != 0)
@@ -67,8 +71,8 @@ static int read_element(xmlTextReader *xml, Packet *packet, Error *err) {
         while (packet->kind < PACKET_KIND_COUNT && (!name || strcmp(names[packet->kind], name) != 0))
                 packet->kind++;
         if (packet->kind == PACKET_KIND_COUNT)
-                return error_set(err, ERROR_PROTOCOL, 0, "the client sent no PowerShell packet: <%.40s> is none of them",
-                                 name ? name : "");
+                return error_set(err, ERROR_PROTOCOL, 0,
+                                 "the client sent no PowerShell packet: <%.40s> is none of them", name ? name : "");
         return read_attributes(xml, packet, err);
 }
 
@@ -85,17 +89,21 @@ static int step(xmlTextReader *xml, Packet *packet, Error *err) {
         }
 }
 
-static void free_reader(xmlTextReader **xml) { xmlFreeTextReader(*xml); }
-static void silence(void *userdata, const char *message, xmlParserSeverities severity, xmlTextReaderLocatorPtr at) {}
+static void free_reader(xmlTextReader **xml) {
+        xmlFreeTextReader(*xml);
+}
+static void silence(void *userdata, const char *message, xmlParserSeverities severity, xmlTextReaderLocatorPtr at) {
+}
 
 int packet_read(const char *line, size_t size, Packet *ret, Error *err) {
         auto_(packet_clear) Packet packet = { .kind = PACKET_KIND_COUNT };
         int more;
 
         if (size > PACKET_LINE_MAX)
-                return error_set(err, ERROR_LIMIT, 0, "a PowerShell packet is longer than %d bytes", PACKET_LINE_MAX);
-        auto_(free_reader) xmlTextReader *xml = xmlReaderForMemory(line, (int)size, NULL, "UTF-8",
-                                                                   XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
+                return error_set(err, ERROR_LIMIT, 0, "a PowerShell packet is longer than %d bytes",
+                                 PACKET_LINE_MAX);
+        auto_(free_reader) xmlTextReader *xml = xmlReaderForMemory(
+                line, (int)size, NULL, "UTF-8", XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
         if (!xml)
                 return error_oom(err);
         xmlTextReaderSetErrorHandler(xml, silence, NULL);
@@ -116,7 +124,7 @@ int packet_read(const char *line, size_t size, Packet *ret, Error *err) {
 static void id_text(const PsrpGuid *id, char to[static PSRP_GUID_TEXT]) {
         static const PsrpGuid none;
         psrp_guid_text(id ? id : &none, to);
-        for (char *p = to; *p; p++)     /* as PowerShell's own server writes it */
+        for (char *p = to; *p; p++) /* as PowerShell's own server writes it */
                 *p = (char)(*p >= 'A' && *p <= 'F' ? *p - 'A' + 'a' : *p);
 }
 
@@ -127,7 +135,8 @@ void packet_write_data(FILE *to, const PsrpGuid *id, const void *data, size_t si
         id_text(id, text);
         if (gnutls_base64_encode2(&in, &out) < 0)
                 return;
-        (void)fprintf(to, "<Data Stream='Default' PSGuid='%s'>%.*s</Data>\n", text, (int)out.size, (char *)out.data);
+        (void)fprintf(to, "<Data Stream='Default' PSGuid='%s'>%.*s</Data>\n", text, (int)out.size,
+                      (char *)out.data);
         gnutls_free(out.data);
 }
 

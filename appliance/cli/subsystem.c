@@ -14,7 +14,8 @@
 
 enum {
         READ_SIZE = 64 * 1024,
-        OUT_ENOUGH = 256 * 1024,        /* bytes waiting for the client before no more is taken from the pool */
+        OUT_ENOUGH = 256 * 1024, /* bytes waiting for the client before no more is taken from the pool */
+        OUT_MAX = 1024 * 1024, /* … before no more is read from it: acknowledgements wait here too */
 };
 
 typedef struct Subsystem {
@@ -22,13 +23,13 @@ typedef struct Subsystem {
         sd_event_source *in, *out;
         Runner *runner;
         PsrpPool *pool;
-        char *line;                     /* what came of the next packet */
+        char *line; /* what came of the next packet */
         size_t line_size, line_room;
-        char *waiting;                  /* for standard output */
+        char *waiting; /* for standard output */
         size_t waiting_size, waiting_at;
-        bool closed;                    /* the client said Close: it ends the connection when it has our answer, not before */
-        bool ending;                    /* an empty line: write what waits, then end */
-        Error failure;                  /* ERROR_NONE: none */
+        bool closed;   /* the client said Close: it ends the connection when it has our answer, not before */
+        bool ending;   /* an empty line: write what waits, then end */
+        Error failure; /* ERROR_NONE: none */
 } Subsystem;
 
 static void subsystem_clear(Subsystem *s) {
@@ -110,7 +111,10 @@ static int flush_out(Subsystem *s, Error *err) {
         bool left = s->waiting_at < s->waiting_size;
         if (!left && s->ending)
                 return sd_event_exit(s->event, 0) < 0 ? error_oom(err) : 0;
+        bool full = s->waiting_size - s->waiting_at > OUT_MAX;
         int r = sd_event_source_set_enabled(s->out, left ? SD_EVENT_ON : SD_EVENT_OFF);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(s->in, full ? SD_EVENT_OFF : SD_EVENT_ON);
         return r < 0 ? error_set(err, ERROR_INTERNAL, -r, "cannot wait for the client: %s", strerror(-r)) : 0;
 }
 
@@ -130,6 +134,7 @@ static void on_ready(void *userdata, const PsrpGuid *pipeline) {
 
 static int take_packet(Subsystem *s, const Packet *p, Error *err) {
         const PsrpGuid *id = p->is_pool ? NULL : &p->id;
+        PsrpGuid left;
 
         switch (p->kind) {
         case PACKET_DATA:
@@ -151,6 +156,8 @@ static int take_packet(Subsystem *s, const Packet *p, Error *err) {
                 if (id)
                         psrp_pipeline_close(s->pool, id);
                 s->closed = !id;
+                while (s->closed && psrp_pipeline_at(s->pool, 0, &left))
+                        psrp_pipeline_close(s->pool, &left);    /* what still runs is stopped */
                 break;
         case PACKET_KIND_COUNT:
         default:
@@ -166,7 +173,7 @@ static int take_line(Subsystem *s, char *line, size_t size, Error *err) {
 
         if (size > 0 && line[size - 1] == '\r')
                 size--;
-        if (size == 0) {                /* PowerShell's way to say that it is done */
+        if (size == 0) { /* PowerShell's way to say that it is done */
                 s->ending = true;
                 return flush_out(s, err);
         }
@@ -189,7 +196,8 @@ static int take_bytes(Subsystem *s, Error *err) {
         s->line_size -= start;
         memmove(s->line, s->line + start, s->line_size);
         if (s->line_size > PACKET_LINE_MAX)
-                return error_set(err, ERROR_LIMIT, 0, "a PowerShell packet is longer than %d bytes", PACKET_LINE_MAX);
+                return error_set(err, ERROR_LIMIT, 0, "a PowerShell packet is longer than %d bytes",
+                                 PACKET_LINE_MAX);
         return 0;
 }
 
@@ -209,7 +217,7 @@ static int on_in(sd_event_source *source, int fd, uint32_t events, void *userdat
         ssize_t n = read(fd, s->line + s->line_size, READ_SIZE);
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
                 return 0;
-        if (n <= 0)                     /* the client is gone; so is everything it runs */
+        if (n <= 0) /* the client is gone; so is everything it runs */
                 return sd_event_exit(s->event, 0);
         s->line_size += (size_t)n;
         return take_bytes(s, &err) < 0 ? give_up(s, &err) : 0;
@@ -220,16 +228,19 @@ static int start(Subsystem *s, const char *address, Error *err) {
         int r = sd_event_new(&s->event);
 
         if (r >= 0)
-                r = fcntl(STDIN_FILENO, F_SETFL, O_NONBLOCK) < 0 || fcntl(STDOUT_FILENO, F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
+                r = fcntl(STDIN_FILENO, F_SETFL, O_NONBLOCK) < 0 || fcntl(STDOUT_FILENO, F_SETFL, O_NONBLOCK) < 0
+                            ? -errno
+                            : 0;
         if (r >= 0)
                 r = sd_event_add_io(s->event, &s->in, STDIN_FILENO, EPOLLIN, on_in, s);
         if (r >= 0)
                 r = sd_event_add_io(s->event, &s->out, STDOUT_FILENO, EPOLLOUT, on_out, s);
         if (r >= 0)
                 r = sd_event_source_set_enabled(s->out, SD_EVENT_OFF);
-        if (r == -EPERM)                /* files and /dev/null cannot be waited for */
-                return error_set(err, ERROR_INVALID, -r, "standard input and output must be pipes or sockets; sshd starts "
-                                                         "this as its subsystem powershell");
+        if (r == -EPERM) /* files and /dev/null cannot be waited for */
+                return error_set(err, ERROR_INVALID, -r,
+                                 "standard input and output must be pipes or sockets; sshd starts "
+                                 "this as its subsystem powershell");
         if (r < 0)
                 return error_set(err, ERROR_INTERNAL, -r, "cannot wait for the client: %s", strerror(-r));
         if (runner_new(s->event, address, NULL, &s->runner, err) < 0)

@@ -11,13 +11,13 @@
 #include "appliance/command/object.h"
 
 typedef struct Statement {
-        Invocation *commands;           /* deferred: only while it runs */
+        Invocation *commands; /* deferred: only while it runs */
         size_t count;
         PipelineKind kind;
-        char *assign;                   /* as Pipeline.assign */
+        char *assign; /* as Pipeline.assign */
         bool deferred;
-        size_t at;                      /* in the text */
-        int code;                       /* of exit */
+        size_t at; /* in the text */
+        int code;  /* of exit */
 } Statement;
 
 struct Batch {
@@ -25,20 +25,26 @@ struct Batch {
         char *text;
         Role role;
         bool has_input;
-        size_t input;                   /* the statement that input is piped into */
-        sd_json_variant *variables;     /* object, or NULL: given, and set since */
+        size_t input;               /* the statement that input is piped into */
+        sd_json_variant *variables; /* object, or NULL: given, and set since */
         Statement *statements;
         size_t count;
-        unsigned number;                /* commands bound so far */
+        unsigned number; /* commands bound so far */
 };
 
 static const char *const stream_names[STREAM_COUNT] = {
-        [STREAM_OUTPUT] = "output",   [STREAM_ERROR] = "error",             [STREAM_WARNING] = "warning",
-        [STREAM_VERBOSE] = "verbose", [STREAM_INFORMATION] = "information", [STREAM_PROGRESS] = "progress",
+        [STREAM_OUTPUT] = "output",
+        [STREAM_ERROR] = "error",
+        [STREAM_WARNING] = "warning",
+        [STREAM_VERBOSE] = "verbose",
+        [STREAM_INFORMATION] = "information",
+        [STREAM_PROGRESS] = "progress",
         [STREAM_STATE] = "state",
 };
 
-const char *stream_name(RecordStream stream) { return stream_names[stream]; }
+const char *stream_name(RecordStream stream) {
+        return stream_names[stream];
+}
 
 RecordStream stream_from_name(const char *name) {
         RecordStream s = 0;
@@ -92,7 +98,8 @@ static int check_role(const Command *command, Role role, ErrorRecord *record) {
 }
 
 /* The command of a stage, if the caller may run it. */
-static int find_command(const Batch *batch, const Stage *stage, bool has_input, const Command **ret, ErrorRecord *record) {
+static int find_command(const Batch *batch, const Stage *stage, bool has_input, const Command **ret,
+                        ErrorRecord *record) {
         bool input = strcmp(stage->name, "$input") == 0;
         const char *name = !input ? stage->name : has_input ? "Write-Output" : "Out-Null";
         const Command *command = command_find(batch->table, name);
@@ -118,7 +125,8 @@ static int bind_pipeline(Batch *batch, Statement *s, const Pipeline *pipeline, E
                 invocation->index = (unsigned)s->count;
                 invocation->number = batch->number++;
                 invocation->quiet = stage->quiet;
-                if (bind_line(invocation->command, stage, s->count > 0 || has_input, &invocation->binding, record) < 0)
+                if (bind_line(invocation->command, stage, s->count > 0 || has_input, &invocation->binding, record) <
+                    0)
                         return -1;
                 if (s->count > 0)
                         s->commands[s->count - 1].next = invocation;
@@ -130,8 +138,11 @@ static int bind_statement(Batch *batch, Pipeline *pipeline, ErrorRecord *record)
         Statement *s = &batch->statements[batch->count++];
         const Command *command;
 
-        *s = (Statement){ .kind = pipeline->kind, .assign = take_ptr(pipeline->assign), .deferred = pipeline->deferred,
-                          .at = pipeline->at, .code = pipeline->code };
+        *s = (Statement){ .kind = pipeline->kind,
+                          .assign = take_ptr(pipeline->assign),
+                          .deferred = pipeline->deferred,
+                          .at = pipeline->at,
+                          .code = pipeline->code };
         if (s->kind == PIPELINE_EXIT)
                 return 0;
         if (!s->deferred)
@@ -166,7 +177,7 @@ int batch_new(const CommandTable *table, const BatchText *source, Batch **ret, E
         batch->role = source->role;
         batch->has_input = source->has_input;
         batch->input = input_statement(&script);
-        batch->variables = sd_json_variant_ref(source->variables);
+        batch->variables = sd_json_variant_ref(script.variables);
         for (size_t i = 0; i < script.count; i++)
                 if (bind_statement(batch, &script.pipelines[i], record) < 0)
                         return -1;
@@ -182,9 +193,10 @@ static bool command_secret(const Invocation *invocation, size_t *skip, SecretNee
                         continue;
                 if ((*skip)-- > 0)
                         continue;
-                sd_json_variant *first = type_is_array(p->type) ? sd_json_variant_by_index(b->bound[i].value, 0)
-                                                                : b->bound[i].value;
-                *ret = (SecretNeed){ .command = invocation->command->name, .parameter = p->name,
+                sd_json_variant *first =
+                        type_is_array(p->type) ? sd_json_variant_by_index(b->bound[i].value, 0) : b->bound[i].value;
+                *ret = (SecretNeed){ .command = invocation->command->name,
+                                     .parameter = p->name,
                                      .user = first ? object_string(first, "UserName") : NULL };
                 secret_key(invocation, p->name, ret->key);
                 return true;
@@ -208,8 +220,8 @@ int invocation_call(Invocation *invocation, int (*fn)(Invocation *, Error *), Er
 
         if (fn(invocation, err) >= 0)
                 return x->stopped ? error_set(err, ERROR_CANCELLED, 0, "the pipeline has been stopped") : 0;
-        bool cancelled = err->kind == ERROR_CANCELLED && (x->stopped || invocation->index < x->enough ||
-                                                          invocation_cancelled(invocation));
+        bool cancelled = err->kind == ERROR_CANCELLED &&
+                         (x->stopped || invocation->index < x->enough || invocation_cancelled(invocation));
         if (!cancelled && !x->stopped) {
                 (void)record_error(&record, invocation->command, err, NULL, NULL);
                 invocation_report(invocation, &record, true);

@@ -12,10 +12,13 @@
 
 enum { LESS = 1, EQUAL = 2, GREATER = 4, LIKE = 8, HAS = 16, IN = 32, NEGATED = 64 };
 
-static const struct { const char *name; unsigned relations; } operators[] = {
-        { "eq", EQUAL },        { "ne", LESS | GREATER },    { "gt", GREATER },        { "ge", GREATER | EQUAL },
-        { "lt", LESS },         { "le", LESS | EQUAL },      { "like", LIKE },         { "notlike", LIKE | NEGATED },
-        { "contains", HAS },    { "notcontains", HAS | NEGATED }, { "in", IN },        { "notin", IN | NEGATED },
+static const struct {
+        const char *name;
+        unsigned relations;
+} operators[] = {
+        { "eq", EQUAL },     { "ne", LESS | GREATER },         { "gt", GREATER }, { "ge", GREATER | EQUAL },
+        { "lt", LESS },      { "le", LESS | EQUAL },           { "like", LIKE },  { "notlike", LIKE | NEGATED },
+        { "contains", HAS }, { "notcontains", HAS | NEGATED }, { "in", IN },      { "notin", IN | NEGATED },
 };
 
 /* ---- does it hold? ---------------------------------------------------------------------------------- */
@@ -41,13 +44,14 @@ static bool has(sd_json_variant *list, sd_json_variant *value, const char *type)
         return false;
 }
 
-bool condition_compare(const char *operator, sd_json_variant *left, sd_json_variant *right, const char *type) {
+bool condition_compare(const char *operator, sd_json_variant * left, sd_json_variant *right, const char *type) {
         unsigned relations = 0;
         for (size_t i = 0; i < ARRAY_SIZE(operators); i++)
                 if (text_equal_nocase(operators[i].name, operator))
                         relations = operators[i].relations;
         if (relations & (HAS | IN))
-                return (relations & HAS ? has(left, right, type) : has(right, left, type)) != ((relations & NEGATED) != 0);
+                return (relations & HAS ? has(left, right, type) : has(right, left, type)) !=
+                       ((relations & NEGATED) != 0);
         /* With an array on the left, PowerShell asks whether any element does. */
         if (!left || !sd_json_variant_is_array(left))
                 return one_holds(relations, left, right, type);
@@ -77,9 +81,9 @@ static bool is_set(sd_json_variant *term, const char *name) {
 }
 
 static bool term_holds(sd_json_variant *term, sd_json_variant *object) {
-        const char *path = object_string(term, "Path"), *operator = object_string(term, "Operator");
+        const char *path = object_string(term, "Path"), *operator= object_string(term, "Operator");
         if (!path)
-                return condition_holds(term, object);   /* depth is bounded by the parser */
+                return condition_holds(term, object); /* depth is bounded by the parser */
         sd_json_variant *left = condition_property(object, path);
         if (!operator)
                 return order_is_true(left);
@@ -101,8 +105,10 @@ bool condition_holds(sd_json_variant *block, sd_json_variant *object) {
 
 const char *condition_path(sd_json_variant *block) {
         sd_json_variant *terms = object_property(block, "Terms");
-        sd_json_variant *only = terms && sd_json_variant_elements(terms) == 1 ? sd_json_variant_by_index(terms, 0) : NULL;
-        return only && !object_string(only, "Operator") && !is_set(only, "Not") ? object_string(only, "Path") : NULL;
+        sd_json_variant *only =
+                terms && sd_json_variant_elements(terms) == 1 ? sd_json_variant_by_index(terms, 0) : NULL;
+        return only && !object_string(only, "Operator") && !is_set(only, "Not") ? object_string(only, "Path")
+                                                                                : NULL;
 }
 
 /* ---- reading ------------------------------------------------------------------------------------------ */
@@ -110,9 +116,10 @@ const char *condition_path(sd_json_variant *block) {
 static int parse_terms(Cursor *c, char end, unsigned depth, sd_json_variant **ret);
 
 static int refuse(Cursor *c) {
-        return record_syntax(c->record, "ExpressionNotSupported",
-                             "Script blocks in braces are not supported here, but for conditions such as "
-                             "{ $_.State -eq 'Running' -and $_.ProcessorCount -gt 1 }; comparing with -match is not.");
+        return record_syntax(
+                c->record, "ExpressionNotSupported",
+                "Script blocks in braces are not supported here, but for conditions such as "
+                "{ $_.State -eq 'Running' -and $_.ProcessorCount -gt 1 }; comparing with -match is not.");
 }
 
 /* -word at the cursor, without the dash; moves behind it.  false: there is none. */
@@ -182,7 +189,7 @@ static int parse_term(Cursor *c, unsigned depth, sd_json_variant **term) {
         bool not = *c->at == '!' || (take_operator(c, name) && strcmp(name, "not") == 0);
 
         c->at = not && *behind != '!' ? c->at : behind + (*behind == '!');
-        if (not && (sd_json_variant_set_field_boolean(term, "Not", true) < 0 || skip_blanks(c, true) < 0))
+        if (not&&(sd_json_variant_set_field_boolean(term, "Not", true) < 0 || skip_blanks(c, true) < 0))
                 return no_memory(c);
         if (*c->at != '(') {
                 if (parse_operand(c, term) < 0 || skip_blanks(c, true) < 0)
@@ -190,8 +197,8 @@ static int parse_term(Cursor *c, unsigned depth, sd_json_variant **term) {
                 return not ? 0 : parse_comparison(c, term);
         }
         if (depth == SYNTAX_NESTING_MAX)
-                return record_syntax(c->record, "LimitExceeded", "More than %d parentheses stand inside each other.",
-                                     SYNTAX_NESTING_MAX);
+                return record_syntax(c->record, "LimitExceeded",
+                                     "More than %d parentheses stand inside each other.", SYNTAX_NESTING_MAX);
         c->at++;
         if (parse_terms(c, ')', depth + 1, &inner) < 0)
                 return -1;
@@ -230,9 +237,9 @@ int parse_block(Cursor *c, Literal *ret) {
         c->at++;
         if (parse_terms(c, '}', 0, &terms) < 0)
                 return -1;
-        if (sd_json_build(&block, SD_JSON_BUILD_OBJECT(
-                    SD_JSON_BUILD_PAIR_STRING("$type", "System.Management.Automation.ScriptBlock"),
-                    SD_JSON_BUILD_PAIR_VARIANT("Terms", terms))) < 0)
+        if (sd_json_build(&block, SD_JSON_BUILD_OBJECT(SD_JSON_BUILD_PAIR_STRING(
+                                                               "$type", "System.Management.Automation.ScriptBlock"),
+                                                       SD_JSON_BUILD_PAIR_VARIANT("Terms", terms))) < 0)
                 return no_memory(c);
         *ret = (Literal){ .kind = LITERAL_BLOCK, .value = take_ptr(block) };
         return 0;

@@ -8,7 +8,9 @@
 #include "appliance/base/text.h"
 #include "appliance/command/list.h"
 
-static const struct { const char *type, *values; } enums[] = {
+static const struct {
+        const char *type, *values;
+} enums[] = {
         { "VMState", "Other=1,Running=2,Off=3,Stopping=4,Saved=6,Paused=9,Starting=10,Reset=11,Saving=32773,"
                      "Pausing=32776,Resuming=32777,FastSaved=32779,FastSaving=32780" },
         { "VMOperationalStatus", "Ok=2,Degraded=3,PredictiveFailure=5,InService=11,Dormant=15" },

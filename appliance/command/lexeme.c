@@ -9,7 +9,9 @@
 #include "appliance/base/text.h"
 #include "appliance/command/object.h"
 
-static bool starts(const char *p, const char *prefix) { return strncmp(p, prefix, strlen(prefix)) == 0; }
+static bool starts(const char *p, const char *prefix) {
+        return strncmp(p, prefix, strlen(prefix)) == 0;
+}
 
 int skip_blanks(Cursor *c, bool newlines) {
         for (;;) {
@@ -39,7 +41,9 @@ size_t dash_size(const char *p) {
         return starts(p, "\xE2\x80\x93") || starts(p, "\xE2\x80\x94") || starts(p, "\xE2\x80\x95") ? 3 : 0;
 }
 
-bool ends_word(char ch) { return ch == '\0' || strchr(" \t\r\n|;,(){}&<>", ch); }
+bool ends_word(char ch) {
+        return ch == '\0' || strchr(" \t\r\n|;,(){}&<>", ch);
+}
 
 /* Straight and typographic quotes: PowerShell takes ‘ ’ ‚ ‛ for ' and “ ” „ for ". */
 static size_t quote_size(const char *p, char straight) {
@@ -59,7 +63,9 @@ static bool names_a_variable(const char *after_dollar) {
                (ch != '\0' && strchr("_({?$^:", ch));
 }
 
-bool is_variable(const char *p) { return *p == '$' && names_a_variable(p + 1); }
+bool is_variable(const char *p) {
+        return *p == '$' && names_a_variable(p + 1);
+}
 
 int no_memory(Cursor *c) {
         return record_syntax(c->record, "OutOfMemory", "There is not enough memory for the command.");
@@ -71,7 +77,9 @@ typedef struct Text {
         size_t size, room;
 } Text;
 
-static void text_clear(Text *t) { free(t->data); }
+static void text_clear(Text *t) {
+        free(t->data);
+}
 
 static int put_bytes(Cursor *c, Text *t, const char *from, size_t size) {
         if (t->size + size >= t->room) {
@@ -94,10 +102,10 @@ static int put_bytes(Cursor *c, Text *t, const char *from, size_t size) {
 static int read_escaped(Cursor *c, Text *t) {
         static const char names[] = "0abefnrtv", values[] = "\0\a\b\033\f\n\r\t\v";
         const char *known = strchr(names, *c->at);
-        char ch = known ? values[known - names] : *c->at;       /* any other character stands for itself */
+        char ch = known ? values[known - names] : *c->at; /* any other character stands for itself */
         bool zero = *c->at == '0';
         c->at++;
-        return zero ? 0 : put_bytes(c, t, &ch, 1);              /* U+0000 is dropped */
+        return zero ? 0 : put_bytes(c, t, &ch, 1); /* U+0000 is dropped */
 }
 
 /* "$name", "${name}", "$($name.Property)" */
@@ -137,7 +145,7 @@ static int read_quoted(Cursor *c, char straight, Text *t) {
                         size_t again = quote_size(c->at, straight);
                         if (again == 0)
                                 return 0;
-                        r = put_bytes(c, t, &straight, 1);      /* a doubled quote is one */
+                        r = put_bytes(c, t, &straight, 1); /* a doubled quote is one */
                         c->at += again;
                 } else if (straight == '"' && *c->at == '`' && c->at[1] != '\0') {
                         c->at++;
@@ -153,8 +161,13 @@ static int read_quoted(Cursor *c, char straight, Text *t) {
 }
 
 static int read_constant(Cursor *c, Literal *ret) {
-        static const struct { const char *name; LiteralKind kind; } constants[] = {
-                { "$true", LITERAL_TRUE }, { "$false", LITERAL_FALSE }, { "$null", LITERAL_NULL },
+        static const struct {
+                const char *name;
+                LiteralKind kind;
+        } constants[] = {
+                { "$true", LITERAL_TRUE },
+                { "$false", LITERAL_FALSE },
+                { "$null", LITERAL_NULL },
         };
         auto_(sd_json_variant_unrefp) sd_json_variant *value = NULL;
         const char *start = c->at;
@@ -172,7 +185,9 @@ static int read_constant(Cursor *c, Literal *ret) {
                 return -1;
         if (!ends_word(*c->at))
                 return no_variables(c, start);
-        *ret = value ? (Literal){ .kind = LITERAL_VALUE, .value = take_ptr(value) } : (Literal){ .kind = LITERAL_NULL };
+        bool none = !value || sd_json_variant_is_null(value);
+        *ret = !none ? (Literal){ .kind = LITERAL_VALUE, .value = take_ptr(value) }
+                     : (Literal){ .kind = LITERAL_NULL };
         return 0;
 }
 
@@ -187,7 +202,7 @@ static int read_pieces(Cursor *c, bool stop_at_equals, Text *t, bool *ret_quoted
                         r = read_quoted(c, one ? '\'' : '"', t);
                 } else if (*c->at == '`' && c->at[1] != '\0') {
                         if (c->at[1] == '\n' || c->at[1] == '\r')
-                                return 0;       /* a continued line ends the word */
+                                return 0; /* a continued line ends the word */
                         c->at++;
                         r = read_escaped(c, t);
                 } else if (is_variable(c->at)) {

@@ -10,7 +10,7 @@ int grow(Cursor *c, void *array, size_t count, size_t size, size_t max, const ch
         void **items = array;
         if (count >= max)
                 return record_syntax(c->record, "LimitExceeded", "The command has more than %zu %s.", max, what);
-        if ((count & (count - 1)) == 0) {       /* full at every power of two */
+        if ((count & (count - 1)) == 0) { /* full at every power of two */
                 void *more = reallocarray(*items, count == 0 ? 1 : 2 * count, size);
                 if (!more)
                         return record_syntax(c->record, "OutOfMemory",
@@ -137,7 +137,7 @@ int parse_list(Cursor *c, bool in_hashtable, Literal *ret) {
                 c->at++;
         } else if (list.count == 1) {
                 *ret = list.items[0];
-                list.count = 0;         /* the item moved; the list frees only its array */
+                list.count = 0; /* the item moved; the list frees only its array */
                 return 0;
         }
         *ret = list;

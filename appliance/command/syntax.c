@@ -7,6 +7,7 @@
 #include "appliance/base/cleanup.h"
 #include "appliance/base/text.h"
 #include "appliance/command/lexeme.h"
+#include "appliance/command/object.h"
 
 static int parse_pipeline(Cursor *c, Pipeline *pipeline);
 static int parse_statements(Cursor *c, Script *script);
@@ -44,6 +45,7 @@ void script_clear(Script *script) {
         for (size_t i = 0; i < script->count; i++)
                 pipeline_clear(&script->pipelines[i]);
         free(script->pipelines);
+        (void)sd_json_variant_unref(script->variables);
         *script = (Script){ 0 };
 }
 
@@ -123,9 +125,11 @@ static int parse_arguments(Cursor *c, Pipeline *pipeline, Stage *stage) {
 
 /* What the language has and we do not, by its first word. */
 static int refuse_keyword(Cursor *c, const char *name) {
-        static const char *const keywords[] = { "if", "foreach", "for", "while", "do", "switch", "function", "filter",
-                                                "param", "return", "break", "continue", "try", "throw", "trap", "begin",
-                                                "process", "end", "class", "using", "data", "dynamicparam" };
+        static const char *const keywords[] = { "if",     "foreach",     "for",    "while", "do",
+                                                "switch", "function",    "filter", "param", "return",
+                                                "break",  "continue",    "try",    "throw", "trap",
+                                                "begin",  "process",     "end",    "class", "using",
+                                                "data",   "dynamicparam" };
         for (size_t i = 0; i < ARRAY_SIZE(keywords); i++)
                 if (text_equal_nocase(keywords[i], name))
                         return record_syntax(c->record, "ExpressionNotSupported",
@@ -211,7 +215,8 @@ static int parse_pipeline(Cursor *c, Pipeline *pipeline) {
 
 static int add_pipeline(Cursor *c, Pipeline *pipeline) {
         Script *script = c->script;
-        if (grow(c, &script->pipelines, script->count, sizeof *script->pipelines, SYNTAX_PIPELINES_MAX, "statements") < 0)
+        if (grow(c, &script->pipelines, script->count, sizeof *script->pipelines, SYNTAX_PIPELINES_MAX,
+                 "statements") < 0)
                 return -1;
         script->pipelines[script->count++] = *pipeline;
         *pipeline = (Pipeline){ 0 };
@@ -219,7 +224,9 @@ static int add_pipeline(Cursor *c, Pipeline *pipeline) {
 }
 
 /* The name under which a parenthesis at @at keeps its value: none that a text can write. */
-static char *parenthesis_name(size_t at) { return text_format("(%zu", at); }
+static char *parenthesis_name(size_t at) {
+        return text_format("(%zu", at);
+}
 
 int parse_parenthesis(Cursor *c, Literal *ret) {
         auto_(pipeline_clear) Pipeline inner = { .at = (size_t)(c->at - c->start) + 1 };
@@ -230,8 +237,8 @@ int parse_parenthesis(Cursor *c, Literal *ret) {
         if (!name)
                 return no_memory(c);
         if (c->parentheses == SYNTAX_NESTING_MAX)
-                return record_syntax(c->record, "LimitExceeded", "More than %d parentheses stand inside each other.",
-                                     SYNTAX_NESTING_MAX);
+                return record_syntax(c->record, "LimitExceeded",
+                                     "More than %d parentheses stand inside each other.", SYNTAX_NESTING_MAX);
         c->at++;
         c->parentheses++;
         c->deferred = false;
@@ -241,7 +248,8 @@ int parse_parenthesis(Cursor *c, Literal *ret) {
         c->deferred = outer;
         c->parentheses--;
         if (*c->at != ')')
-                return record_syntax(c->record, "MissingEndParenthesisInExpression", "Missing closing ')' in expression.");
+                return record_syntax(c->record, "MissingEndParenthesisInExpression",
+                                     "Missing closing ')' in expression.");
         c->at++;
         if (c->again) {
                 value = sd_json_variant_ref(c->variables ? sd_json_variant_by_key(c->variables, name) : NULL);
@@ -256,7 +264,9 @@ int parse_parenthesis(Cursor *c, Literal *ret) {
                 return -1;
         if (!ends_word(*c->at))
                 return unexpected(c);
-        *ret = value ? (Literal){ .kind = LITERAL_VALUE, .value = take_ptr(value) } : (Literal){ .kind = LITERAL_NULL };
+        bool none = !value || sd_json_variant_is_null(value);
+        *ret = !none ? (Literal){ .kind = LITERAL_VALUE, .value = take_ptr(value) }
+                     : (Literal){ .kind = LITERAL_NULL };
         return 0;
 }
 
@@ -278,7 +288,7 @@ static int take_assignment(Cursor *c, char **ret) {
         c->at = p + 1;
         bool nowhere = size == 4 && text_starts_nocase(name, "null");
         *ret = nowhere ? strdup("") : strndup(name, size);
-        for (char *ch = *ret; ch && *ch; ch++)          /* one spelling: names are looked up without case */
+        for (char *ch = *ret; ch && *ch; ch++) /* one spelling: names are looked up without case */
                 *ch = (char)(*ch >= 'A' && *ch <= 'Z' ? *ch | 0x20 : *ch);
         return *ret ? 1 : no_memory(c);
 }
@@ -372,6 +382,63 @@ static int parse_statements(Cursor *c, Script *script) {
         }
 }
 
+/* One name of param(…), which stands for the @i-th of $args unless a variable of that name came with the text. */
+static int take_parameter(Cursor *c, Script *script, size_t i) {
+        sd_json_variant *arguments = script->variables ? object_property(script->variables, "args") : NULL;
+        auto_(sd_json_variant_unrefp) sd_json_variant *value = NULL;
+        char name[RECORD_NAME_MAX];
+
+        if (*c->at == '[') {            /* its type: values are not converted here, commands convert them */
+                c->at += strcspn(c->at, "]");
+                c->at += *c->at == ']';
+                c->at += *c->at == ']'; /* [string[]] */
+                if (skip_blanks(c, true) < 0)
+                        return -1;
+        }
+        size_t size = *c->at == '$' ? strspn(c->at + 1, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") : 0;
+        if (size == 0 || size >= sizeof name)
+                return record_syntax(c->record, "ExpressionNotSupported",
+                                     "Only names such as $a are supported in param() here, without defaults and attributes.");
+        for (size_t n = 0; n < size; n++)
+                name[n] = (char)(c->at[1 + n] >= 'A' && c->at[1 + n] <= 'Z' ? c->at[1 + n] | 0x20 : c->at[1 + n]);
+        name[size] = '\0';
+        c->at += 1 + size;
+        if (script->variables && object_property(script->variables, name))
+                return 0;
+        if (arguments && sd_json_variant_is_array(arguments) && i < sd_json_variant_elements(arguments))
+                value = sd_json_variant_ref(sd_json_variant_by_index(arguments, i));
+        else if (sd_json_variant_new_null(&value) < 0)
+                return no_memory(c);
+        return sd_json_variant_set_field(&script->variables, name, value) < 0 ? no_memory(c) : 0;
+}
+
+/* param($a, $b) in front of everything. */
+static int take_parameters(Cursor *c, Script *script) {
+        if (skip_blanks(c, true) < 0)
+                return -1;
+        const char *p = c->at + 5;
+        if (!text_starts_nocase(c->at, "param") || p[strspn(p, " \t\r\n")] != '(')
+                return 0;
+        c->at = p + strspn(p, " \t\r\n") + 1;
+        for (size_t i = 0; i < SYNTAX_ARGUMENTS_MAX; i++) {
+                if (skip_blanks(c, true) < 0)
+                        return -1;
+                if (*c->at == ')' && i == 0)
+                        break;
+                if (take_parameter(c, script, i) < 0 || skip_blanks(c, true) < 0)
+                        return -1;
+                if (*c->at != ',')
+                        break;
+                c->at++;
+        }
+        if (*c->at != ')')
+                return record_syntax(c->record, "ExpressionNotSupported",
+                                     "Only names such as $a are supported in param() here, without defaults and attributes.");
+        c->at++;
+        c->variables = script->variables;
+        return 0;
+}
+
 int syntax_parse(const char *text, sd_json_variant *variables, Script *ret, ErrorRecord *record) {
         auto_(script_clear) Script script = { 0 };
         Cursor c = { .start = text, .at = text, .variables = variables, .script = &script, .record = record };
@@ -382,7 +449,8 @@ int syntax_parse(const char *text, sd_json_variant *variables, Script *ret, Erro
                                      SYNTAX_TEXT_MAX);
         if (!text_is_utf8(text, length))
                 return record_syntax(record, "InvalidText", "The command is not valid UTF-8 text.");
-        if (parse_statements(&c, &script) < 0)
+        script.variables = sd_json_variant_ref(variables);
+        if (take_parameters(&c, &script) < 0 || parse_statements(&c, &script) < 0)
                 return -1;
         *ret = script;
         script = (Script){ 0 };
@@ -392,7 +460,12 @@ int syntax_parse(const char *text, sd_json_variant *variables, Script *ret, Erro
 int syntax_again(const char *text, size_t at, sd_json_variant *variables, Pipeline *ret, ErrorRecord *record) {
         auto_(pipeline_clear) Pipeline pipeline = { .at = at };
         /* It parsed before; inside how many of them it stands is no longer known, and what ends it is still there. */
-        Cursor c = { .start = text, .at = text + at, .variables = variables, .again = true, .parentheses = 1, .blocks = 1,
+        Cursor c = { .start = text,
+                     .at = text + at,
+                     .variables = variables,
+                     .again = true,
+                     .parentheses = 1,
+                     .blocks = 1,
                      .record = record };
 
         if (parse_pipeline(&c, &pipeline) < 0)

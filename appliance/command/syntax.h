@@ -4,7 +4,7 @@
  * -Param:value, -Switch and positional arguments; 'single' and "double" quoted strings, numbers with
  * KB…PB and hex, $true/$false/$null, a,b lists, @(…) and @{A='x'}; $variables with .Property and [index], also in
  * "double quotes"; $v = pipeline, $null = pipeline; (pipeline) as a value; a value in front of the first |;
- * { $_.Property -eq value -and … }; & { … }; exit n; > $null and 2> $null.  Anything else PowerShell would accept is
+ * { $_.Property -eq value -and … }; param($a, $b) in front, filled from $args; & { … }; exit n; > $null and 2> $null.  Anything else PowerShell would accept is
  * refused by name.  The whole text is parsed before anything runs; nothing is evaluated.
  * Neither time nor memory grows more than linearly with the text and the values put into it.
  */
@@ -67,6 +67,7 @@ typedef struct Pipeline {
 typedef struct Script {
         Pipeline *pipelines;            /* a (pipeline) stands in front of the one it is a value in */
         size_t count;
+        sd_json_variant *variables;     /* those given, and the text's param(…); or NULL */
 } Script;
 
 /* @text is NUL-terminated UTF-8.  Blank text gives a Script without pipelines.

@@ -21,7 +21,8 @@ static int run_foreach(Invocation *invocation, Error *err) {
         const char *name = block ? condition_path(block) : invocation_string(invocation, "MemberName");
 
         if (!name)
-                return error_set(err, ERROR_UNSUPPORTED, 0, "ForEach-Object takes a property here, { $_.Name }, no other script block");
+                return error_set(err, ERROR_UNSUPPORTED, 0,
+                                 "ForEach-Object takes a property here, { $_.Name }, no other script block");
         value = object ? condition_property(object, name) : NULL;
         if (!value || sd_json_variant_is_null(value))
                 return 0;
@@ -34,16 +35,19 @@ static int run_foreach(Invocation *invocation, Error *err) {
 }
 
 const Command command_foreach_object = {
-        .name = "ForEach-Object", .module = "Microsoft.PowerShell.Core", .aliases = "foreach,%", .role = ROLE_READER,
+        .name = "ForEach-Object",
+        .module = "Microsoft.PowerShell.Core",
+        .aliases = "foreach,%",
+        .role = ROLE_READER,
         .synopsis = "Gives a property of each object: Get-VM | ForEach-Object Name.",
-        .parameters = (const Parameter[]){
-                { "MemberName", "String", NULL, 0, NULL, "The property." },
-                { "Process", "ScriptBlock", NULL, 0, NULL, "{ $_.Property }" },
-                { "InputObject", "PSObject", NULL, PARAMETER_PIPELINE_BY_VALUE, NULL,
-                  "The object; comes from the pipeline." },
-                { NULL } },
+        .parameters = (const Parameter[]){ { "MemberName", "String", NULL, 0, NULL, "The property." },
+                                           { "Process", "ScriptBlock", NULL, 0, NULL, "{ $_.Property }" },
+                                           { "InputObject", "PSObject", NULL, PARAMETER_PIPELINE_BY_VALUE, NULL,
+                                             "The object; comes from the pipeline." },
+                                           { NULL } },
         .sets = (const ParameterSet[]){ { "PropertyAndMethodSet", "MemberName", "MemberName", "InputObject" },
-                                        { "ScriptBlockSet", "Process", "Process", "InputObject" }, { NULL } },
+                                        { "ScriptBlockSet", "Process", "Process", "InputObject" },
+                                        { NULL } },
         .refused = "Begin,End,RemainingScripts,ArgumentList,Parallel,ThrottleLimit,TimeoutSeconds,AsJob,"
                    "UseNewRunspace",
         .run = run_foreach,
@@ -65,11 +69,14 @@ static int emit_member(Invocation *invocation, const char *type, const char *pro
         char definition[256];
         sd_json_variant *member = NULL;
         (void)snprintf(definition, sizeof definition, "%.100s %.100s%s", of, property, note ? "" : " {get;}");
-        if (sd_json_build(&member, SD_JSON_BUILD_OBJECT(
-                    SD_JSON_BUILD_PAIR_STRING("$type", "Microsoft.PowerShell.Commands.MemberDefinition"),
-                    SD_JSON_BUILD_PAIR_STRING("TypeName", type), SD_JSON_BUILD_PAIR_STRING("Name", property),
-                    SD_JSON_BUILD_PAIR_STRING("MemberType", note ? "NoteProperty" : "Property"),
-                    SD_JSON_BUILD_PAIR_STRING("Definition", definition))) < 0)
+        if (sd_json_build(
+                    &member,
+                    SD_JSON_BUILD_OBJECT(
+                            SD_JSON_BUILD_PAIR_STRING("$type", "Microsoft.PowerShell.Commands.MemberDefinition"),
+                            SD_JSON_BUILD_PAIR_STRING("TypeName", type),
+                            SD_JSON_BUILD_PAIR_STRING("Name", property),
+                            SD_JSON_BUILD_PAIR_STRING("MemberType", note ? "NoteProperty" : "Property"),
+                            SD_JSON_BUILD_PAIR_STRING("Definition", definition))) < 0)
                 return error_oom(err);
         return invocation_emit(invocation, member, err);
 }
@@ -78,7 +85,8 @@ static int emit_members(Invocation *invocation, sd_json_variant *object, Error *
         const char *name = object_type(object);
         const Type *row = type_find(name);
         sd_json_variant *own = sd_json_variant_by_key(object, "$type");
-        const char *full = own && sd_json_variant_is_string(own) ? sd_json_variant_string(own) : "System.Collections.Hashtable";
+        const char *full = own && sd_json_variant_is_string(own) ? sd_json_variant_string(own)
+                                                                 : "System.Collections.Hashtable";
         char of[RECORD_NAME_MAX];
 
         if (row && !text_starts_nocase(full, "Selected."))
@@ -88,7 +96,8 @@ static int emit_members(Invocation *invocation, sd_json_variant *object, Error *
                 const Property *property = type_property(row, key);
                 bool wanted = invocation_count(invocation, "Name") == 0;
                 for (size_t n = 0; !wanted && n < invocation_count(invocation, "Name"); n++)
-                        wanted = text_matches_wildcard(key, sd_json_variant_string(invocation_item(invocation, "Name", n)));
+                        wanted = text_matches_wildcard(
+                                key, sd_json_variant_string(invocation_item(invocation, "Name", n)));
                 if (*key == '$' || !wanted)
                         continue;
                 if (property)
@@ -116,14 +125,17 @@ static int run_get_member(Invocation *invocation, Error *err) {
 }
 
 const Command command_get_member = {
-        .name = "Get-Member", .module = "Microsoft.PowerShell.Utility", .aliases = "gm", .role = ROLE_READER,
+        .name = "Get-Member",
+        .module = "Microsoft.PowerShell.Utility",
+        .aliases = "gm",
+        .role = ROLE_READER,
         .synopsis = "Lists the properties that objects have.",
         .output = "Microsoft.PowerShell.Commands.MemberDefinition",
-        .parameters = (const Parameter[]){
-                { "Name", "String[]", NULL, PARAMETER_WILDCARD, NULL, "Names of properties." },
-                { "InputObject", "PSObject", NULL, PARAMETER_PIPELINE_BY_VALUE, NULL,
-                  "The object; comes from the pipeline." },
-                { NULL } },
+        .parameters =
+                (const Parameter[]){ { "Name", "String[]", NULL, PARAMETER_WILDCARD, NULL, "Names of properties." },
+                                     { "InputObject", "PSObject", NULL, PARAMETER_PIPELINE_BY_VALUE, NULL,
+                                       "The object; comes from the pipeline." },
+                                     { NULL } },
         .sets = (const ParameterSet[]){ { "Default", NULL, "Name", "InputObject" }, { NULL } },
         .refused = "MemberType,View,Static,Force",
         .run = run_get_member,

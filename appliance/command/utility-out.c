@@ -12,7 +12,12 @@
 
 DEFINE_FREEP(View, view_free);
 
-#define INPUT { "InputObject", "PSObject", NULL, PARAMETER_PIPELINE_BY_VALUE, NULL, "The object; comes from the pipeline." }
+#define INPUT                                                                                                      \
+        {                                                                                                          \
+                "InputObject", "PSObject",                                                                         \
+                NULL,          PARAMETER_PIPELINE_BY_VALUE,                                                        \
+                NULL,          "The object; comes from the pipeline."                                              \
+        }
 #define CORE "Microsoft.PowerShell.Core"
 #define UTILITY "Microsoft.PowerShell.Utility"
 
@@ -24,10 +29,15 @@ static int run_pass(Invocation *invocation, Error *err) {
         return object ? invocation_emit(invocation, sd_json_variant_ref(object), err) : 0;
 }
 
-static int run_drop(Invocation *invocation, Error *err) { return 0; }
+static int run_drop(Invocation *invocation, Error *err) {
+        return 0;
+}
 
 const Command command_out_default = {
-        .name = "Out-Default", .module = CORE, .aliases = "Out-Host,oh", .role = ROLE_READER,
+        .name = "Out-Default",
+        .module = CORE,
+        .aliases = "Out-Host,oh",
+        .role = ROLE_READER,
         .synopsis = "Shows objects as the caller's console shows them.",
         .parameters = (const Parameter[]){ INPUT, { NULL } },
         .sets = (const ParameterSet[]){ { "Default", NULL, NULL, "InputObject" }, { NULL } },
@@ -36,7 +46,10 @@ const Command command_out_default = {
 };
 
 const Command command_out_null = {
-        .name = "Out-Null", .module = CORE, .role = ROLE_READER, .synopsis = "Drops objects.",
+        .name = "Out-Null",
+        .module = CORE,
+        .role = ROLE_READER,
+        .synopsis = "Drops objects.",
         .parameters = (const Parameter[]){ INPUT, { NULL } },
         .sets = (const ParameterSet[]){ { "Default", NULL, NULL, "InputObject" }, { NULL } },
         .run = run_drop,
@@ -94,12 +107,18 @@ static int end_string(Invocation *invocation, Error *err) {
 }
 
 const Command command_out_string = {
-        .name = "Out-String", .module = UTILITY, .role = ROLE_READER, .output = "System.String",
+        .name = "Out-String",
+        .module = UTILITY,
+        .role = ROLE_READER,
+        .output = "System.String",
         .synopsis = "Makes of objects the text that the console would show.",
-        .parameters = (const Parameter[]){ { "Stream", "SwitchParameter", NULL, 0, NULL, "A string for each line." },
-                                           { "Width", "Int32", NULL, 0, NULL, "Columns a line has at most." },
-                                           INPUT, { NULL } },
-        .sets = (const ParameterSet[]){ { "NoNewLineFormatting", NULL, NULL, "Stream,Width,InputObject" }, { NULL } },
+        .parameters =
+                (const Parameter[]){ { "Stream", "SwitchParameter", NULL, 0, NULL, "A string for each line." },
+                                     { "Width", "Int32", NULL, 0, NULL, "Columns a line has at most." },
+                                     INPUT,
+                                     { NULL } },
+        .sets = (const ParameterSet[]){ { "NoNewLineFormatting", NULL, NULL, "Stream,Width,InputObject" },
+                                        { NULL } },
         .refused = "NoNewline",
         .run = collect,
         .end = end_string,
@@ -117,10 +136,15 @@ static int run_write_output(Invocation *invocation, Error *err) {
 }
 
 const Command command_write_output = {
-        .name = "Write-Output", .module = UTILITY, .aliases = "write,echo", .role = ROLE_READER,
+        .name = "Write-Output",
+        .module = UTILITY,
+        .aliases = "write,echo",
+        .role = ROLE_READER,
         .synopsis = "Gives values to the next command.",
-        .parameters = (const Parameter[]){
-                { "InputObject", "PSObject[]", NULL, PARAMETER_PIPELINE_BY_VALUE | PARAMETER_REMAINING, NULL, "The values." }, { NULL } },
+        .parameters =
+                (const Parameter[]){ { "InputObject", "PSObject[]", NULL,
+                                       PARAMETER_PIPELINE_BY_VALUE | PARAMETER_REMAINING, NULL, "The values." },
+                                     { NULL } },
         .sets = (const ParameterSet[]){ { "Default", "InputObject", "InputObject", NULL }, { NULL } },
         .refused = "NoEnumerate",
         .run = run_write_output,
@@ -152,26 +176,36 @@ static int write_information(Invocation *invocation, const char *parameter, Erro
         return invocation_record(invocation, STREAM_INFORMATION, value, err);
 }
 
-static int run_write_host(Invocation *invocation, Error *err) { return write_information(invocation, "Object", err); }
+static int run_write_host(Invocation *invocation, Error *err) {
+        return write_information(invocation, "Object", err);
+}
 static int run_write_information(Invocation *invocation, Error *err) {
         return write_information(invocation, "MessageData", err);
 }
 
 const Command command_write_host = {
-        .name = "Write-Host", .module = UTILITY, .role = ROLE_READER, .synopsis = "Shows words to the caller.",
-        .parameters = (const Parameter[]){
-                { "Object", "Object[]", "Msg,Message", PARAMETER_PIPELINE_BY_VALUE | PARAMETER_REMAINING, NULL, "The words." },
-                { "Separator", "String", NULL, 0, NULL, "What stands between them." }, { NULL } },
+        .name = "Write-Host",
+        .module = UTILITY,
+        .role = ROLE_READER,
+        .synopsis = "Shows words to the caller.",
+        .parameters =
+                (const Parameter[]){ { "Object", "Object[]", "Msg,Message",
+                                       PARAMETER_PIPELINE_BY_VALUE | PARAMETER_REMAINING, NULL, "The words." },
+                                     { "Separator", "String", NULL, 0, NULL, "What stands between them." },
+                                     { NULL } },
         .sets = (const ParameterSet[]){ { "Default", NULL, "Object", "Separator" }, { NULL } },
         .refused = "NoNewline,ForegroundColor,BackgroundColor",
         .run = run_write_host,
 };
 
 const Command command_write_information = {
-        .name = "Write-Information", .module = UTILITY, .role = ROLE_READER,
+        .name = "Write-Information",
+        .module = UTILITY,
+        .role = ROLE_READER,
         .synopsis = "Writes to the information stream.",
-        .parameters = (const Parameter[]){
-                { "MessageData", "Object[]", "Msg,Message", PARAMETER_PIPELINE_BY_VALUE, NULL, "What to write." }, { NULL } },
+        .parameters = (const Parameter[]){ { "MessageData", "Object[]", "Msg,Message", PARAMETER_PIPELINE_BY_VALUE,
+                                             NULL, "What to write." },
+                                           { NULL } },
         .sets = (const ParameterSet[]){ { "Default", "MessageData", "MessageData", NULL }, { NULL } },
         .refused = "Tags",
         .run = run_write_information,
@@ -188,7 +222,8 @@ static int run_write_verbose(Invocation *invocation, Error *err) {
 }
 
 static int run_write_error(Invocation *invocation, Error *err) {
-        const char *id = invocation_string(invocation, "ErrorId"), *target = invocation_string(invocation, "TargetObject");
+        const char *id = invocation_string(invocation, "ErrorId"),
+                   *target = invocation_string(invocation, "TargetObject");
         Error error = { 0 };
         (void)error_set(&error, ERROR_NONE, 0, "%s", invocation_string(invocation, "Message"));
         invocation_error(invocation, &error, target, id ? id : "Microsoft.PowerShell.Commands.WriteErrorException");
@@ -198,24 +233,34 @@ static int run_write_error(Invocation *invocation, Error *err) {
 #define MESSAGE { "Message", "String", "Msg", PARAMETER_PIPELINE_BY_VALUE, NULL, "The text." }
 
 const Command command_write_warning = {
-        .name = "Write-Warning", .module = UTILITY, .role = ROLE_READER, .synopsis = "Writes a warning.",
+        .name = "Write-Warning",
+        .module = UTILITY,
+        .role = ROLE_READER,
+        .synopsis = "Writes a warning.",
         .parameters = (const Parameter[]){ MESSAGE, { NULL } },
         .sets = (const ParameterSet[]){ { "Default", "Message", "Message", NULL }, { NULL } },
         .run = run_write_warning,
 };
 
 const Command command_write_verbose = {
-        .name = "Write-Verbose", .module = UTILITY, .role = ROLE_READER, .synopsis = "Writes a text that -Verbose shows.",
+        .name = "Write-Verbose",
+        .module = UTILITY,
+        .role = ROLE_READER,
+        .synopsis = "Writes a text that -Verbose shows.",
         .parameters = (const Parameter[]){ MESSAGE, { NULL } },
         .sets = (const ParameterSet[]){ { "Default", "Message", "Message", NULL }, { NULL } },
         .run = run_write_verbose,
 };
 
 const Command command_write_error = {
-        .name = "Write-Error", .module = UTILITY, .role = ROLE_READER, .synopsis = "Writes an error.",
+        .name = "Write-Error",
+        .module = UTILITY,
+        .role = ROLE_READER,
+        .synopsis = "Writes an error.",
         .parameters = (const Parameter[]){ MESSAGE,
-                { "ErrorId", "String", NULL, 0, NULL, "Its FullyQualifiedErrorId." },
-                { "TargetObject", "String", NULL, 0, NULL, "What it is about." }, { NULL } },
+                                           { "ErrorId", "String", NULL, 0, NULL, "Its FullyQualifiedErrorId." },
+                                           { "TargetObject", "String", NULL, 0, NULL, "What it is about." },
+                                           { NULL } },
         .sets = (const ParameterSet[]){ { "NoException", "Message", "Message", "ErrorId,TargetObject" }, { NULL } },
         .refused = "Exception,ErrorRecord,Category,RecommendedAction,CategoryActivity,CategoryReason,"
                    "CategoryTargetName,CategoryTargetType",

@@ -15,21 +15,29 @@
 
 #define CORE "Microsoft.PowerShell.Core"
 
-static int run_nothing(Invocation *invocation, Error *err) { return 0; }
+static int run_nothing(Invocation *invocation, Error *err) {
+        return 0;
+}
 
 /* No views of ours: clients show our objects by their own defaults. */
 const Command command_get_formatdata = {
-        .name = "Get-FormatData", .module = "Microsoft.PowerShell.Utility", .role = ROLE_READER,
+        .name = "Get-FormatData",
+        .module = "Microsoft.PowerShell.Utility",
+        .role = ROLE_READER,
         .synopsis = "Gives views for types; there are none, clients show objects by their own defaults.",
-        .parameters = (const Parameter[]){
-                { "TypeName", "String[]", NULL, PARAMETER_WILDCARD, NULL, "Names of types." },
-                { "PowerShellVersion", "Version", NULL, 0, NULL, "The client's version." }, { NULL } },
+        .parameters =
+                (const Parameter[]){ { "TypeName", "String[]", NULL, PARAMETER_WILDCARD, NULL, "Names of types." },
+                                     { "PowerShellVersion", "Version", NULL, 0, NULL, "The client's version." },
+                                     { NULL } },
         .sets = (const ParameterSet[]){ { "Default", NULL, "TypeName", "PowerShellVersion" }, { NULL } },
         .run = run_nothing,
 };
 
 const Command command_clear_host = {
-        .name = "Clear-Host", .module = CORE, .aliases = "clear,cls", .role = ROLE_READER,
+        .name = "Clear-Host",
+        .module = CORE,
+        .aliases = "clear,cls",
+        .role = ROLE_READER,
         .synopsis = "Clears the console; the client does it by itself.",
         .parameters = (const Parameter[]){ { NULL } },
         .sets = (const ParameterSet[]){ { "Default", NULL, NULL, NULL }, { NULL } },
@@ -37,7 +45,10 @@ const Command command_clear_host = {
 };
 
 const Command command_exit_pssession = {
-        .name = "Exit-PSSession", .module = CORE, .aliases = "exsn", .role = ROLE_READER,
+        .name = "Exit-PSSession",
+        .module = CORE,
+        .aliases = "exsn",
+        .role = ROLE_READER,
         .synopsis = "Leaves an interactive session; the client does it by itself.",
         .parameters = (const Parameter[]){ { NULL } },
         .sets = (const ParameterSet[]){ { "Default", NULL, NULL, NULL }, { NULL } },
@@ -47,15 +58,17 @@ const Command command_exit_pssession = {
 /* ---- TabExpansion2 -------------------------------------------------------------------------------------- */
 
 typedef struct Completion {
-        sd_json_variant *matches;       /* array */
-        size_t at, size;                /* what is replaced, in UTF-16 units of the input */
+        sd_json_variant *matches; /* array */
+        size_t at, size;          /* what is replaced, in UTF-16 units of the input */
 } Completion;
 
 static int add_match(Completion *c, const char *text, const char *shown, const char *kind, const char *tip) {
         return sd_json_variant_append_arrayb(
-                &c->matches, SD_JSON_BUILD_OBJECT(
+                &c->matches,
+                SD_JSON_BUILD_OBJECT(
                         SD_JSON_BUILD_PAIR_STRING("$type", "System.Management.Automation.CompletionResult"),
-                        SD_JSON_BUILD_PAIR_STRING("CompletionText", text), SD_JSON_BUILD_PAIR_STRING("ListItemText", shown),
+                        SD_JSON_BUILD_PAIR_STRING("CompletionText", text),
+                        SD_JSON_BUILD_PAIR_STRING("ListItemText", shown),
                         SD_JSON_BUILD_PAIR_STRING("ResultType", kind), SD_JSON_BUILD_PAIR_STRING("ToolTip", tip)));
 }
 
@@ -144,25 +157,32 @@ static int run_tabexpansion(Invocation *invocation, Error *err) {
                 r = complete(&c, invocation_table(invocation), line);
         matches = c.matches;
         if (r >= 0)
-                r = sd_json_build(&result, SD_JSON_BUILD_OBJECT(
-                        SD_JSON_BUILD_PAIR_STRING("$type", "System.Management.Automation.CommandCompletion"),
-                        SD_JSON_BUILD_PAIR_VARIANT("CompletionMatches", matches),
-                        SD_JSON_BUILD_PAIR_INTEGER("CurrentMatchIndex", -1),
-                        SD_JSON_BUILD_PAIR_UNSIGNED("ReplacementIndex", c.at),
-                        SD_JSON_BUILD_PAIR_UNSIGNED("ReplacementLength", c.size)));
+                r = sd_json_build(
+                        &result,
+                        SD_JSON_BUILD_OBJECT(SD_JSON_BUILD_PAIR_STRING(
+                                                     "$type", "System.Management.Automation.CommandCompletion"),
+                                             SD_JSON_BUILD_PAIR_VARIANT("CompletionMatches", matches),
+                                             SD_JSON_BUILD_PAIR_INTEGER("CurrentMatchIndex", -1),
+                                             SD_JSON_BUILD_PAIR_UNSIGNED("ReplacementIndex", c.at),
+                                             SD_JSON_BUILD_PAIR_UNSIGNED("ReplacementLength", c.size)));
         return r < 0 ? error_oom(err) : invocation_emit(invocation, result, err);
 }
 
 const Command command_tabexpansion = {
-        .name = "TabExpansion2", .module = CORE, .role = ROLE_READER,
+        .name = "TabExpansion2",
+        .module = CORE,
+        .role = ROLE_READER,
         .synopsis = "Completes a command line: commands, their parameters and the values of enumerations.",
         .output = "System.Management.Automation.CommandCompletion",
-        .parameters = (const Parameter[]){
-                { "inputScript", "String", NULL, 0, NULL, "The line." },
-                { "cursorColumn", "Int32", NULL, 0, NULL, "Characters in front of the cursor." },
-                { "options", "Object", NULL, 0, NULL, "Options; none has a meaning here." }, { NULL } },
-        .sets = (const ParameterSet[]){
-                { "ScriptInputSet", "inputScript", "inputScript,cursorColumn,options", NULL }, { NULL } },
+        .parameters =
+                (const Parameter[]){
+                        { "inputScript", "String", NULL, 0, NULL, "The line." },
+                        { "cursorColumn", "Int32", NULL, 0, NULL, "Characters in front of the cursor." },
+                        { "options", "Object", NULL, 0, NULL, "Options; none has a meaning here." },
+                        { NULL } },
+        .sets =
+                (const ParameterSet[]){
+                        { "ScriptInputSet", "inputScript", "inputScript,cursorColumn,options", NULL }, { NULL } },
         .refused = "ast,tokens,positionOfCursor",
         .run = run_tabexpansion,
 };

@@ -10,21 +10,22 @@
 #include "appliance/command/order.h"
 
 static bool keeps(const Invocation *invocation, sd_json_variant *object) {
-        static const char *const operators[] = { "EQ", "NE", "GT", "GE", "LT", "LE", "Like", "NotLike", "Contains", "NotContains",
-                                                 "In", "NotIn" };
+        static const char *const operators[] = { "EQ",   "NE",      "GT",       "GE",          "LT", "LE",
+                                                 "Like", "NotLike", "Contains", "NotContains", "In", "NotIn" };
         sd_json_variant *block = invocation_value(invocation, "FilterScript");
         const char *name = invocation_string(invocation, "Property");
-        const char *operator = invocation_has(invocation, "Value") ? "EQ" : NULL;
+        const char *operator= invocation_has(invocation, "Value") ? "EQ" : NULL;
 
         if (block)
                 return condition_holds(block, object);
         for (size_t i = 0; i < ARRAY_SIZE(operators); i++)
                 if (invocation_switch(invocation, operators[i]))
-                        operator = operators[i];
+                        operator= operators[i];
         sd_json_variant *left = object_property(object, name);
         if (!operator)
                 return order_is_true(left) != invocation_switch(invocation, "Not");
-        return condition_compare(operator, left, invocation_value(invocation, "Value"), order_property_type(object, name));
+        return condition_compare(operator, left, invocation_value(invocation, "Value"),
+                                 order_property_type(object, name));
 }
 
 static int run_where(Invocation *invocation, Error *err) {

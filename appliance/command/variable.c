@@ -23,7 +23,7 @@ int no_variables(Cursor *c, const char *at) {
 static sd_json_variant *element(sd_json_variant *value, long i) {
         long count = value && sd_json_variant_is_array(value) ? (long)sd_json_variant_elements(value) : 0;
         if (value && !sd_json_variant_is_array(value) && (i == 0 || i == -1))
-                return value;           /* one value is a list of one */
+                return value; /* one value is a list of one */
         i = i < 0 ? count + i : i;
         return i >= 0 && i < count ? sd_json_variant_by_index(value, (size_t)i) : NULL;
 }
@@ -69,8 +69,9 @@ int read_members(Cursor *c, sd_json_variant **value) {
                         c->at = end + 1;
                 } else {
                         if (size == 0 || size >= sizeof name || c->at[1 + size] == '(')
-                                return record_syntax(c->record, "ExpressionNotSupported",
-                                                     "Methods and expressions behind a '.' are not supported here.");
+                                return record_syntax(
+                                        c->record, "ExpressionNotSupported",
+                                        "Methods and expressions behind a '.' are not supported here.");
                         memcpy(name, c->at + 1, size);
                         name[size] = '\0';
                         r = member(*value, name, &next);
@@ -100,7 +101,7 @@ int read_variable_name(Cursor *c, sd_json_variant **ret) {
         p += brace;
         size_t size = strspn(p, NAME_LETTERS ":");
         while (!brace && size > 0 && p[size - 1] == ':')
-                size--;                 /* "$name: …" in a text */
+                size--; /* "$name: …" in a text */
         if (size == 0 || size >= sizeof name || (brace && p[size] != '}'))
                 return no_variables(c, start);
         memcpy(name, p, size);
@@ -109,6 +110,16 @@ int read_variable_name(Cursor *c, sd_json_variant **ret) {
                 if (text_starts_nocase(name, scopes[i]))
                         bare = name + strlen(scopes[i]);
         sd_json_variant *value = c->variables ? object_property(c->variables, bare) : NULL;
+        /* $using:vm.Name is one expression: the client evaluates it whole, and sends its value under its whole text. */
+        for (size_t more = strspn(p + size, NAME_LETTERS ".[]"); !value && c->variables && more > 0 &&
+                                                                  text_starts_nocase(name, "using:"); more--) {
+                if (size + more >= sizeof name)
+                        continue;
+                memcpy(name + size, p + size, more);
+                name[size + more] = '\0';
+                value = object_property(c->variables, name);
+                size += value ? more : 0;
+        }
         bool pending = !c->again && is_assigned(c, bare);
         if (!value && !pending)
                 return no_variables(c, start);

@@ -15,36 +15,38 @@ enum { REFERENCES_MAX = 65536, TYPES_MAX = 4096 };
 typedef enum FrameKind {
         FRAME_ROOT,
         FRAME_OBJ,
-        FRAME_PROPERTIES,               /* Props, MS: into the OBJ below */
-        FRAME_LIST,                     /* LST, IE, STK, QUE, Objs */
+        FRAME_PROPERTIES, /* Props, MS: into the OBJ below */
+        FRAME_LIST,       /* LST, IE, STK, QUE, Objs */
         FRAME_DICTIONARY,
-        FRAME_ENTRY,                    /* En */
-        FRAME_TYPES,                    /* TN */
-        FRAME_TYPE,                     /* T */
-        FRAME_TEXT,                     /* ToString */
+        FRAME_ENTRY, /* En */
+        FRAME_TYPES, /* TN */
+        FRAME_TYPE,  /* T */
+        FRAME_TEXT,  /* ToString */
         FRAME_SCALAR,
-        FRAME_NIL,                      /* Nil, Ref, TNRef: empty elements */
+        FRAME_NIL, /* Nil, Ref, TNRef: empty elements */
 } FrameKind;
 
-typedef struct Cost { size_t values, text; } Cost;
+typedef struct Cost {
+        size_t values, text;
+} Cost;
 
 typedef struct Frame {
         FrameKind kind;
         const ClixmlScalar *scalar;
-        char *name;                     /* N */
-        long id;                        /* RefId of Obj and TN; -1: none */
-        char *type;                     /* OBJ, TYPES: the first type name */
+        char *name; /* N */
+        long id;    /* RefId of Obj and TN; -1: none */
+        char *type; /* OBJ, TYPES: the first type name */
         bool is_enum;
-        char *text;                     /* OBJ: ToString; SCALAR, TEXT, TYPE: what was read so far */
+        char *text; /* OBJ: ToString; SCALAR, TEXT, TYPE: what was read so far */
         size_t text_size;
-        sd_json_variant *base;          /* OBJ: the value it wraps; ENTRY: its value; ROOT: the result */
-        char *key;                      /* ENTRY */
-        sd_json_variant **items;        /* LIST: values; OBJ, DICTIONARY: name, value, name, value … */
+        sd_json_variant *base;   /* OBJ: the value it wraps; ENTRY: its value; ROOT: the result */
+        char *key;               /* ENTRY */
+        sd_json_variant **items; /* LIST: values; OBJ, DICTIONARY: name, value, name, value … */
         size_t count;
         Cost cost;
 } Frame;
 
-typedef struct Known {                  /* an Obj that <Ref> may name */
+typedef struct Known { /* an Obj that <Ref> may name */
         sd_json_variant *value;
         Cost cost;
 } Known;
@@ -57,7 +59,7 @@ typedef struct TypeName {
 typedef struct Reading {
         xmlTextReader *xml;
         Frame frames[CLIXML_DEPTH_MAX + 1];
-        size_t depth;                   /* index of the innermost frame */
+        size_t depth; /* index of the innermost frame */
         Known *known;
         size_t known_room;
         TypeName *types;
@@ -66,7 +68,9 @@ typedef struct Reading {
         Error *err;
 } Reading;
 
-static int bad(Reading *r, const char *what) { return error_set(r->err, ERROR_PROTOCOL, 0, "CLIXML: %s", what); }
+static int bad(Reading *r, const char *what) {
+        return error_set(r->err, ERROR_PROTOCOL, 0, "CLIXML: %s", what);
+}
 
 static void frame_clear(Frame *f) {
         for (size_t i = 0; i < f->count; i++)
@@ -136,8 +140,8 @@ static int add_item(Reading *r, Frame *f, sd_json_variant *value) {
 static int add_pair(Reading *r, Frame *f, const char *name, sd_json_variant *value) {
         auto_(sd_json_variant_unrefp) sd_json_variant *key = NULL;
         if (*name == '$')
-                return 0;               /* ours */
-        for (size_t i = 0; i < f->count && i < 64; i += 2)      /* Props and MS may repeat a name: the first counts */
+                return 0;                                  /* ours */
+        for (size_t i = 0; i < f->count && i < 64; i += 2) /* Props and MS may repeat a name: the first counts */
                 if (strcmp(sd_json_variant_string(f->items[i]), name) == 0)
                         return 0;
         if (sd_json_variant_new_string(&key, name) < 0)
@@ -150,7 +154,7 @@ static int deliver(Reading *r, sd_json_variant *value, const char *name, Cost co
         Frame *f = &r->frames[r->depth];
 
         switch (f->kind) {
-        case FRAME_PROPERTIES:          /* belongs to the Obj below */
+        case FRAME_PROPERTIES: /* belongs to the Obj below */
                 if (!name)
                         return bad(r, "a property has no name");
                 return add_pair(r, f - 1, name, value) < 0 ? -1 : spend(r, f - 1, cost);
@@ -265,7 +269,8 @@ static int finish_type(Reading *r, Frame *f) {
 
 static int finish_types(Reading *r, Frame *f) {
         Frame *object = f - 1;
-        if (f->id >= 0 && f->type && room_for(&r->types, &r->types_room, (size_t)f->id, sizeof *r->types, TYPES_MAX)) {
+        if (f->id >= 0 && f->type &&
+            room_for(&r->types, &r->types_room, (size_t)f->id, sizeof *r->types, TYPES_MAX)) {
                 free(r->types[f->id].name);
                 r->types[f->id] = (TypeName){ strdup(f->type), f->is_enum };
         }
@@ -278,7 +283,7 @@ static int finish_types(Reading *r, Frame *f) {
 static int finish_nil(Reading *r, Frame *f) {
         auto_(sd_json_variant_unrefp) sd_json_variant *null = NULL;
         if (f->text || f->id >= 0)
-                return 0;               /* Ref and TNRef did their work at the start */
+                return 0; /* Ref and TNRef did their work at the start */
         if (sd_json_variant_new_null(&null) < 0)
                 return error_oom(r->err);
         r->depth--;
@@ -331,7 +336,11 @@ static int finish(Reading *r) {
 
 /* ---- the start of an element ------------------------------------------------------------------------ */
 
-static const struct { const char *element; FrameKind kind; unsigned inside; } elements[] = {
+static const struct {
+        const char *element;
+        FrameKind kind;
+        unsigned inside;
+} elements[] = {
 #define IN(kind) (1U << (kind))
 #define VALUE (IN(FRAME_ROOT) | IN(FRAME_OBJ) | IN(FRAME_PROPERTIES) | IN(FRAME_LIST) | IN(FRAME_ENTRY))
         { "Obj", FRAME_OBJ, VALUE },
@@ -366,8 +375,9 @@ static int start_reference(Reading *r, Frame *f, bool is_type) {
         auto_(sd_json_variant_unrefp) sd_json_variant *null = NULL;
         Known known = id < r->known_room ? r->known[id] : (Known){ 0 };
         for (size_t i = 1; !known.value && i < r->depth; i++)
-                if (r->frames[i].kind == FRAME_OBJ && r->frames[i].id == f->id && sd_json_variant_new_null(&null) >= 0)
-                        known.value = null;     /* one that contains itself: .NET's exceptions do; a tree cannot */
+                if (r->frames[i].kind == FRAME_OBJ && r->frames[i].id == f->id &&
+                    sd_json_variant_new_null(&null) >= 0)
+                        known.value = null; /* one that contains itself: .NET's exceptions do; a tree cannot */
         if (!known.value)
                 return bad(r, "Ref names no object before it");
         r->depth--;
@@ -414,7 +424,7 @@ static int start(Reading *r) {
                 new.kind = FRAME_SCALAR;
                 known = VALUE & IN(around);
         }
-        for (size_t i = 0; element && !new.scalar && !known && i < ARRAY_SIZE(elements); i++) {
+        for (size_t i = 0; element && !new.scalar && !known &&i < ARRAY_SIZE(elements); i++) {
                 known = strcmp(elements[i].element, element) == 0 && (elements[i].inside & IN(around));
                 new.kind = elements[i].kind;
         }
@@ -442,7 +452,9 @@ static int add_text(Reading *r, bool blank) {
         const char *text = (const char *)xmlTextReaderConstValue(r->xml);
 
         if (!text || (f->kind != FRAME_SCALAR && f->kind != FRAME_TEXT && f->kind != FRAME_TYPE))
-                return blank || !text || text[strspn(text, " \t\r\n")] == '\0' ? 0 : bad(r, "text stands where none belongs");
+                return blank || !text || text[strspn(text, " \t\r\n")] == '\0'
+                               ? 0
+                               : bad(r, "text stands where none belongs");
         size_t size = strlen(text);
         if (size > CLIXML_TEXT_MAX - f->text_size)
                 return error_set(r->err, ERROR_LIMIT, 0, "CLIXML: more than %d MiB of text", CLIXML_TEXT_MAX >> 20);
@@ -476,7 +488,8 @@ static int step(Reading *r) {
         }
 }
 
-static void silence(void *userdata, const char *message, xmlParserSeverities severity, xmlTextReaderLocatorPtr at) {}
+static void silence(void *userdata, const char *message, xmlParserSeverities severity, xmlTextReaderLocatorPtr at) {
+}
 
 int clixml_read(const char *text, size_t size, sd_json_variant **ret, Error *err) {
         auto_(reading_clear) Reading r = { .frames[0] = { .kind = FRAME_ROOT, .id = -1 }, .err = err };
@@ -485,14 +498,16 @@ int clixml_read(const char *text, size_t size, sd_json_variant **ret, Error *err
         if (size > INT32_MAX || !text_is_utf8(text, size))
                 return error_set(err, ERROR_PROTOCOL, 0, "CLIXML: not valid UTF-8");
         size_t blank = 0;
-        while (blank < size && (text[blank] == ' ' || text[blank] == '\r' || text[blank] == '\n' || text[blank] == '\t'))
+        while (blank < size &&
+               (text[blank] == ' ' || text[blank] == '\r' || text[blank] == '\n' || text[blank] == '\t'))
                 blank++;
         if (blank == size) {
                 if (sd_json_variant_new_null(ret) < 0)
                         return error_oom(err);
                 return 0;
         }
-        r.xml = xmlReaderForMemory(text, (int)size, NULL, "UTF-8", XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
+        r.xml = xmlReaderForMemory(text, (int)size, NULL, "UTF-8",
+                                   XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
         if (!r.xml)
                 return error_oom(err);
         xmlTextReaderSetErrorHandler(r.xml, silence, NULL);

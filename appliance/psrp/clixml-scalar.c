@@ -49,7 +49,7 @@ void clixml_unescape(char *text) {
         char *to = text + (from ? from - text : 0);
         uint32_t unit, low;
 
-        while (from && *from) {         /* what is written is never longer than what was read */
+        while (from && *from) { /* what is written is never longer than what was read */
                 if (!escaped_unit(from, &unit)) {
                         *to++ = *from++;
                         continue;
@@ -67,7 +67,9 @@ void clixml_unescape(char *text) {
 
 /* ---- types --------------------------------------------------------------------------------------- */
 
-static int done(int r, Error *err) { return r < 0 ? error_oom(err) : 0; }
+static int done(int r, Error *err) {
+        return r < 0 ? error_oom(err) : 0;
+}
 
 static int wrong(const char *text, const char *what, Error *err) {
         return error_set(err, ERROR_PROTOCOL, 0, "CLIXML: '%.40s' is not %s", text, what);
@@ -134,7 +136,7 @@ static bool duration_part(const char **p, char unit, unsigned long max, unsigned
                 return true;
         unsigned long v = strtoul(*p, &end, 10);
         if (*end != unit)
-                return true;            /* another part's */
+                return true; /* another part's */
         *p = end + 1;
         *ret = v;
         return v <= max;
@@ -170,16 +172,16 @@ static int read_duration(char *text, int64_t low, uint64_t high, sd_json_variant
                 (void)snprintf(day, sizeof day, "%lu.", days);
         if (ticks > 0)
                 (void)snprintf(fraction, sizeof fraction, ".%07lu", ticks);
-        (void)snprintf(out, sizeof out, "%s%s%02lu:%02lu:%02lu%s", *text == '-' ? "-" : "", day, hours % 24, minutes % 60,
-                       seconds % 60, fraction);
+        (void)snprintf(out, sizeof out, "%s%s%02lu:%02lu:%02lu%s", *text == '-' ? "-" : "", day, hours % 24,
+                       minutes % 60, seconds % 60, fraction);
         return done(sd_json_variant_new_string(ret, out), err);
 }
 
 /* Still encrypted with the session key. */
 static int read_secure(char *text, int64_t low, uint64_t high, sd_json_variant **ret, Error *err) {
-        int r = sd_json_build(ret, SD_JSON_BUILD_OBJECT(
-                SD_JSON_BUILD_PAIR_STRING("$type", "System.Security.SecureString"),
-                SD_JSON_BUILD_PAIR_STRING("$encrypted", text)));
+        int r = sd_json_build(
+                ret, SD_JSON_BUILD_OBJECT(SD_JSON_BUILD_PAIR_STRING("$type", "System.Security.SecureString"),
+                                          SD_JSON_BUILD_PAIR_STRING("$encrypted", text)));
         if (r >= 0)
                 sd_json_variant_sensitive(*ret);
         return done(r, err);

@@ -57,10 +57,10 @@ static void put_text(Clixml *c, const char *text) {
                         (void)fputs("&quot;", c->to);
                 else if (*p < 0x20 || *p == 0x7F)
                         (void)fprintf(c->to, "_x%04X_", *p);
-                else if (p[0] == 0xC2 && p[1] >= 0x80 && p[1] < 0xA0)   /* U+0080 … U+009F */
+                else if (p[0] == 0xC2 && p[1] >= 0x80 && p[1] < 0xA0) /* U+0080 … U+009F */
                         (void)fprintf(c->to, "_x%04X_", *++p);
                 else if (p[0] == 0xEF && p[1] == 0xBF && (p[2] == 0xBE || p[2] == 0xBF)) {
-                        (void)fprintf(c->to, "_xFF%02X_", p[2] == 0xBE ? 0xFE : 0xFF);  /* no characters in XML */
+                        (void)fprintf(c->to, "_xFF%02X_", p[2] == 0xBE ? 0xFE : 0xFF); /* no characters in XML */
                         p += 2;
                 } else if (looks_escaped((const char *)p))
                         (void)fputs("_x005F_", c->to);
@@ -97,16 +97,24 @@ void clixml_nil(Clixml *c, const char *name) {
         (void)fputs(" />", c->to);
 }
 
-void clixml_boolean(Clixml *c, const char *name, bool value) { clixml_plain(c, "B", name, value ? "true" : "false"); }
+void clixml_boolean(Clixml *c, const char *name, bool value) {
+        clixml_plain(c, "B", name, value ? "true" : "false");
+}
 
 static void integer(Clixml *c, const char *element, const char *name, int64_t value) {
         start(c, element, name);
         (void)fprintf(c->to, ">%" PRId64 "</%s>", value, element);
 }
 
-void clixml_i32(Clixml *c, const char *name, int32_t value) { integer(c, "I32", name, value); }
-void clixml_i64(Clixml *c, const char *name, int64_t value) { integer(c, "I64", name, value); }
-void clixml_u32(Clixml *c, const char *name, uint32_t value) { integer(c, "U32", name, value); }
+void clixml_i32(Clixml *c, const char *name, int32_t value) {
+        integer(c, "I32", name, value);
+}
+void clixml_i64(Clixml *c, const char *name, int64_t value) {
+        integer(c, "I64", name, value);
+}
+void clixml_u32(Clixml *c, const char *name, uint32_t value) {
+        integer(c, "U32", name, value);
+}
 
 /* ---- objects ---------------------------------------------------------------------------------------- */
 
@@ -136,10 +144,18 @@ void clixml_object(Clixml *c, const char *name, const char *chain) {
                 put_types(c, chain);
 }
 
-void clixml_object_end(Clixml *c) { clixml_close(c, "Obj"); }
-void clixml_open(Clixml *c, const char *element) { (void)fprintf(c->to, "<%s>", element); }
-void clixml_close(Clixml *c, const char *element) { (void)fprintf(c->to, "</%s>", element); }
-void clixml_tostring(Clixml *c, const char *text) { clixml_plain(c, "ToString", NULL, text); }
+void clixml_object_end(Clixml *c) {
+        clixml_close(c, "Obj");
+}
+void clixml_open(Clixml *c, const char *element) {
+        (void)fprintf(c->to, "<%s>", element);
+}
+void clixml_close(Clixml *c, const char *element) {
+        (void)fprintf(c->to, "</%s>", element);
+}
+void clixml_tostring(Clixml *c, const char *text) {
+        clixml_plain(c, "ToString", NULL, text);
+}
 
 void clixml_enum(Clixml *c, const char *name, const char *type, const char *text, int32_t number) {
         char chain[160];
@@ -166,13 +182,19 @@ static void put_timespan(Clixml *c, const char *name, const char *text) {
         }
         uint64_t seconds = us / 1000000, ticks = us % 1000000;
         (void)snprintf(out, sizeof out, "%sP%" PRIu64 "DT%" PRIu64 "H%" PRIu64 "M%" PRIu64 ".%06" PRIu64 "S",
-                       *text == '-' ? "-" : "", seconds / 86400, seconds / 3600 % 24, seconds / 60 % 60, seconds % 60, ticks);
+                       *text == '-' ? "-" : "", seconds / 86400, seconds / 3600 % 24, seconds / 60 % 60,
+                       seconds % 60, ticks);
         clixml_plain(c, "TS", name, out);
 }
 
 static void put_string(Clixml *c, const char *name, const char *text, const char *type) {
-        static const struct { const char *type, *element; } plain[] = {
-                { "Guid", "G" }, { "Uri", "URI" }, { "DateTime", "DT" }, { "Version", "Version" },
+        static const struct {
+                const char *type, *element;
+        } plain[] = {
+                { "Guid", "G" },
+                { "Uri", "URI" },
+                { "DateTime", "DT" },
+                { "Version", "Version" },
         };
         char full[128];
 
@@ -181,7 +203,7 @@ static void put_string(Clixml *c, const char *name, const char *text, const char
                         if (*text)
                                 clixml_plain(c, plain[i].element, name, text);
                         else
-                                clixml_nil(c, name);    /* "not yet" of a DateTime */
+                                clixml_nil(c, name); /* "not yet" of a DateTime */
                         return;
                 }
         if (type && type_is(type, "TimeSpan")) {
@@ -207,8 +229,10 @@ static void put_string(Clixml *c, const char *name, const char *text, const char
 }
 
 static void put_number(Clixml *c, const char *name, sd_json_variant *value, const char *type) {
-        static const struct { const char *type, *element; } elements[] = {
-                { "Int32", "I32" }, { "Int64", "I64" }, { "UInt32", "U32" }, { "UInt64", "U64" },
+        static const struct {
+                const char *type, *element;
+        } elements[] = {
+                { "Int32", "I32" }, { "Int64", "I64" },  { "UInt32", "U32" }, { "UInt64", "U64" },
                 { "Int16", "I16" }, { "UInt16", "U16" }, { "Byte", "By" },
         };
         const char *element = NULL;
@@ -262,7 +286,8 @@ static void put_hashtable(Clixml *c, const char *name, sd_json_variant *value, u
 
 /* What "selected" and other made-up objects are: notes on a custom object. */
 static bool is_custom(const char *type) {
-        return text_starts_nocase(type, "Selected.") || text_starts_nocase(type, "System.Management.Automation.PSCustomObject");
+        return text_starts_nocase(type, "Selected.") ||
+               text_starts_nocase(type, "System.Management.Automation.PSCustomObject");
 }
 
 static void put_typed(Clixml *c, const char *label, sd_json_variant *value, const char *own, unsigned depth) {
@@ -270,10 +295,10 @@ static void put_typed(Clixml *c, const char *label, sd_json_variant *value, cons
         bool custom = is_custom(own);
         char chain[200], text[512], name[80];
 
-        (void)snprintf(name, sizeof name, "%.*s", (int)strcspn(own, ","), own);        /* of a generic type, its name */
+        (void)snprintf(name, sizeof name, "%.*s", (int)strcspn(own, ","), own); /* of a generic type, its name */
         text_mend(name);
-        (void)snprintf(chain, sizeof chain, custom ? "%s,System.Management.Automation.PSCustomObject,System.Object"
-                                                   : "%s,System.Object",
+        (void)snprintf(chain, sizeof chain,
+                       custom ? "%s,System.Management.Automation.PSCustomObject,System.Object" : "%s,System.Object",
                        row && !custom ? row->name : name);
         clixml_object(c, label, chain);
         if (!custom) {
@@ -287,7 +312,8 @@ static void put_typed(Clixml *c, const char *label, sd_json_variant *value, cons
                 const char *key = sd_json_variant_string(sd_json_variant_by_index(value, i));
                 const Property *property = type_property(row, key);
                 if (*key != '$')
-                        put_value(c, key, sd_json_variant_by_index(value, i + 1), property ? property->type : NULL, depth + 1);
+                        put_value(c, key, sd_json_variant_by_index(value, i + 1), property ? property->type : NULL,
+                                  depth + 1);
         }
         clixml_close(c, custom ? "MS" : "Props");
         clixml_object_end(c);
@@ -306,7 +332,7 @@ static void put_value(Clixml *c, const char *name, sd_json_variant *value, const
         } else if (sd_json_variant_is_number(value)) {
                 put_number(c, name, value, type);
         } else if (depth >= CLIXML_OBJECT_DEPTH_MAX) {
-                object_display(value, text, sizeof text);       /* as PowerShell does beyond its depth */
+                object_display(value, text, sizeof text); /* as PowerShell does beyond its depth */
                 text_mend(text);
                 clixml_string(c, name, text);
         } else if (sd_json_variant_is_array(value)) {

@@ -37,7 +37,7 @@ static void drain(Pipeline *p, bool last) {
         }
         if (whole && !last)
                 return;
-        c->text[c->size] = '\0';        /* behind it stands what an earlier turn wrote */
+        c->text[c->size] = '\0'; /* behind it stands what an earlier turn wrote */
         if (whole)
                 output_string(p, c->text);
         for (char *at = c->text; !whole && *at;) {
@@ -72,9 +72,11 @@ static const char *text_of(sd_json_variant *object, const char *name) {
         return text ? text : "";
 }
 
-static void write_error(Pipeline *p, const char *activity, const char *message, const char *category, const char *id) {
-        auto_free char *text = text_format("%s%s%s\n    + CategoryInfo          : %s\n    + FullyQualifiedErrorId : %s", activity,
-                                           *activity ? " : " : "", message, category, id);
+static void write_error(Pipeline *p, const char *activity, const char *message, const char *category,
+                        const char *id) {
+        auto_free char *text =
+                text_format("%s%s%s\n    + CategoryInfo          : %s\n    + FullyQualifiedErrorId : %s", activity,
+                            *activity ? " : " : "", message, category, id);
         if (text)
                 host_line(&p->sender, HOST_WRITE_ERROR_LINE, text);
         else

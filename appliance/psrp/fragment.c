@@ -22,7 +22,7 @@ static void put_big_endian(uint8_t *p, uint64_t v, size_t size) {
 
 void fragment_reader_clear(FragmentReader *reader) {
         if (reader->data)
-                explicit_bzero(reader->data, reader->size);     /* keys and passwords travel in messages */
+                explicit_bzero(reader->data, reader->size); /* keys and passwords travel in messages */
         free(reader->data);
         *reader = (FragmentReader){ 0 };
 }
@@ -37,7 +37,8 @@ static int take_head(FragmentReader *r, Error *err) {
         if (flags & FLAG_START ? r->inside || number != 0 : !r->inside || object != r->object || number != r->next)
                 return error_set(err, ERROR_PROTOCOL, 0, "PSRP fragments are out of order");
         if (size > PSRP_MESSAGE_MAX - r->size)
-                return error_set(err, ERROR_LIMIT, 0, "a PSRP message is larger than %d MiB", PSRP_MESSAGE_MAX >> 20);
+                return error_set(err, ERROR_LIMIT, 0, "a PSRP message is larger than %d MiB",
+                                 PSRP_MESSAGE_MAX >> 20);
         r->inside = true;
         r->last = flags & FLAG_END;
         r->object = object;
@@ -89,7 +90,7 @@ static int decode(const FragmentReader *r, Message *ret, Error *err) {
 }
 
 int fragment_read(FragmentReader *r, Span *bytes, Message *ret, Error *err) {
-        if (!r->inside && r->size > 0) {        /* the message given last is no longer needed */
+        if (!r->inside && r->size > 0) { /* the message given last is no longer needed */
                 explicit_bzero(r->data, r->size);
                 r->size = 0;
         }

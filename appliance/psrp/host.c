@@ -87,7 +87,7 @@ void host_progress(Sender *s, sd_json_variant *record) {
         Clixml c;
         if (begin_call(s, &c, HOST_WRITE_PROGRESS, NO_REPLY) < 0)
                 return;
-        clixml_i64(&c, NULL, 0);        /* who: of no meaning to us */
+        clixml_i64(&c, NULL, 0); /* who: of no meaning to us */
         message_put_progress(&c, record);
         send_call(s, &c);
 }

@@ -164,12 +164,14 @@ static const char *field(sd_json_variant *record, const char *name) {
 /* ErrorCategory's numbers are its positions here. */
 static int32_t category_number(const char *name) {
         static const char *const names[] = {
-                "NotSpecified", "OpenError", "CloseError", "DeviceError", "DeadlockDetected", "InvalidArgument",
-                "InvalidData", "InvalidOperation", "InvalidResult", "InvalidType", "MetadataError", "NotImplemented",
-                "NotInstalled", "ObjectNotFound", "OperationStopped", "OperationTimeout", "SyntaxError", "ParserError",
-                "PermissionDenied", "ResourceBusy", "ResourceExists", "ResourceUnavailable", "ReadError", "WriteError",
-                "FromStdErr", "SecurityError", "ProtocolError", "ConnectionError", "AuthenticationError",
-                "LimitsExceeded", "QuotaExceeded", "NotEnabled",
+                "NotSpecified",        "OpenError",           "CloseError",       "DeviceError",
+                "DeadlockDetected",    "InvalidArgument",     "InvalidData",      "InvalidOperation",
+                "InvalidResult",       "InvalidType",         "MetadataError",    "NotImplemented",
+                "NotInstalled",        "ObjectNotFound",      "OperationStopped", "OperationTimeout",
+                "SyntaxError",         "ParserError",         "PermissionDenied", "ResourceBusy",
+                "ResourceExists",      "ResourceUnavailable", "ReadError",        "WriteError",
+                "FromStdErr",          "SecurityError",       "ProtocolError",    "ConnectionError",
+                "AuthenticationError", "LimitsExceeded",      "QuotaExceeded",    "NotEnabled",
         };
         for (size_t i = 0; i < ARRAY_SIZE(names); i++)
                 if (strcmp(names[i], name) == 0)
@@ -245,7 +247,8 @@ void message_text(Sender *s, MessageType type, const char *text) {
         char types[160];
         Clixml c;
 
-        (void)snprintf(types, sizeof types, "%s,System.Management.Automation.InformationalRecord,System.Object", name);
+        (void)snprintf(types, sizeof types, "%s,System.Management.Automation.InformationalRecord,System.Object",
+                       name);
         if (message_begin(s, &c) < 0)
                 return;
         clixml_object(&c, NULL, types);
@@ -292,7 +295,8 @@ void message_information(Sender *s, const char *text, const char *computer, bool
 }
 
 void message_put_progress(Clixml *c, sd_json_variant *record) {
-        sd_json_variant *done = object_property(record, "Completed"), *percent = object_property(record, "PercentComplete");
+        sd_json_variant *done = object_property(record, "Completed"),
+                        *percent = object_property(record, "PercentComplete");
         bool completed = done && sd_json_variant_is_boolean(done) && sd_json_variant_boolean(done);
         int64_t part = percent && sd_json_variant_is_integer(percent) ? sd_json_variant_integer(percent) : -1;
         const char *activity = field(record, "Activity"), *status = field(record, "StatusDescription");
@@ -305,8 +309,8 @@ void message_put_progress(Clixml *c, sd_json_variant *record) {
         clixml_nil(c, "CurrentOperation");
         clixml_i32(c, "ParentActivityId", -1);
         clixml_i32(c, "PercentComplete", part < 0 || part > 100 ? -1 : (int32_t)part);
-        clixml_enum(c, "Type", "System.Management.Automation.ProgressRecordType", completed ? "Completed" : "Processing",
-                    completed);
+        clixml_enum(c, "Type", "System.Management.Automation.ProgressRecordType",
+                    completed ? "Completed" : "Processing", completed);
         clixml_i32(c, "SecondsRemaining", -1);
         clixml_close(c, "MS");
         clixml_object_end(c);

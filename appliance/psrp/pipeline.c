@@ -31,7 +31,9 @@ int pipeline_new(PsrpPool *pool, const PsrpGuid *id, Error *err) {
         if (!p)
                 return error_oom(err);
         *p = (Pipeline){ .next = pool->pipelines, .pool = pool, .id = *id };
-        p->sender = (Sender){ .pool = pool->sender.pool, .pipeline = *id, .next_object = &pool->next_object,
+        p->sender = (Sender){ .pool = pool->sender.pool,
+                              .pipeline = *id,
+                              .next_object = &pool->next_object,
                               .broken = &pool->broken };
         pool->pipelines = p;
         pool->pipeline_count++;
@@ -107,7 +109,8 @@ static void send_error(Pipeline *p, sd_json_variant *record) {
         if (p->request.output != REQUEST_OBJECTS && p->request.output != REQUEST_NOTHING)
                 console_add(p, STREAM_ERROR, record);
         else
-                message_error(&p->sender, record, p->request.errors_to_output && p->request.output == REQUEST_OBJECTS);
+                message_error(&p->sender, record,
+                              p->request.errors_to_output && p->request.output == REQUEST_OBJECTS);
 }
 
 /* An error is kept until the next record: should the run end with it because the text was refused, it is the reason of
@@ -135,11 +138,14 @@ void pipeline_say(Pipeline *p, RecordStream stream, const char *text) {
         bool shown = !p->request.host.absent;
 
         if (shown)
-                host_line(&p->sender, stream == STREAM_WARNING   ? HOST_WRITE_WARNING_LINE
-                                      : stream == STREAM_VERBOSE ? HOST_WRITE_VERBOSE_LINE
-                                                                 : HOST_WRITE_LINE, text);
+                host_line(&p->sender,
+                          stream == STREAM_WARNING   ? HOST_WRITE_WARNING_LINE
+                          : stream == STREAM_VERBOSE ? HOST_WRITE_VERBOSE_LINE
+                                                     : HOST_WRITE_LINE,
+                          text);
         if (stream == STREAM_WARNING || stream == STREAM_VERBOSE) {
-                message_text(&p->sender, stream == STREAM_WARNING ? MESSAGE_WARNING_RECORD : MESSAGE_VERBOSE_RECORD, text);
+                message_text(&p->sender, stream == STREAM_WARNING ? MESSAGE_WARNING_RECORD : MESSAGE_VERBOSE_RECORD,
+                             text);
         } else if (p->pool->takes_information) {
                 (void)gethostname(host, sizeof host - 1);
                 message_information(&p->sender, text, host, shown);
@@ -167,9 +173,11 @@ static void take_state(Pipeline *p, sd_json_variant *record) {
         if (size < 0) {
                 pool->broken = true;
         } else if (pool->variables_bytes + (size_t)size > PSRP_VARIABLES_MAX) {
-                pipeline_say(p, STREAM_WARNING, "The variables of this session hold too much; the last one is not kept.");
+                pipeline_say(p, STREAM_WARNING,
+                             "The variables of this session hold too much; the last one is not kept.");
         } else {
-                pool->variables_bytes += (size_t)size;  /* of overwritten ones too: RESET_RUNSPACE_STATE forgets all */
+                pool->variables_bytes +=
+                        (size_t)size; /* of overwritten ones too: RESET_RUNSPACE_STATE forgets all */
                 pool->broken = sd_json_variant_set_field(&pool->variables, name, value) < 0 || pool->broken;
         }
 }
@@ -224,9 +232,11 @@ void pipeline_breathe(Pipeline *p) {
 /* [REC] first how many, then each. */
 static void send_found(Pipeline *p) {
         auto_(sd_json_variant_unrefp) sd_json_variant *count = NULL;
-        if (sd_json_build(&count, SD_JSON_BUILD_OBJECT(
-                    SD_JSON_BUILD_PAIR_STRING("$type", "Selected.Microsoft.PowerShell.Commands.GenericMeasureInfo"),
-                    SD_JSON_BUILD_PAIR_UNSIGNED("Count", p->found_count))) < 0) {
+        if (sd_json_build(&count,
+                          SD_JSON_BUILD_OBJECT(
+                                  SD_JSON_BUILD_PAIR_STRING(
+                                          "$type", "Selected.Microsoft.PowerShell.Commands.GenericMeasureInfo"),
+                                  SD_JSON_BUILD_PAIR_UNSIGNED("Count", p->found_count))) < 0) {
                 p->pool->broken = true;
                 return;
         }
@@ -283,8 +293,10 @@ static void run(Pipeline *p, sd_json_variant *secrets) {
                 pool->broken = true;
                 return;
         }
-        const PsrpWork work = { .text = p->request.text, .variables = variables,
-                                .input = p->request.has_input && !p->request.ignores_input ? p->input : NULL, .secrets = secrets,
+        const PsrpWork work = { .text = p->request.text,
+                                .variables = variables,
+                                .input = p->request.has_input && !p->request.ignores_input ? p->input : NULL,
+                                .secrets = secrets,
                                 .width = p->request.width };
 
         p->phase = PHASE_RUNNING;
@@ -324,7 +336,8 @@ static void begin(Pipeline *p) {
         }
         if (p->request.kind == REQUEST_SHOW) {
                 for (size_t i = 0; p->input && i < sd_json_variant_elements(p->input); i++) {
-                        sd_json_variant *one = sd_json_variant_by_index(p->input, i), *plain = sd_json_variant_by_key(one, "$value");
+                        sd_json_variant *one = sd_json_variant_by_index(p->input, i),
+                                        *plain = sd_json_variant_by_key(one, "$value");
                         console_show(p, plain ? plain : one);
                 }
                 end(p, PIPELINE_COMPLETED, NULL);
@@ -372,10 +385,10 @@ static int on_input(Pipeline *p, const Message *m, sd_json_variant *value, Error
         ErrorRecord record;
 
         if (p->phase == PHASE_ENDED)
-                return 0;               /* it failed or was stopped; the client learns that */
+                return 0; /* it failed or was stopped; the client learns that */
         if (p->phase != PHASE_INPUT)
                 return error_set(err, ERROR_PROTOCOL, 0, "input for a pipeline that takes none");
-        p->input_bytes += m->size;
+        p->input_bytes += m->size + PSRP_INPUT_EACH;
         if (p->input_bytes > PSRP_INPUT_MAX) {
                 (void)record_syntax(&record, "LimitExceeded", "More than %d MiB are piped into one pipeline.",
                                     PSRP_INPUT_MAX >> 20);
@@ -399,7 +412,7 @@ static int on_input_end(Pipeline *p, const Message *m, sd_json_variant *value, E
 static int on_response(Pipeline *p, const Message *m, sd_json_variant *value, Error *err) {
         ErrorRecord record = { 0 };
         if (p->phase != PHASE_ASKING || (int64_t)object_unsigned(value, "ci", 0) != p->call)
-                return 0;               /* to a question nobody asked, or that is settled */
+                return 0; /* to a question nobody asked, or that is settled */
         go_on(p, prompt_answer(p, value, &record), &record);
         return 0;
 }

@@ -29,7 +29,8 @@ static int keep(Pipeline *p, sd_json_variant *need, sd_json_variant *password, E
 
 int prompt_start(Pipeline *p, sd_json_variant *needs, ErrorRecord *record) {
         if (p->needs)
-                return record_syntax(record, "CredentialRequired", "The command asks for the same passwords again.");
+                return record_syntax(record, "CredentialRequired",
+                                     "The command asks for the same passwords again.");
         p->needs = sd_json_variant_ref(needs);
         return prompt_next(p, record);
 }

@@ -22,7 +22,8 @@
 
 enum {
         PSRP_MESSAGE_MAX = 8 * 1024 * 1024,     /* bytes of one message from the client, reassembled */
-        PSRP_INPUT_MAX = 8 * 1024 * 1024,       /* bytes of all objects piped into one pipeline */
+        PSRP_INPUT_MAX = 8 * 1024 * 1024,       /* bytes of all objects piped into one pipeline … */
+        PSRP_INPUT_EACH = 256,                  /* … each counted with so much more: what it becomes has a size, too */
         PSRP_VARIABLES_MAX = 4 * 1024 * 1024,   /* bytes of the variables a session keeps, as JSON */
         PSRP_QUEUE_MAX = 4 * 1024 * 1024,       /* bytes not yet taken before a run is paused */
         PSRP_PIPELINES_MAX = 32,                /* of a pool, running or not yet closed */
@@ -43,7 +44,7 @@ typedef struct PsrpPool PsrpPool;
 typedef struct PsrpWork {
         const char *text;               /* Run's Pipeline */
         sd_json_variant *variables;     /* object: values of $name and "using:name"; or NULL */
-        sd_json_variant *input;         /* array, as Run's Input: what is piped in, a plain x as {"$value": x}; NULL: nothing is */
+        sd_json_variant *input;         /* array, as Run's Input: a plain x as {"$value": x}; NULL: nothing is piped in */
         sd_json_variant *secrets;       /* object, sensitive; or NULL */
         unsigned width;                 /* columns of the client's console; 0: no limit */
 } PsrpWork;

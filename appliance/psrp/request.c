@@ -16,7 +16,7 @@ typedef struct Making {
         const SessionKey *key;
         ErrorRecord *record;
         FILE *to;
-        unsigned values;                /* variables given names so far */
+        unsigned values; /* variables given names so far */
         unsigned commands;
 } Making;
 
@@ -45,7 +45,9 @@ static bool truth(sd_json_variant *object, const char *name) {
         return value && sd_json_variant_is_boolean(value) && sd_json_variant_boolean(value);
 }
 
-static bool is_null(sd_json_variant *value) { return !value || sd_json_variant_is_null(value); }
+static bool is_null(sd_json_variant *value) {
+        return !value || sd_json_variant_is_null(value);
+}
 
 /* ---- values ------------------------------------------------------------------------------------------- */
 
@@ -53,8 +55,8 @@ static bool is_null(sd_json_variant *value) { return !value || sd_json_variant_i
 static int put_credential(Making *m, sd_json_variant *value) {
         const char *user = object_string(value, "UserName");
         sd_json_variant *secure = object_property(value, "Password");
-        sd_json_variant *data = secure && sd_json_variant_is_object(secure)
-                                        ? sd_json_variant_by_key(secure, "$encrypted") : NULL;
+        sd_json_variant *data =
+                secure && sd_json_variant_is_object(secure) ? sd_json_variant_by_key(secure, "$encrypted") : NULL;
         auto_(sd_json_variant_unrefp) sd_json_variant *password = NULL;
         char *plain = NULL;
         Error err = { 0 };
@@ -62,8 +64,8 @@ static int put_credential(Making *m, sd_json_variant *value) {
         if (!user || !data || !sd_json_variant_is_string(data))
                 return malformed(m->record, "a credential has no user name or no password");
         if (session_key_decrypt(m->key, sd_json_variant_string(data), &plain, &err) < 0)
-                return record_syntax(m->record, "InvalidCredential", "The password of %.100s cannot be read: %s", user,
-                                     err.text);
+                return record_syntax(m->record, "InvalidCredential", "The password of %.100s cannot be read: %s",
+                                     user, err.text);
         int r = sd_json_variant_new_string(&password, plain);
         session_text_free(plain);
         if (r >= 0) {
@@ -126,7 +128,8 @@ static bool is_word(const char *text, size_t size, const char *also) {
  * takes no value. */
 static int put_argument(Making *m, sd_json_variant *argument, const char **later, size_t *later_count) {
         sd_json_variant *n = sd_json_variant_is_object(argument) ? sd_json_variant_by_key(argument, "N") : NULL;
-        sd_json_variant *value = n || sd_json_variant_is_object(argument) ? sd_json_variant_by_key(argument, "V") : NULL;
+        sd_json_variant *value =
+                n || sd_json_variant_is_object(argument) ? sd_json_variant_by_key(argument, "V") : NULL;
         const char *name = n && sd_json_variant_is_string(n) ? sd_json_variant_string(n) : "";
         bool dash = *name == '-';
 
@@ -184,10 +187,17 @@ static int take_script_arguments(Making *m, sd_json_variant *command) {
                                 return malformed(m->record, "the values of $using: are not as clients send them");
                         continue;
                 }
-                if (name && *name)
-                        return record_syntax(m->record, "ExpressionNotSupported",
-                                             "Named arguments of a script block are not supported here; use $using:%.60s.",
-                                             name);
+                name = name && *name == '-' ? name + 1 : name;
+                if (name && *name) {    /* of param(…) */
+                        char lower[RECORD_NAME_MAX];
+                        size_t size = 0;
+                        for (; name[size] && name[size] != ':' && size + 1 < sizeof lower; size++)
+                                lower[size] = (char)tolower((unsigned char)name[size]);
+                        lower[size] = '\0';
+                        if (!is_word(lower, size, "_") || (value && sd_json_variant_set_field(&m->request->variables, lower, value) < 0))
+                                return malformed(m->record, "an argument's name is none");
+                        continue;
+                }
                 if (value && sd_json_variant_append_array(&positional, value) < 0)
                         return no_memory(m->record);
         }
@@ -245,7 +255,8 @@ static bool take_output(Making *m, sd_json_variant *command) {
 
         if (truth(command, "IsScript"))
                 return false;
-        if (text_equal_nocase(name, "Out-Default") || text_equal_nocase(name, "Out-Host") || text_equal_nocase(name, "oh"))
+        if (text_equal_nocase(name, "Out-Default") || text_equal_nocase(name, "Out-Host") ||
+            text_equal_nocase(name, "oh"))
                 r->output = REQUEST_CONSOLE;
         else if (text_equal_nocase(name, "Out-Null"))
                 r->output = REQUEST_NOTHING;
@@ -255,7 +266,9 @@ static bool take_output(Making *m, sd_json_variant *command) {
                 r->output = given && !off ? REQUEST_LINES : REQUEST_STRING;
                 sd_json_variant *width = argument(command, "Width", &given);
                 if (width && sd_json_variant_is_unsigned(width))
-                        r->width = (unsigned)(sd_json_variant_unsigned(width) > 1000 ? 1000 : sd_json_variant_unsigned(width));
+                        r->width = (unsigned)(sd_json_variant_unsigned(width) > 1000
+                                                      ? 1000
+                                                      : sd_json_variant_unsigned(width));
         } else
                 return false;
         return true;
@@ -275,7 +288,8 @@ static int put_statement(Making *m, sd_json_variant *commands) {
         for (size_t i = 0; i < count; i++) {
                 sd_json_variant *c = sd_json_variant_by_index(commands, i);
                 const char *to = object_string(c, "MergeError");
-                if (merges(c, "MergeMyResult") || merges(c, "MergePreviousResults") || (to && strcmp(to, "Output") == 0))
+                if (merges(c, "MergeMyResult") || merges(c, "MergePreviousResults") ||
+                    (to && strcmp(to, "Output") == 0))
                         m->request->errors_to_output = true;
         }
         if (take_output(m, sd_json_variant_by_index(commands, count - 1)) && --count == 0) {
@@ -291,7 +305,9 @@ static int put_statement(Making *m, sd_json_variant *commands) {
                 sd_json_variant *c = sd_json_variant_by_index(commands, i);
                 const char *name = command_name(c);
                 bool script = truth(c, "IsScript");
-                const char *text = script ? name : text_equal_nocase(name, "Invoke-Expression") ? expression_text(c) : NULL;
+                const char *text = script                                         ? name
+                                   : text_equal_nocase(name, "Invoke-Expression") ? expression_text(c)
+                                                                                  : NULL;
 
                 (void)fputs(i > 0 ? " | " : "", m->to);
                 if (!text) {
@@ -300,8 +316,9 @@ static int put_statement(Making *m, sd_json_variant *commands) {
                         continue;
                 }
                 if (i > 0)
-                        return record_syntax(m->record, "ExpressionNotSupported",
-                                             "A script behind a pipe is not supported here; use commands joined by |.");
+                        return record_syntax(
+                                m->record, "ExpressionNotSupported",
+                                "A script behind a pipe is not supported here; use commands joined by |.");
                 m->request->ignores_input = script && !strstr(text, "$input") && !strstr(text, "$Input");
                 if (script && take_script_arguments(m, c) < 0)
                         return -1;
@@ -324,13 +341,15 @@ HostInfo request_host(sd_json_variant *message) {
         sd_json_variant *host = object_property(message, "HostInfo");
         if (!host)
                 return (HostInfo){ .absent = true };
-        return (HostInfo){ .absent = truth(host, "_isHostNull"), .of_pool = truth(host, "_useRunspaceHost"),
+        return (HostInfo){ .absent = truth(host, "_isHostNull"),
+                           .of_pool = truth(host, "_useRunspaceHost"),
                            .width = console_width(host) };
 }
 
 static bool is_prompt(sd_json_variant *statement) {
         const char *name = sd_json_variant_elements(statement) >= 1
-                                   ? command_name(sd_json_variant_by_index(statement, 0)) : "";
+                                   ? command_name(sd_json_variant_by_index(statement, 0))
+                                   : "";
         size_t size = strlen(name);
         while (size > 0 && isspace((unsigned char)name[size - 1]))
                 size--;

@@ -65,7 +65,7 @@ void runner_free(Runner *runner) {
 static void finish(Call *call, const PsrpEnd *end) {
         PsrpPool *pool = call->pool;
         uint64_t run = call->run;
-        call_free(call);                /* first: the pool may start another run from inside psrp_ended() */
+        call_free(call); /* first: the pool may start another run from inside psrp_ended() */
         psrp_ended(pool, run, end);
 }
 
@@ -83,13 +83,15 @@ static void fail(Call *call, const char *error_id, sd_json_variant *parameters) 
                 return;
         }
         if (strcmp(error_id, SD_VARLINK_ERROR_DISCONNECTED) == 0)
-                (void)error_set(&end.failure, ERROR_UNREACHABLE, 0,
-                                "holdfastd ended while the command ran; Get-VM and Get-VMMigration show what became of it");
+                (void)error_set(
+                        &end.failure, ERROR_UNREACHABLE, 0,
+                        "holdfastd ended while the command ran; Get-VM and Get-VMMigration show what became of it");
         else if (strcmp(error_id, SD_VARLINK_ERROR_PERMISSION_DENIED) == 0)
                 (void)error_set(&end.failure, ERROR_DENIED, 0,
                                 "You do not have the required permission to complete this task.");
         else
-                (void)error_set(&end.failure, ERROR_PROTOCOL, 0, "holdfastd answered: %s", message ? message : error_id);
+                (void)error_set(&end.failure, ERROR_PROTOCOL, 0, "holdfastd answered: %s",
+                                message ? message : error_id);
         finish(call, &end);
 }
 
@@ -102,7 +104,7 @@ static int on_reply(sd_varlink *link, sd_json_variant *parameters, const char *e
                     sd_varlink_reply_flags_t flags, void *userdata) {
         Call *call = userdata;
         if (!call)
-                return 0;               /* nobody wants it any more */
+                return 0; /* nobody wants it any more */
         if (error_id) {
                 fail(call, error_id, parameters);
                 return 0;
@@ -111,9 +113,10 @@ static int on_reply(sd_varlink *link, sd_json_variant *parameters, const char *e
         RecordStream stream = name ? stream_from_name(name) : STREAM_COUNT;
         sd_json_variant *value = sd_json_variant_by_key(parameters, "Value");
         if (stream < STREAM_COUNT && value) {
-                sd_json_variant *plain = sd_json_variant_is_object(value) ? sd_json_variant_by_key(value, "$value") : NULL;
+                sd_json_variant *plain =
+                        sd_json_variant_is_object(value) ? sd_json_variant_by_key(value, "$value") : NULL;
                 psrp_record(call->pool, call->run, stream, plain ? plain : value);
-                return 0;               /* the call may be gone now */
+                return 0; /* the call may be gone now */
         }
         if (flags & SD_VARLINK_REPLY_CONTINUES)
                 return 0;
@@ -131,7 +134,8 @@ static int ask(Call *call, const PsrpWork *work, Error *err) {
                 return error_set(err, ERROR_UNREACHABLE, -r,
                                  "holdfastd does not run on this host; start it with: systemctl start holdfastd");
         if (r == -EACCES || r == -EPERM)
-                return error_set(err, ERROR_DENIED, -r, "You do not have the required permission to complete this task.");
+                return error_set(err, ERROR_DENIED, -r,
+                                 "You do not have the required permission to complete this task.");
         if (r >= 0) {
                 (void)sd_varlink_set_userdata(call->link, call);
                 r = sd_varlink_bind_reply(call->link, on_reply);
@@ -160,8 +164,8 @@ static int start(void *userdata, PsrpPool *pool, uint64_t run, const PsrpWork *w
         Call *call;
 
         if (runner->count >= RUNNER_RUNS_MAX)
-                return error_set(err, ERROR_LIMIT, 0, "%d commands of this session run already; wait for one to end",
-                                 RUNNER_RUNS_MAX);
+                return error_set(err, ERROR_LIMIT, 0,
+                                 "%d commands of this session run already; wait for one to end", RUNNER_RUNS_MAX);
         if (!(call = calloc(1, sizeof *call)))
                 return error_oom(err);
         *call = (Call){ .next = runner->calls, .runner = runner, .pool = pool, .run = run };

@@ -40,14 +40,17 @@ void psrp_pool_free(PsrpPool *pool) {
         free(pool);
 }
 
-bool psrp_pool_is_open(const PsrpPool *pool) { return pool->open; }
+bool psrp_pool_is_open(const PsrpPool *pool) {
+        return pool->open;
+}
 
 /* ---- messages of the pool --------------------------------------------------------------------------- */
 
 static int on_capability(PsrpPool *pool, const Message *m, sd_json_variant *value, Error *err) {
         const char *version = object_string(value, "protocolversion");
         char *end;
-        long major = version ? strtol(version, &end, 10) : 0, minor = version && *end == '.' ? strtol(end + 1, NULL, 10) : 0;
+        long major = version ? strtol(version, &end, 10) : 0,
+             minor = version && *end == '.' ? strtol(end + 1, NULL, 10) : 0;
 
         if (pool->negotiated)
                 return error_set(err, ERROR_PROTOCOL, 0, "the client negotiates a second time");
@@ -76,7 +79,8 @@ static int on_init(PsrpPool *pool, const Message *m, sd_json_variant *value, Err
 static int on_set(PsrpPool *pool, const Message *m, sd_json_variant *value, Error *err) {
         bool is_max = m->type == MESSAGE_SET_MAX_RUNSPACES;
         uint64_t count = object_unsigned(value, is_max ? "MaxRunspaces" : "MinRunspaces", 0);
-        bool ok = count > 0 && count <= INT32_MAX && (is_max ? count >= (uint64_t)pool->min : count <= (uint64_t)pool->max);
+        bool ok = count > 0 && count <= INT32_MAX &&
+                  (is_max ? count >= (uint64_t)pool->min : count <= (uint64_t)pool->max);
 
         if (ok && is_max)
                 pool->max = (int32_t)count;
@@ -115,7 +119,7 @@ static int on_public_key(PsrpPool *pool, const Message *m, sd_json_variant *valu
 }
 
 static int on_host_response(PsrpPool *pool, const Message *m, sd_json_variant *value, Error *err) {
-        return 0;                       /* the pool itself asks nothing */
+        return 0; /* the pool itself asks nothing */
 }
 
 static const struct {
@@ -139,17 +143,21 @@ static int pool_message(PsrpPool *pool, const Message *m, Error *err) {
                 if (messages[i].type != m->type)
                         continue;
                 if (messages[i].only_open && !pool->open)
-                        return error_set(err, ERROR_PROTOCOL, 0, "message %08x came before the pool was open", m->type);
+                        return error_set(err, ERROR_PROTOCOL, 0, "message %08x came before the pool was open",
+                                         m->type);
                 if (clixml_read(m->data, m->size, &value, err) < 0)
                         return error_wrap(err, "message %08x", m->type);
                 return messages[i].take(pool, m, value, err);
         }
-        return error_set(err, ERROR_PROTOCOL, 0, "message %08x is none a client may send to a runspace pool", m->type);
+        return error_set(err, ERROR_PROTOCOL, 0, "message %08x is none a client may send to a runspace pool",
+                         m->type);
 }
 
 /* ---- bytes in, bytes out ------------------------------------------------------------------------------ */
 
-static int broken(const PsrpPool *pool, Error *err) { return pool->broken ? error_oom(err) : 0; }
+static int broken(const PsrpPool *pool, Error *err) {
+        return pool->broken ? error_oom(err) : 0;
+}
 
 int psrp_receive(PsrpPool *pool, const PsrpGuid *id, PsrpStream stream, const void *data, size_t size, Error *err) {
         Pipeline *pipeline = id ? pipeline_find(pool, id) : NULL;
@@ -170,6 +178,8 @@ int psrp_receive(PsrpPool *pool, const PsrpGuid *id, PsrpStream stream, const vo
         }
         if (r < 0 || broken(pool, err) < 0)
                 return -1;
+        if (pool->sender.outbox.bytes > PSRP_QUEUE_MAX)
+                return error_set(err, ERROR_LIMIT, 0, "the client asks and does not read the answers");
         if (!pipeline && pool->sender.outbox.first)
                 pool_ready(pool, NULL);
         return 0;
@@ -187,7 +197,8 @@ int psrp_connect(PsrpPool *pool, const void *data, size_t size, uint8_t **ret, s
                 return error_set(err, ERROR_CONFLICT, 0, "the runspace pool is not open");
         while ((r = fragment_read(&reader, &bytes, &m, err)) > 0) {
                 if (m.type != MESSAGE_SESSION_CAPABILITY && m.type != MESSAGE_CONNECT_RUNSPACEPOOL)
-                        return error_set(err, ERROR_PROTOCOL, 0, "message %08x does not belong into a connect", m.type);
+                        return error_set(err, ERROR_PROTOCOL, 0, "message %08x does not belong into a connect",
+                                         m.type);
                 asked = asked || m.type == MESSAGE_CONNECT_RUNSPACEPOOL;
         }
         if (r < 0)
@@ -204,7 +215,7 @@ int psrp_connect(PsrpPool *pool, const void *data, size_t size, uint8_t **ret, s
         if (!out || pool->broken)
                 return error_oom(err);
         for (size_t i = 0; i < ARRAY_SIZE(pool->readers); i++)
-                fragment_reader_clear(&pool->readers[i]);       /* the other client's half message */
+                fragment_reader_clear(&pool->readers[i]); /* the other client's half message */
         message_private_data(&pool->sender);
         pool_ready(pool, NULL);
         *ret = take_ptr(out);
@@ -228,7 +239,8 @@ int psrp_pipeline_open(PsrpPool *pool, const PsrpGuid *id, Error *err) {
         if (pipeline_find(pool, id))
                 return error_set(err, ERROR_CONFLICT, 0, "there is a pipeline with this id already");
         if (pool->pipeline_count >= PSRP_PIPELINES_MAX)
-                return error_set(err, ERROR_LIMIT, 0, "a session has at most %d pipelines at a time; end others first",
+                return error_set(err, ERROR_LIMIT, 0,
+                                 "a session has at most %d pipelines at a time; end others first",
                                  PSRP_PIPELINES_MAX);
         return pipeline_new(pool, id, err);
 }
@@ -239,7 +251,9 @@ void psrp_pipeline_stop(PsrpPool *pool, const PsrpGuid *id) {
                 pipeline_stop(pipeline);
 }
 
-void psrp_pipeline_close(PsrpPool *pool, const PsrpGuid *id) { pipeline_free(pipeline_find(pool, id)); }
+void psrp_pipeline_close(PsrpPool *pool, const PsrpGuid *id) {
+        pipeline_free(pipeline_find(pool, id));
+}
 
 PsrpState psrp_pipeline_state(PsrpPool *pool, const PsrpGuid *id) {
         const Pipeline *pipeline = pipeline_find(pool, id);

@@ -11,12 +11,12 @@
 #include "appliance/base/text.h"
 
 enum {
-        BLOB_HEAD = 20,                 /* PUBLICKEYSTRUC and RSAPUBKEY */
+        BLOB_HEAD = 20, /* PUBLICKEYSTRUC and RSAPUBKEY */
         CALG_RSA_KEYX = 0xA400,
         CALG_AES_256 = 0x6610,
         RSA_BITS_MIN = 2048,
         RSA_BITS_MAX = 8192,
-        SECRET_MAX = 64 * 1024,         /* bytes of one encrypted SecureString */
+        SECRET_MAX = 64 * 1024, /* bytes of one encrypted SecureString */
 };
 
 static void datum_free(gnutls_datum_t *d) {
@@ -77,8 +77,7 @@ static int import_public(const gnutls_datum_t *blob, gnutls_pubkey_t *ret, Error
 }
 
 int session_key_make(const char *public_key, SessionKey *key, char **ret, Error *err) {
-        static const uint8_t head[12] = { 1, 2, 0, 0, CALG_AES_256 & 0xFF, CALG_AES_256 >> 8, 0, 0,
-                                          0, 0xA4, 0, 0 };
+        static const uint8_t head[12] = { 1, 2, 0, 0, CALG_AES_256 & 0xFF, CALG_AES_256 >> 8, 0, 0, 0, 0xA4, 0, 0 };
         auto_(datum_free) gnutls_datum_t blob = { 0 }, encrypted = { 0 }, text = { 0 };
         auto_(pubkey_deinitp) gnutls_pubkey_t rsa = NULL;
         uint8_t out[sizeof head + RSA_BITS_MAX / 8];
@@ -113,7 +112,8 @@ int session_key_decrypt(const SessionKey *key, const char *base64, char **ret, E
         auto_(datum_free) gnutls_datum_t data = { 0 };
         auto_(cipher_deinitp) gnutls_cipher_hd_t cipher = NULL;
         uint8_t zero[16] = { 0 };
-        gnutls_datum_t k = { (unsigned char *)(uintptr_t)key->bytes, sizeof key->bytes }, iv = { zero, sizeof zero };
+        gnutls_datum_t k = { (unsigned char *)(uintptr_t)key->bytes, sizeof key->bytes },
+                       iv = { zero, sizeof zero };
 
         if (!key->known)
                 return error_set(err, ERROR_PROTOCOL, 0, "the client sent a secret before keys were exchanged");
@@ -149,4 +149,6 @@ void session_text_free(char *text) {
         free(text);
 }
 
-void session_key_clear(SessionKey *key) { explicit_bzero(key, sizeof *key); }
+void session_key_clear(SessionKey *key) {
+        explicit_bzero(key, sizeof *key);
+}

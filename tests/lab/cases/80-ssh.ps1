@@ -25,6 +25,9 @@ $p = 'Name'
 say 'using' { Invoke-Command @in { Get-VMHost | Select-Object -ExpandProperty $using:p } }
 say 'using in a script' { Invoke-Command @in { Get-VMHost | Where-Object { $_.Name -ne $using:p } | ForEach-Object Name } }
 say 'arguments' { Invoke-Command @in { param($q) Get-VMHost | Select-Object -ExpandProperty $q } -ArgumentList Name }
+say 'a script with arguments' { Invoke-Command @in { param([string]$q, $r) Get-VMHost | Where-Object { $_.Name -eq $q } | ForEach-Object Name } -ArgumentList HV1, 2 }
+$at2 = @{ Wanted = 'Name' }
+say 'a member of using' { Invoke-Command @in { Get-VMHost | Where-Object { $_.Name -ne $using:at2.Wanted } | Select-Object -ExpandProperty $using:at2.Wanted } }
 $code = "it's; Get-VM"
 say 'never code' { Invoke-Command @in { Write-Output $using:code } }
 say 'a list' { $list = 1, 'two', $true; Invoke-Command @in { Write-Output $using:list } }

@@ -22,6 +22,8 @@ story "Values travel"
 is "using" HV1
 is "using in a script" HV1
 is "arguments" HV1
+is "a script with arguments" HV1
+is "a member of using" HV1
 is "never code" "it's; Get-VM"
 is "a list" 1,two,True
 is "input" a,b

@@ -99,6 +99,9 @@ static const struct { const char *why, *text, *parsed; } rows[] = {
         { "members", "X $o.N[1] $o.N[-1] $o.n.Count $o.None", "X 8 8 2 $null" },
         { "of each", "X $l.A", "X [1,2]" },
         { "using", "X $using:v", "X 3" },
+        { "a member of using", "X $using:vm.Name \"$using:v.\"", "X \"web\" '3.'" },
+        { "parameters", "param([string[]]$a, $Vm,\n $b) X $a $vm $b", "X 1 \"web\" $null" },
+        { "no parameters", "param() X", "X" },
         { "assignment", "$a = Get-VM x; X $a.Name", "a=Get-VM 'x' ; ?X $null" },
         { "a value assigned", "$A = 'x', 5", "a=Write-Output ['x' 5]" },
         { "to nowhere", "$null = X; Y > $null; Z 2>$null", "=X ; =Y ; Z" },
@@ -118,7 +121,7 @@ static void test_parse(void **state) {
                 auto_(script_clear) Script script = { 0 };
                 ErrorRecord record = { 0 };
                 auto_(sd_json_variant_unrefp) sd_json_variant *variables = NULL;
-                assert_true(sd_json_parse("{\"vm\":\"web\",\"o\":{\"N\":[7,8]},\"l\":[{\"A\":1},{\"A\":2}],\"using:v\":3}", 0, &variables,
+                assert_true(sd_json_parse("{\"vm\":\"web\",\"o\":{\"N\":[7,8]},\"l\":[{\"A\":1},{\"A\":2}],\"using:v\":3,\"using:vm.name\":\"web\",\"args\":[1,2]}", 0, &variables,
                                           NULL, NULL) >= 0);
                 if (syntax_parse(rows[i].text, variables, &script, &record) < 0)
                         fail_msg("%s: %s", rows[i].why, record.message);
@@ -157,6 +160,8 @@ static const struct { const char *why, *text, *id, *says;
         { "arithmetic", "X (1 + 2)", "UnexpectedToken", "Unexpected token '+'" },
         { "deep parentheses", "X (((((((((Y)))))))))", "LimitExceeded", "More than 8" },
         { "a value behind |", "X | 'a'", "ExpressionsMustBeFirstInPipeline", "first element" },
+        { "a parameter with a default", "param($a = 1) X", "ExpressionNotSupported", "param()" },
+        { "open parameters", "param($a", "ExpressionNotSupported", "param()" },
         { "if", "if ($true) { X }", "ExpressionNotSupported", "'if' is not supported" },
         { "foreach", "foreach ($v in 1) { X }", "ExpressionNotSupported", "'foreach' is not supported" },
         { "a variable that nothing set", "$a = Get-VM; X $b", "VariableNotSupported", "'$b'" },

@@ -566,12 +566,32 @@ static void test_slow_client(void **state) {
         assert_true(takes > PSRP_QUEUE_MAX / 2 / PSRP_FRAGMENT_MAX);
 }
 
+/* One who asks for ever and reads nothing is turned away; so is one who pipes for ever. */
+static void test_bounded(void **state) {
+        auto_(client_end) Client c;
+        Error err = { 0 };
+        int r = 0;
+
+        client_open(&c);
+        assert_int_equal(psrp_pipeline_open(c.pool, &pipe_id, &err), 0);
+        must(&c, &pipe_id, MESSAGE_CREATE_PIPELINE, WITH_INPUT(CMD("Get-VM", "false", "", "")));
+        for (unsigned i = 0; i < 100000 && psrp_pipeline_state(c.pool, &pipe_id) == PSRP_RUNNING; i++)
+                must(&c, &pipe_id, MESSAGE_PIPELINE_INPUT, "<S/>");
+        auto_free char *got = taken(&c, &pipe_id);
+        assert_string_equal(got, "state PipelineState=5 FullyQualifiedErrorId=\"LimitExceeded\"\n");
+        for (unsigned i = 0; i < 100000 && r == 0; i++)
+                r = say(&c, NULL, MESSAGE_GET_AVAILABLE_RUNSPACES, "<Obj><MS><I64 N=\"ci\">1</I64></MS></Obj>", &err);
+        assert_int_equal(r, -1);
+        assert_int_equal(err.kind, ERROR_LIMIT);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_pool), cmocka_unit_test(test_wrong), cmocka_unit_test(test_pipelines),
                 cmocka_unit_test(test_input), cmocka_unit_test(test_shown_error), cmocka_unit_test(test_metadata),
                 cmocka_unit_test(test_variables), cmocka_unit_test(test_script_input), cmocka_unit_test(test_credential),
                 cmocka_unit_test(test_stop_and_close), cmocka_unit_test(test_slow_client),
+                cmocka_unit_test(test_bounded),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
