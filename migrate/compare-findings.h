@@ -30,6 +30,8 @@ typedef enum FindingId {
         FINDING_OWNER = 50015,
         FINDING_LIMIT = 50016,
         FINDING_HYPERVISOR = 50017,
+        FINDING_DISABLED = 50018,       /* Disable-VMMigration */
+        FINDING_NETWORK = 50019,        /* not over a migration network */
 } FindingId;
 
 typedef struct Finding {

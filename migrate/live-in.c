@@ -162,7 +162,7 @@ static int enter(Live *live, Incoming *in, Error *err) {
                 if (!live->incoming[i])
                         slot = i;
         }
-        bool full = running >= live->config.maximum_migrations || slot == LIVE_INCOMING_MAX || live->stopping;
+        bool full = running >= live->config.moves.maximum || slot == LIVE_INCOMING_MAX || live->stopping;
         if (!full) {
                 live->incoming[slot] = in;
                 in->threaded = pthread_create(&in->thread, NULL, incoming_run, in) == 0;
@@ -282,6 +282,7 @@ int live_serve_compare(Live *live, Channel *channel, sd_json_variant *parameters
                 return error_set(err, ERROR_DENIED, 0, "the request comes from %s and names %s as the source",
                                  channel_peer(channel)->host, request->source);
         (void)snprintf(findings->host, sizeof findings->host, "%s", machine.host);
+        live_check_way(live, channel, findings);
         if (compare(live, channel, request, findings, err) < 0)
                 return error_wrap(err, "%s", machine.host);
         if (findings_json(findings, &list, err) < 0)

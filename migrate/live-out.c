@@ -50,7 +50,7 @@ static int enter(Outgoing *out, Error *err) {
                 if (!live->outgoing[i])
                         slot = i;
         }
-        bool full = running >= live->config.maximum_migrations || slot == LIVE_OUTGOING_MAX || live->stopping;
+        bool full = running >= live->config.moves.maximum || slot == LIVE_OUTGOING_MAX || live->stopping;
         if (!full)
                 live->outgoing[slot] = out;
         (void)pthread_mutex_unlock(&live->lock);
@@ -75,8 +75,8 @@ typedef struct Elsewhere {
 static void *connect_elsewhere(void *userdata) {
         Elsewhere *elsewhere = userdata;
         Channel *channel = NULL;
-        elsewhere->result = live_connect(elsewhere->out->live, elsewhere->out->move->destination, &channel,
-                                         &elsewhere->error);
+        elsewhere->result = live_connect_preferred(elsewhere->out->live, elsewhere->out->move->destination, &channel,
+                                                   &elsewhere->error);
         (void)pthread_mutex_lock(&elsewhere->out->live->lock);
         elsewhere->out->channel = channel;
         (void)pthread_mutex_unlock(&elsewhere->out->live->lock);
@@ -116,6 +116,7 @@ static int compare(Outgoing *out, bool keep, Findings *findings, Error *err) {
         out->request.keep = keep;
         out->request.running = out->vm.active;
         out->request.definition = out->vm.definition;
+        live_check_way(out->live, NULL, findings);
 
         if (pthread_create(&elsewhere.thread, NULL, connect_elsewhere, &elsewhere) != 0)
                 return error_set(err, ERROR_LIMIT, 0, "there are no threads left for a move");
