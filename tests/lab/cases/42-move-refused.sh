@@ -56,5 +56,5 @@ unchanged
 
 story "and with everything mended it moves"
 check "Compare-VM finds nothing" grep -q '"Incompatibilities":\[\]' <(holdfast "$first" --json "Compare-VM $vm $second")
-move "$second"
+holdfast "$first" "Compare-VM $vm $second | Compare-VM | Move-VM"
 lives "$second" $vm
