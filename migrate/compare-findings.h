@@ -31,6 +31,8 @@ typedef enum FindingId {
         FINDING_LIMIT = 50016,
         FINDING_HYPERVISOR = 50017,
         FINDING_DISABLED = 50018,       /* Disable-VMMigration */
+        FINDING_PROCESSOR_FEATURE = 50020,      /* by name */
+        FINDING_PROCESSOR_VENDOR = 50021,
         FINDING_NETWORK = 50019,        /* not over a migration network */
 } FindingId;
 

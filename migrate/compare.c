@@ -1,4 +1,4 @@
-#include "migrate/compare.h"
+#include "migrate/compare-internal.h"
 
 #include <libvirt/virterror.h>
 #include <libxml/parser.h>
@@ -31,7 +31,7 @@ static uint64_t realtime_us(void) {
 /* ---- the source -------------------------------------------------------------------------------- */
 
 /* What the running machine has beyond its definition: somebody may have attached it with other tools. */
-static int check_devices(VmHost *host, const VmInfo *vm, bool *ret_emulated, Findings *findings, Error *err) {
+static int check_devices(VmHost *host, const VmInfo *vm, CompareRequest *request, Findings *findings, Error *err) {
         static const struct {
                 const char *xpath;
                 FindingId id;
@@ -69,8 +69,8 @@ static int check_devices(VmHost *host, const VmInfo *vm, bool *ret_emulated, Fin
         }
         auto_(object_freep) xmlXPathObjectPtr emulated =
                 xmlXPathEvalExpression((const xmlChar *)"/domain/@type = 'qemu'", xpath);
-        *ret_emulated = emulated && emulated->boolval;
-        return 0;
+        request->emulated = emulated && emulated->boolval;
+        return processor_read(xml, "cpu", NULL, &request->processor, err);
 }
 
 static void check_source_disk(const VmInfo *vm, const DiskName *disk, const DiskStatus *status,
@@ -121,7 +121,9 @@ int compare_source(VmHost *host, const VmInfo *vm, CompareRequest *request, Find
                 if (status.epoch >= request->next_epoch)
                         request->next_epoch = status.epoch + 1;
         }
-        return check_devices(host, vm, &request->emulated, findings, err);
+        if (check_devices(host, vm, request, findings, err) < 0)
+                return -1;
+        return vmhost_processor(host, request->emulated, &request->host_processor, err);
 }
 
 /* ---- the destination --------------------------------------------------------------------------- */
@@ -167,15 +169,6 @@ static void check_emulator(const CompareRequest *request, const VmCapabilities *
                                 "version on both hosts", findings->host, DEFINITION_MACHINE, vm);
                 finding_because(f, "apt install qemu-system-x86", "QEMU %lu.%lu.%lu", caps->qemu_version / 1000000,
                                 caps->qemu_version / 1000 % 1000, caps->qemu_version % 1000);
-        }
-        if (!caps->cpu_model) {
-                f = finding_add(
-                        findings, FINDING_PROCESSOR, ERROR_UNSUPPORTED,
-                        "The virtual machine cannot be moved to the destination computer. The hardware on the "
-                        "destination computer is not compatible with the hardware requirements of this virtual "
-                        "machine. The processor of %s cannot give \"%s\" the model %s",
-                        findings->host, vm, definition_cpu(request->emulated));
-                finding_because(f, NULL, "%s %s", caps->cpu_vendor, caps->cpu_model_name);
         }
 }
 
@@ -235,6 +228,8 @@ int compare_destination(VmHost *host, const CompareRequest *request, Findings *f
         if (check_names(host, request, findings, err) < 0 || vmhost_capabilities(host, &caps, err) < 0)
                 return -1;
         check_emulator(request, &caps, findings);
+        if (compare_processor(host, request, &caps, findings, err) < 0)
+                return -1;
         check_memory(request, &caps, findings);
         for (unsigned i = 0; i < request->definition.adapter_count; i++) {
                 const char *name = request->definition.adapters[i].switch_name;

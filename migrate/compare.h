@@ -23,6 +23,8 @@ typedef struct CompareRequest {         /* what the source tells of the machine 
         uint64_t realtime_us;           /* the source's clock */
         uint64_t next_epoch;
         char source[MACHINE_NAME_MAX];
+        Processor processor;            /* the running machine's; empty: not told, by an older version */
+        Processor host_processor;       /* what the source's host can give; empty: not told */
         VmDefinition definition;
         struct {
                 uint8_t file_id[8], volume_id[8];

@@ -44,6 +44,16 @@ finds 'r["Definition"] = r["Definition"].replace("</devices>", "<interface type=
         33012 "Could not find Ethernet switch 'nowhere'"
 finds 'r["Definition"] = r["Definition"].replace("compare-me.raw", "missing.raw")' 40010 "missing.raw"
 
+story "the processor, by name"
+cpu='r["Processor"] = {"Vendor": "", "Model": "qemu64", "Features": ["avx512f", "hle"]}'
+host='r["HostProcessor"] = {"Vendor": "VIA", "Model": "Nehalem", "Features": []}'
+finds "$cpu" 50020 "lacks what \\\"$vm\\\" runs with: "
+finds "$cpu" 50020 "avx512f"
+finds "$cpu; $host" 50020 "a model for both hosts: "
+finds "r[\"Processor\"] = {\"Vendor\": \"\", \"Model\": \"Nothing-v9\", \"Features\": []}" 50020 "Nothing-v9"
+finds "r[\"Emulated\"] = False; $host" 50021 "is made by VIA and that of"
+[[ $(ask 'r["Processor"] = {"Vendor": "", "Model": "<", "Features": []}') == *"describes a processor badly"* ]] || fail "it was taken"
+
 story "the same name is there already"
 holdfast "$second" "New-VM $vm -MemoryStartupBytes 128MB -NoVHD -Path '$share\\$vm-two'" >/dev/null
 finds 'pass' 50007 "already has another virtual machine named"
