@@ -35,6 +35,18 @@ void finding_because(Finding *finding, const char *remedy, const char *fmt, ...)
         va_end(ap);
 }
 
+void finding_advise(Finding *finding) {
+        if (finding)
+                finding->advice = true;
+}
+
+bool findings_block(const Findings *findings) {
+        for (size_t i = 0; i < findings->count; i++)
+                if (!findings->list[i].advice)
+                        return true;
+        return false;
+}
+
 int findings_json(const Findings *findings, sd_json_variant **ret, Error *err) {
         auto_(unrefp) sd_json_variant *list = NULL;
 
@@ -44,6 +56,7 @@ int findings_json(const Findings *findings, sd_json_variant **ret, Error *err) {
                 const Finding *f = &findings->list[i];
                 auto_(unrefp) sd_json_variant *v = NULL;
                 if (sd_json_buildo(&v, SD_JSON_BUILD_PAIR_UNSIGNED("MessageId", f->id),
+                                   SD_JSON_BUILD_PAIR_BOOLEAN("Advice", f->advice),
                                    SD_JSON_BUILD_PAIR_STRING("Kind", error_kind_name(f->kind)),
                                    SD_JSON_BUILD_PAIR_STRING("Host", f->host),
                                    SD_JSON_BUILD_PAIR_STRING("Message", f->message),
@@ -58,6 +71,7 @@ int findings_json(const Findings *findings, sd_json_variant **ret, Error *err) {
 
 typedef struct Fields {
         uint64_t id;
+        int advice;
         const char *kind, *host, *message, *evidence, *remedy;
 } Fields;
 
@@ -65,6 +79,7 @@ int findings_append_json(Findings *findings, sd_json_variant *list, Error *err) 
         static const sd_json_dispatch_field fields[] = {
                 { "MessageId", SD_JSON_VARIANT_UNSIGNED, sd_json_dispatch_uint64, offsetof(Fields, id),
                   SD_JSON_MANDATORY },
+                { "Advice", SD_JSON_VARIANT_BOOLEAN, sd_json_dispatch_intbool, offsetof(Fields, advice), 0 },
                 { "Kind", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string, offsetof(Fields, kind),
                   SD_JSON_MANDATORY },
                 { "Host", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string, offsetof(Fields, host),
@@ -85,7 +100,7 @@ int findings_append_json(Findings *findings, sd_json_variant *list, Error *err) 
                         return error_set(err, ERROR_PROTOCOL, 0,
                                          "the other host sent a finding we do not understand");
                 Finding *finding = &findings->list[findings->count++];
-                *finding = (Finding){ .id = (unsigned)f.id, .kind = error_kind_from_name(f.kind) };
+                *finding = (Finding){ .id = (unsigned)f.id, .advice = f.advice, .kind = error_kind_from_name(f.kind) };
                 if (finding->kind == ERROR_NONE)
                         finding->kind = ERROR_PROTOCOL;
                 (void)snprintf(finding->host, sizeof finding->host, "%s", f.host);
@@ -97,10 +112,19 @@ int findings_append_json(Findings *findings, sd_json_variant *list, Error *err) 
 }
 
 int findings_error(const Findings *findings, Error *err) {
-        const Finding *first = &findings->list[0];
+        const Finding *first = NULL;
+        size_t more = 0;
 
-        if (findings->count > 1)
+        for (size_t i = 0; i < findings->count; i++) {
+                if (findings->list[i].advice)
+                        continue;
+                more += first != NULL;
+                first = first ?: &findings->list[i];
+        }
+        if (!first)
+                return error_set(err, ERROR_INTERNAL, 0, "nothing keeps the virtual machine from moving");
+        if (more > 0)
                 return error_set(err, first->kind, (int)first->id, "%s (and %zu more: see Compare-VM)",
-                                 first->message, findings->count - 1);
+                                 first->message, more);
         return error_set(err, first->kind, (int)first->id, "%s", first->message);
 }

@@ -35,7 +35,9 @@ typedef struct CompareRequest {         /* what the source tells of the machine 
 int compare_request_json(const CompareRequest *request, sd_json_variant **ret, Error *err) FAILS;
 int compare_request_parse(sd_json_variant *v, CompareRequest *ret, Error *err) FAILS;
 
-/* On the source: state, disks, devices.  Fills request->disks. */
+/* On the source: whether the machine is what its own share needs.  Asks the DNS; no answer is no finding. */
+void compare_domain(const VmDefinition *definition, const char *domain, Findings *findings);
+/* On the source: state, disks, devices.  Fills request->disks and the processors. */
 int compare_source(VmHost *host, const VmInfo *vm, CompareRequest *request, Findings *findings, Error *err) FAILS;
 
 /* On the destination, but for the disks: clock, emulator, processor, memory, names, switches. */

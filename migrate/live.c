@@ -91,7 +91,7 @@ static int serve_adopt(Live *live, const Channel *channel, sd_json_variant *para
                 return error_oom(err);
         vmhost_name(live->host, findings->host);
         live_check_way(live, channel, findings);
-        if (findings->count > 0)
+        if (findings_block(findings))
                 return findings_error(findings, err);
         return vmhost_import(live->host, live_string(parameters, "File"), definition, err);
 }

@@ -152,7 +152,7 @@ static int move_one(Invocation *invocation, const VmInfo *info, Error *err) {
         end(node_jobs(node), &job, r, receipt, err);
         if (r < 0) {
                 Error ignored;
-                if (findings->count > 0 && invocation_switch(invocation, "Passthru"))
+                if (findings_block(findings) && invocation_switch(invocation, "Passthru"))
                         (void)!emit_report(invocation, info, findings, &ignored);
                 return -1;
         }
@@ -206,6 +206,9 @@ static int compare_one(Invocation *invocation, const VmInfo *info, Error *err) {
         if (live_compare(node_live(node), info->definition.id, destination_of(invocation),
                          findings, err) < 0)
                 return -1;
+        for (size_t i = 0; i < findings->count; i++)
+                if (findings->list[i].advice)
+                        invocation_warning(invocation, "%s (%s)", findings->list[i].message, findings->list[i].evidence);
         return emit_report(invocation, info, findings, err);
 }
 

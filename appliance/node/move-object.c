@@ -106,6 +106,8 @@ static int incompatibilities(const Findings *findings, sd_json_variant *vm, sd_j
 
         for (size_t i = 0; r >= 0 && i < findings->count; i++) {
                 const Finding *f = &findings->list[i];
+                if (f->advice)
+                        continue;
                 auto_(unrefp) sd_json_variant *v = NULL;
                 r = sd_json_buildo(&v, SD_JSON_BUILD_PAIR_STRING("$type", HYPERV "VMIncompatibility"),
                                    SD_JSON_BUILD_PAIR_STRING("Message", f->message),

@@ -33,7 +33,7 @@ finds() {       # finds CHANGE ID WORDS
 
 story "another file than the source's is noticed, and nothing else is wrong"
 finds 'pass' 50014 "is another file for $second.lab.test"
-[[ $(ask 'pass') == *'"MessageId":'*'"MessageId":'* ]] && fail "it found more than it should: $(ask 'pass')"
+[[ $(ask 'pass') == *'"Advice":false'*'"Advice":false'* ]] && fail "it found more than it should: $(ask 'pass')"
 
 story "each wrong thing by its name"
 finds 'r["Realtime"] -= 600 * 10**6' 50002 "the clocks of $first.lab.test and $second.lab.test are"
@@ -53,6 +53,12 @@ finds "$cpu; $host" 50020 "a model for both hosts: "
 finds "r[\"Processor\"] = {\"Vendor\": \"\", \"Model\": \"Nothing-v9\", \"Features\": []}" 50020 "Nothing-v9"
 finds "r[\"Emulated\"] = False; $host" 50021 "is made by VIA and that of"
 [[ $(ask 'r["Processor"] = {"Vendor": "", "Model": "<", "Features": []}') == *"describes a processor badly"* ]] || fail "it was taken"
+
+story "Compare-VM tells everything at once, and advice beside it"
+both=$(ask 'r["Realtime"] -= 600 * 10**6')
+[[ $both == *'"MessageId":50002'* && $both == *'"MessageId":50014'* ]] || fail "the clock hides the disk: $both"
+[[ $both == *'"MessageId":50027,"Advice":true'*"does not encrypt"* ]] ||
+        fail "nobody says that the share does not encrypt: $both"
 
 story "the same name is there already"
 holdfast "$second" "New-VM $vm -MemoryStartupBytes 128MB -NoVHD -Path '$share\\$vm-two'" >/dev/null
