@@ -5,6 +5,7 @@
 #include "auth/locate.h"
 #include "migrate/compare.h"
 
+enum { SMB_3_0 = 0x0300 };      /* the dialect, [MS-SMB2] 2.2.4 */
 #define COMPARE_SPACE_MIN (16ULL << 20)    /* bytes: the record of a move, the log of a machine */
 
 /* compare-processor.c, on the destination.  An answer of libvirt's that it does not fit is a finding. */

@@ -7,11 +7,6 @@
 #include "appliance/base/cleanup.h"
 #include "migrate/libvirt-error.h"
 
-enum {
-        SMB_3_0 = 0x0300,
-        FILE_READ_DATA = 0x1, FILE_WRITE_DATA = 0x2,    /* [MS-SMB2] 2.2.13.1.1 */
-};
-
 static void domain_freep(virDomainPtr *domain) {
         if (*domain)
                 (void)virDomainFree(*domain);
@@ -236,82 +231,6 @@ int compare_destination(VmHost *host, const CompareRequest *request, Findings *f
                                     "that name there",
                                     name, request->definition.name, findings->host);
                 finding_because(f, NULL, "no bridge %s on %s", name, findings->host);
-        }
-        return 0;
-}
-
-static void check_disk(const CompareRequest *request, unsigned i, const DiskName *disk, const DiskStatus *status,
-                       Findings *findings) {
-        uint32_t needed = FILE_READ_DATA | FILE_WRITE_DATA;
-        Finding *f;
-
-        if (status->dialect < SMB_3_0) {
-                f = finding_add(
-                        findings, FINDING_DIALECT, ERROR_UNSUPPORTED,
-                        "the file server of %s speaks SMB %x.%02x with %s; live migration needs SMB 3.0 or later",
-                        disk->unc, status->dialect >> 8, status->dialect & 0xFF, findings->host);
-                finding_because(f, NULL, "dialect 0x%04x", status->dialect);
-        }
-        if (i == 0 && !status->sealed) {        /* the share's doing: once is enough */
-                f = finding_add(findings, FINDING_SEALED, ERROR_UNSUPPORTED,
-                                "the share of %s does not encrypt: what \"%s\" reads and writes can be read on the storage "
-                                "network", disk->unc, request->definition.name);
-                finding_because(f, "Set-SmbShare -Name SHARE -EncryptData $true", "dialect 0x%04x, not encrypted",
-                                status->dialect);
-                finding_advise(f);
-        }
-        if ((status->maximal_access & needed) != needed) {
-                f = finding_add(
-                        findings, FINDING_SHARE_ACCESS, ERROR_DENIED,
-                        "%s may not write %s; give the group \"Holdfast Hosts\" the right to change it, on the "
-                        "file and on the share",
-                        findings->host, disk->unc);
-                finding_because(f, "Grant-SmbShareAccess, icacls", "MaximalAccess 0x%08x", status->maximal_access);
-        }
-        if (request->running &&
-            (memcmp(status->file_id, request->disks[i].file_id, sizeof status->file_id) != 0 ||
-             memcmp(status->volume_id, request->disks[i].volume_id, sizeof status->volume_id) != 0 ||
-             status->size_bytes != request->disks[i].size_bytes)) {
-                f = finding_add(
-                        findings, FINDING_OTHER_FILE, ERROR_CONFLICT,
-                        "%s is another file for %s than for %s (their FileId, VolumeId or size differ); check "
-                        "that both resolve the file server's name to the same machine",
-                        disk->unc, findings->host, request->source);
-                finding_because(f, NULL, "size %llu here, %llu there", (unsigned long long)status->size_bytes,
-                                (unsigned long long)request->disks[i].size_bytes);
-        }
-}
-
-/* A server that does not answer would not for the next disk either, after another time-out. */
-static bool is_hopeless(const Error *why) { return why->kind == ERROR_UNREACHABLE || why->kind == ERROR_TIMEOUT; }
-
-int compare_disks(const CompareRequest *request, const DiskName *disks, unsigned *ret_started, Findings *findings,
-                  Error *err) {
-        bool failed = false;
-
-        *ret_started = 0;
-        for (unsigned i = 0; i < request->definition.disk_count; i++) {
-                DiskStatus status = { 0 };
-                Error why = { 0 };
-                if (disk_start(&disks[i], &status, &why) == 0) {
-                        check_disk(request, i, &disks[i], &status, findings);
-                        *ret_started += !failed;
-                        if (failed && disk_stop(&disks[i], err) < 0)    /* only looked at: there will be no move */
-                                return -1;
-                        continue;
-                }
-                if (why.kind == ERROR_INTERNAL || why.kind == ERROR_CONFLICT) {
-                        *err = why;
-                        return error_wrap(err, "%s cannot start the disk process of %s", findings->host,
-                                          disks[i].unc);
-                }
-                failed = true;
-                Finding *f = finding_add(findings, why.kind == ERROR_DENIED ? FINDING_SHARE_ACCESS : FINDING_DISK,
-                                         why.kind, "%s cannot use %s: %s", findings->host, disks[i].unc, why.text);
-                finding_because(f, why.kind == ERROR_DENIED ? "Grant-SmbShareAccess, icacls" : NULL, "%s",
-                                error_kind_name(why.kind));
-                if (is_hopeless(&why))
-                        break;
         }
         return 0;
 }

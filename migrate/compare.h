@@ -42,6 +42,6 @@ int compare_source(VmHost *host, const VmInfo *vm, CompareRequest *request, Find
 
 /* On the destination, but for the disks: clock, emulator, processor, memory, names, switches. */
 int compare_destination(VmHost *host, const CompareRequest *request, Findings *findings, Error *err) FAILS;
-/* Starts the disk processes.  @ret_started of @disks run afterwards, also on failure. */
+/* Starts the disk processes, all at once.  The first @ret_started of @disks run afterwards, also on failure; no other does. */
 int compare_disks(const CompareRequest *request, const DiskName *disks, unsigned *ret_started,
                   Findings *findings, Error *err) FAILS;
