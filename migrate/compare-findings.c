@@ -5,9 +5,29 @@
 #include <string.h>
 
 #include "appliance/base/cleanup.h"
+#include "appliance/base/text.h"
 
 static void unrefp(sd_json_variant **v) {
         (void)sd_json_variant_unref(*v);
+}
+
+/* Leaves out what is no UTF-8, such as a character that a bound has cut: JSON takes nothing else. */
+static void keep_utf8(char *text) {
+        char *to = text;
+
+        while (*text) {
+                size_t left = strnlen(text, 4), n = 1;
+                while (n <= left && !text_is_utf8(text, n))
+                        n++;
+                if (n > left) {
+                        text++;
+                        continue;
+                }
+                (void)memmove(to, text, n);
+                to += n;
+                text += n;
+        }
+        *to = '\0';
 }
 
 Finding *finding_add(Findings *findings, FindingId id, ErrorKind kind, const char *fmt, ...) {
@@ -21,6 +41,7 @@ Finding *finding_add(Findings *findings, FindingId id, ErrorKind kind, const cha
         va_start(ap, fmt);
         (void)vsnprintf(finding->message, sizeof finding->message, fmt, ap);
         va_end(ap);
+        keep_utf8(finding->message);
         return finding;
 }
 
@@ -33,6 +54,8 @@ void finding_because(Finding *finding, const char *remedy, const char *fmt, ...)
         va_start(ap, fmt);
         (void)vsnprintf(finding->evidence, sizeof finding->evidence, fmt, ap);
         va_end(ap);
+        keep_utf8(finding->remedy);
+        keep_utf8(finding->evidence);
 }
 
 void finding_advise(Finding *finding) {
@@ -107,6 +130,10 @@ int findings_append_json(Findings *findings, sd_json_variant *list, Error *err) 
                 (void)snprintf(finding->message, sizeof finding->message, "%s", f.message);
                 (void)snprintf(finding->evidence, sizeof finding->evidence, "%s", f.evidence ?: "");
                 (void)snprintf(finding->remedy, sizeof finding->remedy, "%s", f.remedy ?: "");
+                keep_utf8(finding->host);
+                keep_utf8(finding->message);
+                keep_utf8(finding->evidence);
+                keep_utf8(finding->remedy);
         }
         return 0;
 }

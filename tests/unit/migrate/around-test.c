@@ -74,8 +74,21 @@ static void test_advice(void **state) {
         assert_string_equal(err.text, "it is late (and 1 more: see Compare-VM)");
 }
 
+/* A bound may fall into the middle of a character; what is left of it must not reach JSON. */
+static void test_cut(void **state) {
+        auto_(sd_json_variant_unrefp) sd_json_variant *list = NULL;
+        auto_free Findings *findings = calloc(1, sizeof *findings);
+        Error err = { 0 };
+
+        Finding *f = finding_add(findings, FINDING_DISK, ERROR_INVALID, "%.3s|%s|%c", "aö€", "€", 0xC3);
+        finding_because(f, NULL, "%.2s%s", "€", "x");
+        assert_string_equal(f->message, "aö|€|");
+        assert_string_equal(f->evidence, "x");
+        assert_int_equal(findings_json(findings, &list, &err), 0);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = { cmocka_unit_test(test_controller), cmocka_unit_test(test_space),
-                                            cmocka_unit_test(test_advice) };
+                                            cmocka_unit_test(test_advice), cmocka_unit_test(test_cut) };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
