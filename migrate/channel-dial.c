@@ -1,5 +1,6 @@
 #include "migrate/channel-dial.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -11,6 +12,7 @@
 
 #include "appliance/base/cleanup.h"
 #include "migrate/channel-internal.h"
+#include "migrate/networks.h"
 
 static void freep(struct addrinfo **list) {
         if (*list)
@@ -67,4 +69,22 @@ int dial_host(const char *host, uint16_t port, uint64_t deadline_us, int *ret_fd
                          "Failed to establish a connection with host %s: TCP port %u: %s; check that the host is "
                          "up and that \"systemctl status holdfastd\" there shows it running",
                          host, port, strerror(cause));
+}
+
+int dial_at(const char *host, const struct in6_addr *address, uint16_t port, uint64_t deadline_us, int *ret_fd,
+            Error *err) {
+        struct sockaddr_in6 to = { .sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = *address };
+        const struct addrinfo info = { .ai_family = AF_INET6, .ai_addr = (struct sockaddr *)&to,
+                                       .ai_addrlen = sizeof to };
+        char text[INET6_ADDRSTRLEN];
+
+        int cause = dial_address(&info, deadline_us, ret_fd);
+        if (cause != 0) {
+                address_text(address, text);
+                return error_set(err, ERROR_UNREACHABLE, cause,
+                                 "Failed to establish a connection with host %s at its address %s: %s", host, text,
+                                 strerror(cause));
+        }
+        dial_prepare(*ret_fd);
+        return 0;
 }

@@ -1,5 +1,6 @@
 #include "migrate/channel.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -12,6 +13,9 @@
 #include "migrate/channel-hello.h"
 #include "migrate/channel-internal.h"
 #include "migrate/channel-message.h"
+#include "migrate/networks.h"
+
+enum { DIAL_AT_US = 3 * 1000000 };
 
 uint64_t channel_now_us(void) {
         struct timespec ts;
@@ -22,6 +26,23 @@ uint64_t channel_now_us(void) {
 void channel_wake(Channel *channel) {
         uint64_t one = 1;
         (void)!write(channel->wake_fd, &one, sizeof one);
+}
+
+/* An end that has no such address (a test's socket pair) stays ::, which is in no network. */
+static struct in6_addr end_of(int (*get)(int fd, struct sockaddr *address, socklen_t *size), int fd) {
+        struct sockaddr_storage storage = { 0 };
+        socklen_t size = sizeof storage;
+        struct in6_addr ret = IN6ADDR_ANY_INIT;
+        char text[INET_ADDRSTRLEN];
+
+        if (get(fd, (struct sockaddr *)&storage, &size) < 0)
+                return ret;
+        if (storage.ss_family == AF_INET6)
+                return ((struct sockaddr_in6 *)&storage)->sin6_addr;
+        if (storage.ss_family == AF_INET &&
+            inet_ntop(AF_INET, &((struct sockaddr_in *)&storage)->sin_addr, text, sizeof text))
+                (void)address_parse(text, &ret);
+        return ret;
 }
 
 static void destroyp(Channel **channel) {
@@ -41,6 +62,8 @@ int channel_new(Tls *consumed_tls, bool initiator, const ChannelPeer *peer, cons
         channel->initiator = initiator;
         channel->next_id = initiator ? 1 : 2;
         channel->peer = *peer;
+        channel->peer.here = end_of(getsockname, tls_fd(channel->tls));
+        channel->peer.there = end_of(getpeername, tls_fd(channel->tls));
         channel->handlers = *handlers;
         channel->out_last = &channel->out_first;
         for (size_t i = 0; i < STREAMS_MAX; i++)
@@ -86,13 +109,15 @@ static void *run(void *userdata) {
         return NULL;
 }
 
-static int dial(const Machine *machine, Directory *directory, const char *host, ChannelPeer *ret_peer, Tls **ret,
-                Error *err) {
+/* @address NULL: whatever the DNS says. */
+static int dial(const Machine *machine, Directory *directory, const char *host, const struct in6_addr *address,
+                ChannelPeer *ret_peer, Tls **ret, Error *err) {
         uint64_t deadline_us = channel_now_us() + HELLO_TIMEOUT_US;
         auto_(tls_freep) Tls *tls = NULL;
         int fd;
 
-        if (dial_host(host, CHANNEL_PORT, deadline_us, &fd, err) < 0)
+        if ((address ? dial_at(host, address, CHANNEL_PORT, channel_now_us() + DIAL_AT_US, &fd, err)
+                     : dial_host(host, CHANNEL_PORT, deadline_us, &fd, err)) < 0)
                 return -1;
         uint64_t now = channel_now_us();
         if (tls_new(fd, NULL, deadline_us > now ? deadline_us - now : 1, &tls, err) < 0 ||
@@ -104,26 +129,26 @@ static int dial(const Machine *machine, Directory *directory, const char *host, 
 
 /* A ticket that we keep for a host which has joined anew since is refused there for as long as we keep it. */
 static int dial_with_fresh_ticket(const Machine *machine, Directory *directory, const char *host,
-                                  ChannelPeer *ret_peer, Tls **ret, Error *err) {
+                                  const struct in6_addr *address, ChannelPeer *ret_peer, Tls **ret, Error *err) {
         uint64_t renew_us;
         Error ignored;
 
-        if (dial(machine, directory, host, ret_peer, ret, err) == 0)
+        if (dial(machine, directory, host, address, ret_peer, ret, err) == 0)
                 return 0;
         if (err->kind != ERROR_DENIED || machine_refresh(machine, &renew_us, &ignored) < 0)
                 return -1;
-        return dial(machine, directory, host, ret_peer, ret, &ignored);         /* the first "no" is the one to tell */
+        return dial(machine, directory, host, address, ret_peer, ret, &ignored);         /* the first "no" is the one to tell */
 }
 
-int channel_connect(const Machine *machine, Directory *directory, const char *host,
-                    const ChannelHandlers *handlers, Channel **ret, Error *err) {
+int channel_connect_at(const Machine *machine, Directory *directory, const char *host, const struct in6_addr *address,
+                       const ChannelHandlers *handlers, Channel **ret, Error *err) {
         auto_(destroyp) Channel *channel = NULL;
         auto_(tls_freep) Tls *tls = NULL;
         DirectoryComputer computer;
         ChannelPeer peer;
 
         if (hello_lookup(machine, directory, host, &computer, err) < 0 ||
-            dial_with_fresh_ticket(machine, directory, computer.host, &peer, &tls, err) < 0)
+            dial_with_fresh_ticket(machine, directory, computer.host, address, &peer, &tls, err) < 0)
                 return -1;
         if (channel_new(take_ptr(tls), true, &peer, handlers, &channel, err) < 0)
                 return -1;
@@ -132,6 +157,11 @@ int channel_connect(const Machine *machine, Directory *directory, const char *ho
         channel->threaded = true;
         *ret = take_ptr(channel);
         return 0;
+}
+
+int channel_connect(const Machine *machine, Directory *directory, const char *host,
+                    const ChannelHandlers *handlers, Channel **ret, Error *err) {
+        return channel_connect_at(machine, directory, host, NULL, handlers, ret, err);
 }
 
 void channel_end(Channel *channel) {

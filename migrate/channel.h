@@ -10,6 +10,7 @@
  */
 #pragma once
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <systemd/sd-json.h>
@@ -27,6 +28,7 @@ typedef struct ChannelPeer {
         char account[MACHINE_NAME_MAX];         /* HV2$, proven */
         char host[MACHINE_NAME_MAX];            /* hv2.lab.test */
         char cipher[64];                        /* TLS1.3-AES-256-GCM … */
+        struct in6_addr here, there;            /* the connection's ends, ours and its; IPv4 as ::ffff:… */
 } ChannelPeer;
 
 typedef struct ChannelHandlers {
@@ -47,6 +49,10 @@ typedef struct ChannelHandlers {
  * next step: ERROR_UNREACHABLE, ERROR_DENIED (not in the group, wrong clock, no key). */
 int channel_connect(const Machine *machine, Directory *directory, const char *host,
                     const ChannelHandlers *handlers, Channel **ret, Error *err) FAILS;
+/* The same over an address of @host that somebody told us; whoever answers there proves to be @host as always.
+ * ERROR_UNREACHABLE when nobody answers within 3 s. */
+int channel_connect_at(const Machine *machine, Directory *directory, const char *host, const struct in6_addr *address,
+                       const ChannelHandlers *handlers, Channel **ret, Error *err) FAILS;
 /* Ends it and waits for its thread and handlers; accepts NULL.  Only what channel_connect() gave, and
  * never from one of its own handlers.  Channels a server accepted belong to the server and may be used
  * until their closed() has returned. */

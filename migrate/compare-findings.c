@@ -5,9 +5,29 @@
 #include <string.h>
 
 #include "appliance/base/cleanup.h"
+#include "appliance/base/text.h"
 
 static void unrefp(sd_json_variant **v) {
         (void)sd_json_variant_unref(*v);
+}
+
+/* Leaves out what is no UTF-8, such as a character that a bound has cut: JSON takes nothing else. */
+static void keep_utf8(char *text) {
+        char *to = text;
+
+        while (*text) {
+                size_t left = strnlen(text, 4), n = 1;
+                while (n <= left && !text_is_utf8(text, n))
+                        n++;
+                if (n > left) {
+                        text++;
+                        continue;
+                }
+                (void)memmove(to, text, n);
+                to += n;
+                text += n;
+        }
+        *to = '\0';
 }
 
 Finding *finding_add(Findings *findings, FindingId id, ErrorKind kind, const char *fmt, ...) {
@@ -21,6 +41,7 @@ Finding *finding_add(Findings *findings, FindingId id, ErrorKind kind, const cha
         va_start(ap, fmt);
         (void)vsnprintf(finding->message, sizeof finding->message, fmt, ap);
         va_end(ap);
+        keep_utf8(finding->message);
         return finding;
 }
 
@@ -33,6 +54,20 @@ void finding_because(Finding *finding, const char *remedy, const char *fmt, ...)
         va_start(ap, fmt);
         (void)vsnprintf(finding->evidence, sizeof finding->evidence, fmt, ap);
         va_end(ap);
+        keep_utf8(finding->remedy);
+        keep_utf8(finding->evidence);
+}
+
+void finding_advise(Finding *finding) {
+        if (finding)
+                finding->advice = true;
+}
+
+bool findings_block(const Findings *findings) {
+        for (size_t i = 0; i < findings->count; i++)
+                if (!findings->list[i].advice)
+                        return true;
+        return false;
 }
 
 int findings_json(const Findings *findings, sd_json_variant **ret, Error *err) {
@@ -44,6 +79,7 @@ int findings_json(const Findings *findings, sd_json_variant **ret, Error *err) {
                 const Finding *f = &findings->list[i];
                 auto_(unrefp) sd_json_variant *v = NULL;
                 if (sd_json_buildo(&v, SD_JSON_BUILD_PAIR_UNSIGNED("MessageId", f->id),
+                                   SD_JSON_BUILD_PAIR_BOOLEAN("Advice", f->advice),
                                    SD_JSON_BUILD_PAIR_STRING("Kind", error_kind_name(f->kind)),
                                    SD_JSON_BUILD_PAIR_STRING("Host", f->host),
                                    SD_JSON_BUILD_PAIR_STRING("Message", f->message),
@@ -58,6 +94,7 @@ int findings_json(const Findings *findings, sd_json_variant **ret, Error *err) {
 
 typedef struct Fields {
         uint64_t id;
+        int advice;
         const char *kind, *host, *message, *evidence, *remedy;
 } Fields;
 
@@ -65,6 +102,7 @@ int findings_append_json(Findings *findings, sd_json_variant *list, Error *err) 
         static const sd_json_dispatch_field fields[] = {
                 { "MessageId", SD_JSON_VARIANT_UNSIGNED, sd_json_dispatch_uint64, offsetof(Fields, id),
                   SD_JSON_MANDATORY },
+                { "Advice", SD_JSON_VARIANT_BOOLEAN, sd_json_dispatch_intbool, offsetof(Fields, advice), 0 },
                 { "Kind", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string, offsetof(Fields, kind),
                   SD_JSON_MANDATORY },
                 { "Host", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string, offsetof(Fields, host),
@@ -85,22 +123,35 @@ int findings_append_json(Findings *findings, sd_json_variant *list, Error *err) 
                         return error_set(err, ERROR_PROTOCOL, 0,
                                          "the other host sent a finding we do not understand");
                 Finding *finding = &findings->list[findings->count++];
-                *finding = (Finding){ .id = (unsigned)f.id, .kind = error_kind_from_name(f.kind) };
+                *finding = (Finding){ .id = (unsigned)f.id, .advice = f.advice, .kind = error_kind_from_name(f.kind) };
                 if (finding->kind == ERROR_NONE)
                         finding->kind = ERROR_PROTOCOL;
                 (void)snprintf(finding->host, sizeof finding->host, "%s", f.host);
                 (void)snprintf(finding->message, sizeof finding->message, "%s", f.message);
                 (void)snprintf(finding->evidence, sizeof finding->evidence, "%s", f.evidence ?: "");
                 (void)snprintf(finding->remedy, sizeof finding->remedy, "%s", f.remedy ?: "");
+                keep_utf8(finding->host);
+                keep_utf8(finding->message);
+                keep_utf8(finding->evidence);
+                keep_utf8(finding->remedy);
         }
         return 0;
 }
 
 int findings_error(const Findings *findings, Error *err) {
-        const Finding *first = &findings->list[0];
+        const Finding *first = NULL;
+        size_t more = 0;
 
-        if (findings->count > 1)
+        for (size_t i = 0; i < findings->count; i++) {
+                if (findings->list[i].advice)
+                        continue;
+                more += first != NULL;
+                first = first ?: &findings->list[i];
+        }
+        if (!first)
+                return error_set(err, ERROR_INTERNAL, 0, "nothing keeps the virtual machine from moving");
+        if (more > 0)
                 return error_set(err, first->kind, (int)first->id, "%s (and %zu more: see Compare-VM)",
-                                 first->message, findings->count - 1);
+                                 first->message, more);
         return error_set(err, first->kind, (int)first->id, "%s", first->message);
 }

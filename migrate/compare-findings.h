@@ -2,6 +2,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <systemd/sd-json.h>
 
@@ -30,10 +31,23 @@ typedef enum FindingId {
         FINDING_OWNER = 50015,
         FINDING_LIMIT = 50016,
         FINDING_HYPERVISOR = 50017,
+        FINDING_DISABLED = 50018,       /* Disable-VMMigration */
+        FINDING_NETWORK = 50019,        /* not over a migration network */
+        FINDING_PROCESSOR_FEATURE = 50020,      /* by name */
+        FINDING_PROCESSOR_VENDOR = 50021,
+        FINDING_FIBRE_CHANNEL = 50022,
+        FINDING_DISK_FORMAT = 50023,
+        FINDING_LOCAL_STATE = 50024,    /* TPM, NVRAM */
+        FINDING_CHECKPOINT = 50025,     /* of libvirt's own */
+        FINDING_DURABLE = 50026,
+        FINDING_SEALED = 50027,
+        FINDING_CONTROLLER = 50028,     /* the only domain controller */
+        FINDING_SPACE = 50029,
 } FindingId;
 
 typedef struct Finding {
         unsigned id;
+        bool advice;                    /* worth knowing; keeps nothing from moving */
         ErrorKind kind;                 /* what a move that meets it fails with */
         char host[FINDING_HOST_MAX];    /* on which host it is so */
         char message[ERROR_TEXT_MAX];   /* one sentence that names the object and the next step */
@@ -54,8 +68,12 @@ Finding *finding_add(Findings *findings, FindingId id, ErrorKind kind, const cha
 void finding_because(Finding *finding, const char *remedy, const char *fmt, ...)
         __attribute__((format(printf, 3, 4)));
 
+void finding_advise(Finding *finding);  /* accepts NULL */
+/* Whether one of them keeps the machine from moving. */
+bool findings_block(const Findings *findings);
+
 int findings_json(const Findings *findings, sd_json_variant **ret, Error *err) FAILS;
 /* Appends what another host found; ERROR_PROTOCOL when it is not such a list. */
 int findings_append_json(Findings *findings, sd_json_variant *list, Error *err) FAILS;
-/* The error of a move that met @findings (at least one): the first one's sentence. */
+/* The error of a move that met @findings (at least one that blocks): the first such one's sentence. */
 int findings_error(const Findings *findings, Error *err);

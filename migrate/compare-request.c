@@ -19,10 +19,12 @@ static int disk_json(const CompareRequest *request, unsigned i, sd_json_variant 
 }
 
 int compare_request_json(const CompareRequest *request, sd_json_variant **ret, Error *err) {
-        auto_(unrefp) sd_json_variant *disks = NULL;
+        auto_(unrefp) sd_json_variant *disks = NULL, *processor = NULL, *host_processor = NULL;
         auto_free char *xml = NULL;
 
-        if (definition_write(&request->definition, request->emulated, &xml, err) < 0)
+        if (definition_write(&request->definition, request->emulated, &xml, err) < 0 ||
+            processor_json(&request->processor, &processor, err) < 0 ||
+            processor_json(&request->host_processor, &host_processor, err) < 0)
                 return -1;
         if (sd_json_variant_new_array(&disks, NULL, 0) < 0)
                 return error_oom(err);
@@ -39,6 +41,8 @@ int compare_request_json(const CompareRequest *request, sd_json_variant **ret, E
                            SD_JSON_BUILD_PAIR_UNSIGNED("NextEpoch", request->next_epoch),
                            SD_JSON_BUILD_PAIR_STRING("Source", request->source),
                            SD_JSON_BUILD_PAIR_STRING("Definition", xml),
+                           SD_JSON_BUILD_PAIR_VARIANT("Processor", processor),
+                           SD_JSON_BUILD_PAIR_VARIANT("HostProcessor", host_processor),
                            SD_JSON_BUILD_PAIR_VARIANT("Disks", disks)) < 0)
                 return error_oom(err);
         return 0;
@@ -48,7 +52,7 @@ typedef struct Fields {
         const char *token, *source, *definition;
         int keep, running, emulated;
         uint64_t realtime_us, next_epoch;
-        sd_json_variant *disks;
+        sd_json_variant *disks, *processor, *host_processor;
 } Fields;
 
 typedef struct DiskFields {
@@ -113,6 +117,9 @@ int compare_request_parse(sd_json_variant *v, CompareRequest *ret, Error *err) {
                   offsetof(Fields, definition), SD_JSON_MANDATORY },
                 { "Disks", SD_JSON_VARIANT_ARRAY, sd_json_dispatch_variant_noref, offsetof(Fields, disks),
                   SD_JSON_MANDATORY },
+                { "Processor", SD_JSON_VARIANT_OBJECT, sd_json_dispatch_variant_noref, offsetof(Fields, processor), 0 },
+                { "HostProcessor", SD_JSON_VARIANT_OBJECT, sd_json_dispatch_variant_noref,
+                  offsetof(Fields, host_processor), 0 },
                 { 0 },
         };
         auto_free CompareRequest *request = calloc(1, sizeof *request);
@@ -125,7 +132,9 @@ int compare_request_parse(sd_json_variant *v, CompareRequest *ret, Error *err) {
         if (strlen(f.token) != UUID_TEXT_SIZE - 1 || strlen(f.source) >= sizeof request->source)
                 return error_set(err, ERROR_PROTOCOL, 0, "the request to compare has a value of a wrong length");
         if (definition_read(f.definition, strlen(f.definition), &request->definition, err) < 0 ||
-            take_disks(f.disks, request, err) < 0)
+            take_disks(f.disks, request, err) < 0 ||
+            (f.processor && processor_parse(f.processor, &request->processor, err) < 0) ||
+            (f.host_processor && processor_parse(f.host_processor, &request->host_processor, err) < 0))
                 return -1;
         (void)strcpy(request->token, f.token);
         (void)strcpy(request->source, f.source);

@@ -1,26 +1,16 @@
-#include "migrate/compare.h"
+#include "migrate/compare-internal.h"
 
 #include <libvirt/virterror.h>
-#include <libxml/parser.h>
-#include <libxml/xpath.h>
 #include <string.h>
 #include <time.h>
 
 #include "appliance/base/cleanup.h"
 #include "migrate/libvirt-error.h"
 
-enum {
-        SMB_3_0 = 0x0300,
-        FILE_READ_DATA = 0x1, FILE_WRITE_DATA = 0x2,    /* [MS-SMB2] 2.2.13.1.1 */
-};
-
 static void domain_freep(virDomainPtr *domain) {
         if (*domain)
                 (void)virDomainFree(*domain);
 }
-static void document_freep(xmlDocPtr *document) { xmlFreeDoc(*document); }
-static void xpath_freep(xmlXPathContextPtr *xpath) { xmlXPathFreeContext(*xpath); }
-static void object_freep(xmlXPathObjectPtr *object) { xmlXPathFreeObject(*object); }
 
 static uint64_t realtime_us(void) {
         struct timespec ts;
@@ -30,47 +20,36 @@ static uint64_t realtime_us(void) {
 
 /* ---- the source -------------------------------------------------------------------------------- */
 
-/* What the running machine has beyond its definition: somebody may have attached it with other tools. */
-static int check_devices(VmHost *host, const VmInfo *vm, bool *ret_emulated, Findings *findings, Error *err) {
-        static const struct {
-                const char *xpath;
-                FindingId id;
-                const char *what;
-        } rows[] = {
-                { "/domain/devices/hostdev | /domain/devices/interface[@type='hostdev' or @type='direct']",
-                  FINDING_HOST_DEVICE, "a device of the host is attached to it" },
-                { "/domain/devices/disk[@type!='network' and source/@*]", FINDING_LOCAL_FILE,
-                  "a file or device that is not on an SMB share is attached to it" },
-                { "/domain/devices/filesystem", FINDING_LOCAL_FILE, "a folder of the host is attached to it" },
-        };
+/* libvirt moves no machine that has snapshots or checkpoints of its own: they are files of this host. */
+static int check_checkpoints(virDomainPtr domain, const char *vm, Findings *findings, Error *err) {
+        int snapshots = virDomainSnapshotNum(domain, 0), checkpoints = virDomainListAllCheckpoints(domain, NULL, 0);
+
+        if (snapshots < 0 || checkpoints < 0)
+                return libvirt_error(err, "the checkpoints of \"%s\" cannot be counted", vm);
+        if (snapshots + checkpoints == 0)
+                return 0;
+        auto_free char *remedy = text_format("%s '%s' NAME --metadata",
+                                             snapshots ? "virsh snapshot-delete" : "virsh checkpoint-delete", vm);
+        Finding *f = finding_add(findings, FINDING_CHECKPOINT, ERROR_UNSUPPORTED,
+                                 "\"%s\" cannot be moved while it has checkpoints that libvirt keeps on this host; "
+                                 "delete them first", vm);
+        finding_because(f, strchr(vm, '\'') ? NULL : remedy, "%d snapshots, %d checkpoints", snapshots, checkpoints);
+        return 0;
+}
+
+static int check_running(VmHost *host, const VmInfo *vm, CompareRequest *request, Findings *findings, Error *err) {
         auto_(domain_freep) virDomainPtr domain = NULL;
+        const char *name = vm->definition.name;
 
         if (vmhost_domain(host, vm->definition.id, &domain, err) < 0)
                 return -1;
         auto_free char *xml = virDomainGetXMLDesc(domain, 0);
         if (!xml)
-                return libvirt_error(err, "the devices of \"%s\" cannot be listed", vm->definition.name);
-        auto_(document_freep) xmlDocPtr document =
-                xmlReadMemory(xml, (int)strlen(xml), NULL, NULL, XML_PARSE_NONET | XML_PARSE_NOERROR);
-        auto_(xpath_freep) xmlXPathContextPtr xpath = document ? xmlXPathNewContext(document) : NULL;
-        if (!xpath)
-                return error_set(err, ERROR_INTERNAL, 0, "libvirt's description of \"%s\" cannot be read",
-                                 vm->definition.name);
-        for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-                auto_(object_freep) xmlXPathObjectPtr found =
-                        xmlXPathEvalExpression((const xmlChar *)rows[i].xpath, xpath);
-                if (!found || !found->nodesetval || found->nodesetval->nodeNr == 0)
-                        continue;
-                Finding *f = finding_add(findings, rows[i].id, ERROR_UNSUPPORTED,
-                                         "\"%s\" cannot be moved while %s; detach it first", vm->definition.name,
-                                         rows[i].what);
-                finding_because(f, NULL, "%d such devices in the running virtual machine",
-                                found->nodesetval->nodeNr);
-        }
-        auto_(object_freep) xmlXPathObjectPtr emulated =
-                xmlXPathEvalExpression((const xmlChar *)"/domain/@type = 'qemu'", xpath);
-        *ret_emulated = emulated && emulated->boolval;
-        return 0;
+                return libvirt_error(err, "the devices of \"%s\" cannot be listed", name);
+        if (compare_devices(xml, name, findings, &request->emulated, err) < 0 ||
+            check_checkpoints(domain, name, findings, err) < 0)
+                return -1;
+        return processor_read(xml, "cpu", NULL, &request->processor, err);
 }
 
 static void check_source_disk(const VmInfo *vm, const DiskName *disk, const DiskStatus *status,
@@ -84,6 +63,13 @@ static void check_source_disk(const VmInfo *vm, const DiskName *disk, const Disk
                         "turn it off and start it again",
                         disk->unc, disk_state_name(status->state), vm->definition.name);
                 finding_because(f, NULL, "%s", status->reason);
+        }
+        if (status->state == DISK_OWNER && !status->durable) {
+                f = finding_add(findings, FINDING_DURABLE, ERROR_UNSUPPORTED,
+                                "the file server gives no durable handle on %s: \"%s\" stops on the first interruption of "
+                                "the network, on any host", disk->unc, vm->definition.name);
+                finding_because(f, NULL, "dialect 0x%04x, handle not durable", status->dialect);
+                finding_advise(f);
         }
         if (status->dialect && status->dialect < SMB_3_0) {
                 f = finding_add(findings, FINDING_DIALECT, ERROR_UNSUPPORTED,
@@ -121,7 +107,9 @@ int compare_source(VmHost *host, const VmInfo *vm, CompareRequest *request, Find
                 if (status.epoch >= request->next_epoch)
                         request->next_epoch = status.epoch + 1;
         }
-        return check_devices(host, vm, &request->emulated, findings, err);
+        if (check_running(host, vm, request, findings, err) < 0)
+                return -1;
+        return vmhost_processor(host, request->emulated, &request->host_processor, err);
 }
 
 /* ---- the destination --------------------------------------------------------------------------- */
@@ -167,15 +155,6 @@ static void check_emulator(const CompareRequest *request, const VmCapabilities *
                                 "version on both hosts", findings->host, DEFINITION_MACHINE, vm);
                 finding_because(f, "apt install qemu-system-x86", "QEMU %lu.%lu.%lu", caps->qemu_version / 1000000,
                                 caps->qemu_version / 1000 % 1000, caps->qemu_version % 1000);
-        }
-        if (!caps->cpu_model) {
-                f = finding_add(
-                        findings, FINDING_PROCESSOR, ERROR_UNSUPPORTED,
-                        "The virtual machine cannot be moved to the destination computer. The hardware on the "
-                        "destination computer is not compatible with the hardware requirements of this virtual "
-                        "machine. The processor of %s cannot give \"%s\" the model %s",
-                        findings->host, vm, definition_cpu(request->emulated));
-                finding_because(f, NULL, "%s %s", caps->cpu_vendor, caps->cpu_model_name);
         }
 }
 
@@ -235,7 +214,13 @@ int compare_destination(VmHost *host, const CompareRequest *request, Findings *f
         if (check_names(host, request, findings, err) < 0 || vmhost_capabilities(host, &caps, err) < 0)
                 return -1;
         check_emulator(request, &caps, findings);
+        if (compare_processor(host, request, &caps, findings, err) < 0)
+                return -1;
         check_memory(request, &caps, findings);
+        if (request->running) {
+                compare_space("/run/holdfast", COMPARE_SPACE_MIN, findings);
+                compare_space("/var/log/libvirt", COMPARE_SPACE_MIN, findings);
+        }
         for (unsigned i = 0; i < request->definition.adapter_count; i++) {
                 const char *name = request->definition.adapters[i].switch_name;
                 if (vmhost_switch_exists(name))
@@ -246,65 +231,6 @@ int compare_destination(VmHost *host, const CompareRequest *request, Findings *f
                                     "that name there",
                                     name, request->definition.name, findings->host);
                 finding_because(f, NULL, "no bridge %s on %s", name, findings->host);
-        }
-        return 0;
-}
-
-static void check_disk(const CompareRequest *request, unsigned i, const DiskName *disk, const DiskStatus *status,
-                       Findings *findings) {
-        uint32_t needed = FILE_READ_DATA | FILE_WRITE_DATA;
-        Finding *f;
-
-        if (status->dialect < SMB_3_0) {
-                f = finding_add(
-                        findings, FINDING_DIALECT, ERROR_UNSUPPORTED,
-                        "the file server of %s speaks SMB %x.%02x with %s; live migration needs SMB 3.0 or later",
-                        disk->unc, status->dialect >> 8, status->dialect & 0xFF, findings->host);
-                finding_because(f, NULL, "dialect 0x%04x", status->dialect);
-        }
-        if ((status->maximal_access & needed) != needed) {
-                f = finding_add(
-                        findings, FINDING_SHARE_ACCESS, ERROR_DENIED,
-                        "%s may not write %s; give the group \"Holdfast Hosts\" the right to change it, on the "
-                        "file and on the share",
-                        findings->host, disk->unc);
-                finding_because(f, "Grant-SmbShareAccess, icacls", "MaximalAccess 0x%08x", status->maximal_access);
-        }
-        if (request->running &&
-            (memcmp(status->file_id, request->disks[i].file_id, sizeof status->file_id) != 0 ||
-             memcmp(status->volume_id, request->disks[i].volume_id, sizeof status->volume_id) != 0 ||
-             status->size_bytes != request->disks[i].size_bytes)) {
-                f = finding_add(
-                        findings, FINDING_OTHER_FILE, ERROR_CONFLICT,
-                        "%s is another file for %s than for %s (their FileId, VolumeId or size differ); check "
-                        "that both resolve the file server's name to the same machine",
-                        disk->unc, findings->host, request->source);
-                finding_because(f, NULL, "size %llu here, %llu there", (unsigned long long)status->size_bytes,
-                                (unsigned long long)request->disks[i].size_bytes);
-        }
-}
-
-int compare_disks(const CompareRequest *request, const DiskName *disks, unsigned *ret_started, Findings *findings,
-                  Error *err) {
-        *ret_started = 0;
-        for (unsigned i = 0; i < request->definition.disk_count; i++) {
-                DiskStatus status = { 0 };
-                Error why = { 0 };
-                if (disk_start(&disks[i], &status, &why) == 0) {
-                        (*ret_started)++;
-                        check_disk(request, i, &disks[i], &status, findings);
-                        continue;
-                }
-                if (why.kind == ERROR_INTERNAL || why.kind == ERROR_CONFLICT) {
-                        *err = why;
-                        return error_wrap(err, "%s cannot start the disk process of %s", findings->host,
-                                          disks[i].unc);
-                }
-                Finding *f = finding_add(findings, why.kind == ERROR_DENIED ? FINDING_SHARE_ACCESS : FINDING_DISK,
-                                         why.kind, "%s cannot use %s: %s", findings->host, disks[i].unc, why.text);
-                finding_because(f, why.kind == ERROR_DENIED ? "Grant-SmbShareAccess, icacls" : NULL, "%s",
-                                error_kind_name(why.kind));
-                break;          /* those behind it would say the same, each after its own time-out */
         }
         return 0;
 }

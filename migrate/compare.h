@@ -23,6 +23,8 @@ typedef struct CompareRequest {         /* what the source tells of the machine 
         uint64_t realtime_us;           /* the source's clock */
         uint64_t next_epoch;
         char source[MACHINE_NAME_MAX];
+        Processor processor;            /* the running machine's; empty: not told, by an older version */
+        Processor host_processor;       /* what the source's host can give; empty: not told */
         VmDefinition definition;
         struct {
                 uint8_t file_id[8], volume_id[8];
@@ -33,11 +35,13 @@ typedef struct CompareRequest {         /* what the source tells of the machine 
 int compare_request_json(const CompareRequest *request, sd_json_variant **ret, Error *err) FAILS;
 int compare_request_parse(sd_json_variant *v, CompareRequest *ret, Error *err) FAILS;
 
-/* On the source: state, disks, devices.  Fills request->disks. */
+/* On the source: whether the machine is what its own share needs.  Asks the DNS; no answer is no finding. */
+void compare_domain(const VmDefinition *definition, const char *domain, Findings *findings);
+/* On the source: state, disks, devices.  Fills request->disks and the processors. */
 int compare_source(VmHost *host, const VmInfo *vm, CompareRequest *request, Findings *findings, Error *err) FAILS;
 
 /* On the destination, but for the disks: clock, emulator, processor, memory, names, switches. */
 int compare_destination(VmHost *host, const CompareRequest *request, Findings *findings, Error *err) FAILS;
-/* Starts the disk processes.  @ret_started of @disks run afterwards, also on failure. */
+/* Starts the disk processes, all at once.  The first @ret_started of @disks run afterwards, also on failure; no other does. */
 int compare_disks(const CompareRequest *request, const DiskName *disks, unsigned *ret_started,
                   Findings *findings, Error *err) FAILS;

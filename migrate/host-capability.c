@@ -143,22 +143,6 @@ int vmhost_capabilities(VmHost *host, VmCapabilities *ret, Error *err) {
         return 0;
 }
 
-int vmhost_cpu_xml(VmHost *host, char **ret, Error *err) {
-        auto_(connection_freep) virConnectPtr connection = NULL;
-
-        if (vmhost_connection(host, &connection, err) < 0)
-                return -1;
-        auto_free char *xml = virConnectGetCapabilities(connection);
-        if (!xml)
-                return libvirt_error(err, "cannot learn what processor this host has");
-        const char *from = strstr(xml, "<cpu>");
-        const char *to = from ? strstr(from, "</cpu>") : NULL;
-        if (!to)
-                return error_set(err, ERROR_INTERNAL, 0, "libvirt does not know the processor of this host");
-        *ret = strndup(from, (size_t)(to - from) + strlen("</cpu>"));
-        return *ret ? 0 : error_oom(err);
-}
-
 bool vmhost_switch_exists(const char *switch_name) {
         auto_free char *path = text_format("/sys/class/net/%s/bridge", switch_name);
 

@@ -18,6 +18,7 @@
 #include "appliance/base/error.h"
 #include "auth/machine.h"
 #include "migrate/definition.h"
+#include "migrate/processor.h"
 #include "smb/disk/client.h"
 
 typedef struct VmHost VmHost;
@@ -154,8 +155,15 @@ typedef struct VmCapabilities {
         uint64_t memory_total_bytes, memory_free_bytes; /* free: including caches that can be dropped */
 } VmCapabilities;
 int vmhost_capabilities(VmHost *host, VmCapabilities *ret, Error *err) FAILS;
-/* The host's CPU as libvirt XML, for virConnectCompareHypervisorCPU() on another host.  The caller frees. */
-int vmhost_cpu_xml(VmHost *host, char **ret, Error *err) FAILS;
+enum { PROCESSOR_MISSING_SIZE = 192 };
+/* What QEMU can give a machine here; empty when it cannot run any that way. */
+int vmhost_processor(VmHost *host, bool emulated, Processor *ret, Error *err) FAILS;
+/* What of @wanted a machine cannot have here: names of features, or libvirt's reason; "" when it can have all. */
+int vmhost_processor_misses(VmHost *host, bool emulated, const Processor *wanted,
+                            char ret[static PROCESSOR_MISSING_SIZE], Error *err) FAILS;
+/* The model nearest to what both this host and one with @theirs can give; "" when there is none. */
+int vmhost_processor_common(VmHost *host, bool emulated, const Processor *theirs,
+                            char ret_model[static PROCESSOR_NAME_SIZE], Error *err) FAILS;
 /* True for a host bridge of that name. */
 bool vmhost_switch_exists(const char *switch_name);
 /* QEMU says that the outgoing migration is complete: paused, drained, inactivated, everything sent.  False while it

@@ -162,7 +162,7 @@ static int enter(Live *live, Incoming *in, Error *err) {
                 if (!live->incoming[i])
                         slot = i;
         }
-        bool full = running >= live->config.maximum_migrations || slot == LIVE_INCOMING_MAX || live->stopping;
+        bool full = running >= live->config.moves.maximum || slot == LIVE_INCOMING_MAX || live->stopping;
         if (!full) {
                 live->incoming[slot] = in;
                 in->threaded = pthread_create(&in->thread, NULL, incoming_run, in) == 0;
@@ -216,18 +216,28 @@ static int make_room(Live *live, const char *vm_id, Error *err) {
         return vmhost_undefine(live->host, vm_id, err);
 }
 
+/* A move that meets one finding ends there; Compare-VM wants them all, but for disks that others here may be using. */
+static bool disks_matter(const CompareRequest *request, const Findings *findings) {
+        if (request->keep)
+                return !findings_block(findings);
+        for (size_t i = 0; i < findings->count; i++)
+                if (findings->list[i].id == FINDING_RUNNING_THERE || findings->list[i].id == FINDING_NAME_TAKEN)
+                        return false;
+        return true;
+}
+
 /* Everything that changes something here, in the order in which tear_down() undoes it. */
 static int compare_claimed(Live *live, Incoming *in, const CompareRequest *request, Findings *findings,
                            Error *err) {
         if (compare_destination(live->host, request, findings, err) < 0)
                 return -1;
-        if (findings->count > 0 || !request->running)
+        if (!request->running || !disks_matter(request, findings))
                 return 0;
         if (request->keep && move_record_store(&in->record, LIVE_QEMU_USER, err) < 0)
                 return -1;
         if (compare_disks(request, in->disks, &in->started, findings, err) < 0)
                 return -1;
-        if (findings->count > 0 || !request->keep)
+        if (findings_block(findings) || !request->keep)
                 return 0;
         return make_room(live, in->record.vm_id, err);
 }
@@ -257,7 +267,7 @@ static int compare(Live *live, Channel *channel, const CompareRequest *request, 
                          in->record.disk_count, err) < 0)
                 return -1;
         int r = compare_claimed(live, in, request, findings, err);
-        bool keep = r == 0 && request->keep && request->running && findings->count == 0;
+        bool keep = r == 0 && request->keep && request->running && !findings_block(findings);
         if (keep && (r = enter(live, in, err)) == 0) {
                 in = NULL;
                 return 0;
@@ -282,6 +292,7 @@ int live_serve_compare(Live *live, Channel *channel, sd_json_variant *parameters
                 return error_set(err, ERROR_DENIED, 0, "the request comes from %s and names %s as the source",
                                  channel_peer(channel)->host, request->source);
         (void)snprintf(findings->host, sizeof findings->host, "%s", machine.host);
+        live_check_way(live, channel, findings);
         if (compare(live, channel, request, findings, err) < 0)
                 return error_wrap(err, "%s", machine.host);
         if (findings_json(findings, &list, err) < 0)

@@ -5,10 +5,12 @@
  *      live-transfer.c libvirt's migration, watched      live-take.c  taking ownership
  *      live-give.c     giving disks away, or not
  *      live-tail.c     clearing away afterwards
+ *      live-network.c  over which network
  *      live-settle.c   what a former process left        live.c       the object, port 6600, dispatch
  *
  * Calls between the two (JSON; every answer may be an error):
- *      source → destination   compare   CompareRequest             → Findings
+ *      source → destination   addresses {}                          → {Addresses, Any}: where moves come in
+ *                             compare   CompareRequest             → Findings
  *                             abandon   {Token, VMId}              → {Owned}: false states that it never un-parked
  *                             adopt     {File}                     → {}      (a machine that is off)
  *      destination → source   give      {Token, VMId, Acquired}    → {Given, Reason}
@@ -33,8 +35,8 @@
 enum {
         LIVE_CALL_US = 60 * 1000000,    /* any call between nodes: the slowest waits for a file server */
         LIVE_ABANDON_US = 15 * 1000000,
-        LIVE_OUTGOING_MAX = 16,
-        LIVE_INCOMING_MAX = 16,
+        LIVE_OUTGOING_MAX = MOVE_MIGRATIONS_MAX,
+        LIVE_INCOMING_MAX = MOVE_MIGRATIONS_MAX,
         LIVE_SETTLE_PAUSE_US = 5 * 1000000,
         LIVE_TAIL_US = 20 * 1000000,
 };
@@ -98,7 +100,7 @@ typedef struct Incoming {
 
 struct Live {
         VmHost *host;
-        LiveConfig config;
+        LiveConfig config;              /* moves: under lock */
         pthread_mutex_t lock;
         pthread_cond_t changed;         /* CLOCK_MONOTONIC */
         Machine machine;
@@ -139,6 +141,16 @@ static inline void live_connection_freep(virConnectPtr *connection) {
         if (*connection)
                 (void)virConnectClose(*connection);
 }
+
+/* live-network.c */
+void live_moves(Live *live, MoveSettings *ret);
+/* Whether moves are switched on here and, with @channel, whether they may come in over it. */
+void live_check_way(Live *live, const Channel *channel, Findings *findings);
+/* Serves "addresses": where this host receives moves, the most preferred first. */
+int live_serve_addresses(Live *live, sd_json_variant **ret, Error *err) FAILS;
+/* As live_connect(), over the migration network that this host prefers, then over one that @host accepts, then as the
+ * DNS says. */
+int live_connect_preferred(Live *live, const char *host, Channel **ret, Error *err) FAILS;
 
 /* live-transfer.c: blocks until the destination owns the disks (libvirt then still ends our QEMU) or libvirt's
  * migration ended one way or the other */

@@ -50,7 +50,7 @@ static int enter(Outgoing *out, Error *err) {
                 if (!live->outgoing[i])
                         slot = i;
         }
-        bool full = running >= live->config.maximum_migrations || slot == LIVE_OUTGOING_MAX || live->stopping;
+        bool full = running >= live->config.moves.maximum || slot == LIVE_OUTGOING_MAX || live->stopping;
         if (!full)
                 live->outgoing[slot] = out;
         (void)pthread_mutex_unlock(&live->lock);
@@ -75,8 +75,8 @@ typedef struct Elsewhere {
 static void *connect_elsewhere(void *userdata) {
         Elsewhere *elsewhere = userdata;
         Channel *channel = NULL;
-        elsewhere->result = live_connect(elsewhere->out->live, elsewhere->out->move->destination, &channel,
-                                         &elsewhere->error);
+        elsewhere->result = live_connect_preferred(elsewhere->out->live, elsewhere->out->move->destination, &channel,
+                                                   &elsewhere->error);
         (void)pthread_mutex_lock(&elsewhere->out->live->lock);
         elsewhere->out->channel = channel;
         (void)pthread_mutex_unlock(&elsewhere->out->live->lock);
@@ -116,9 +116,12 @@ static int compare(Outgoing *out, bool keep, Findings *findings, Error *err) {
         out->request.keep = keep;
         out->request.running = out->vm.active;
         out->request.definition = out->vm.definition;
+        live_check_way(out->live, NULL, findings);
 
         if (pthread_create(&elsewhere.thread, NULL, connect_elsewhere, &elsewhere) != 0)
                 return error_set(err, ERROR_LIMIT, 0, "there are no threads left for a move");
+        if (!keep)      /* advice: a move does not ask for it */
+                compare_domain(&out->vm.definition, machine.domain, findings);
         int r = compare_source(out->live->host, &out->vm, &out->request, findings, err);
         (void)pthread_join(elsewhere.thread, NULL);
         if (r < 0)
@@ -132,7 +135,7 @@ static int compare(Outgoing *out, bool keep, Findings *findings, Error *err) {
         (void)snprintf(out->receipt.destination, sizeof out->receipt.destination, "%s", peer->host);
         (void)snprintf(out->receipt.channel_cipher, sizeof out->receipt.channel_cipher, "%s", peer->cipher);
         /* with findings of our own there will be no move: the destination need not keep anything */
-        out->request.keep = keep && findings->count == 0;
+        out->request.keep = keep && !findings_block(findings);
         return ask_destination(out, findings, err);
 }
 
@@ -338,7 +341,7 @@ static int move_claimed(Outgoing *out, sd_json_variant **ret_receipt, Findings *
                 return -1;
         phase(out, 0, "Compare", 1);
         int r = compare(out, true, findings, err);
-        if (r == 0 && findings->count > 0)
+        if (r == 0 && findings_block(findings))
                 r = findings_error(findings, err);
         if (r == 0 && cancelled(out))
                 r = cancel_error(out, err);

@@ -84,10 +84,15 @@ uint64_t live_unsigned(sd_json_variant *v, const char *name) {
 
 /* ---- what the other host may ask for ----------------------------------------------------------- */
 
-static int serve_adopt(Live *live, sd_json_variant *parameters, Error *err) {
+static int serve_adopt(Live *live, const Channel *channel, sd_json_variant *parameters, Error *err) {
+        auto_free Findings *findings = calloc(1, sizeof *findings);
         auto_free VmDefinition *definition = calloc(1, sizeof *definition);
-        if (!definition)
+        if (!definition || !findings)
                 return error_oom(err);
+        vmhost_name(live->host, findings->host);
+        live_check_way(live, channel, findings);
+        if (findings_block(findings))
+                return findings_error(findings, err);
         return vmhost_import(live->host, live_string(parameters, "File"), definition, err);
 }
 
@@ -97,7 +102,9 @@ static int on_call(void *userdata, Channel *channel, const char *method, sd_json
         const char *token = live_string(parameters, "Token");
 
         if (strcmp(method, "adopt") == 0)
-                return serve_adopt(live, parameters, err);
+                return serve_adopt(live, channel, parameters, err);
+        if (strcmp(method, "addresses") == 0)
+                return live_serve_addresses(live, ret, err);
         if (strcmp(method, "prove") == 0)
                 return prove_serve(parameters, ret, err);
         if (move_token_check(token, err) < 0)

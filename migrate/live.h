@@ -19,12 +19,12 @@
 #include "auth/machine.h"
 #include "migrate/compare-findings.h"
 #include "migrate/host.h"
+#include "migrate/networks.h"
 
 typedef struct Live Live;
 
 typedef struct LiveConfig {
-        unsigned maximum_migrations;    /* outgoing and incoming, each */
-        bool allow_emulation;
+        MoveSettings moves;             /* at the start; live_configure() */
         uint16_t port;                  /* 0: CHANNEL_PORT */
         /* For the journal; any thread, must not block.  @vm may be "".  May be NULL. */
         void (*say)(void *userdata, bool warning, const char *token, const char *vm, const char *text);
@@ -36,6 +36,8 @@ typedef struct LiveConfig {
 
 /* @host must outlive it.  Registers one listener there.  Serves nobody before live_identity(). */
 int live_new(VmHost *host, const LiveConfig *config, Live **ret, Error *err) FAILS;
+/* For moves that begin from now on; those under way go on. */
+void live_configure(Live *live, const MoveSettings *moves);
 /* Before vmhost_free(): closes port 6600 and waits for its threads.  Outgoing moves must have ended
  * (cancel them first); incoming ones are torn down or left to the next process by the rules of design §5.
  * Accepts NULL. */

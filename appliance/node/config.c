@@ -1,22 +1,29 @@
 #include "appliance/node/config.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <systemd/sd-json.h>
 
 #include "appliance/base/cleanup.h"
+#include "appliance/base/text.h"
 
 typedef struct Key {
         const char *name, *wants;
         int (*read)(sd_json_variant *value, NodeConfig *config);
 } Key;
 
-static int read_emulation(sd_json_variant *value, NodeConfig *config) {
+static int read_boolean(sd_json_variant *value, bool *to) {
         if (!sd_json_variant_is_boolean(value))
                 return -1;
-        config->allow_emulation = sd_json_variant_boolean(value);
+        *to = sd_json_variant_boolean(value);
         return 0;
+}
+
+static int read_emulation(sd_json_variant *value, NodeConfig *config) {
+        return read_boolean(value, &config->allow_emulation);
 }
 
 static int read_unc(sd_json_variant *value, char *to) {
@@ -33,9 +40,40 @@ static int read_machine_path(sd_json_variant *value, NodeConfig *config) {
 
 static int read_migrations(sd_json_variant *value, NodeConfig *config) {
         if (!sd_json_variant_is_unsigned(value) || sd_json_variant_unsigned(value) < 1 ||
-            sd_json_variant_unsigned(value) > 32)
+            sd_json_variant_unsigned(value) > MOVE_MIGRATIONS_MAX)
                 return -1;
-        config->maximum_migrations = (unsigned)sd_json_variant_unsigned(value);
+        config->moves.maximum = (unsigned)sd_json_variant_unsigned(value);
+        return 0;
+}
+
+static int read_enabled(sd_json_variant *value, NodeConfig *config) {
+        return read_boolean(value, &config->moves.enabled);
+}
+
+static int read_any_network(sd_json_variant *value, NodeConfig *config) {
+        return read_boolean(value, &config->moves.any_network);
+}
+
+static int read_networks(sd_json_variant *value, NodeConfig *config) {
+        size_t count = sd_json_variant_is_array(value) ? sd_json_variant_elements(value) : SIZE_MAX;
+        Error ignored;
+
+        if (count > MOVE_NETWORKS_MAX)
+                return -1;
+        config->moves.network_count = 0;
+        for (size_t i = 0; i < count; i++) {
+                sd_json_variant *item = sd_json_variant_by_index(value, i);
+                sd_json_variant *subnet = sd_json_variant_by_key(item, "Subnet");
+                sd_json_variant *priority = sd_json_variant_by_key(item, "Priority");
+                MoveNetwork network = { 0 };
+                if (!sd_json_variant_is_string(subnet) || !sd_json_variant_is_unsigned(priority) ||
+                    sd_json_variant_unsigned(priority) > UINT32_MAX ||
+                    subnet_parse(sd_json_variant_string(subnet), &network.subnet, &ignored) < 0)
+                        return -1;
+                network.priority = (uint32_t)sd_json_variant_unsigned(priority);
+                if (networks_add(&config->moves, &network, &ignored) < 0)
+                        return -1;
+        }
         return 0;
 }
 
@@ -79,7 +117,12 @@ static int read_binding(sd_json_variant *value, NodeConfig *config) {
 static const Key keys[] = {
         { "AllowEmulation", "true or false", read_emulation },
         { "VirtualMachinePath", "a UNC path such as \\\\fs1.example.com\\vms, or \"\"", read_machine_path },
-        { "MaximumVirtualMachineMigrations", "a number from 1 to 32", read_migrations },
+        { "MaximumVirtualMachineMigrations", "a number from 1 to 16", read_migrations },
+        { "VirtualMachineMigrationEnabled", "true or false", read_enabled },
+        { "UseAnyNetworkForMigration", "true or false", read_any_network },
+        { "VirtualMachineMigrationNetworks",
+          "a list of at most 16 different networks such as { \"Subnet\": \"192.168.10.0/24\", \"Priority\": 0 }",
+          read_networks },
         { "ReaderGroups", GROUPS_WANTED, read_readers },
         { "OperatorGroups", GROUPS_WANTED, read_operators },
         { "AdministratorGroups", GROUPS_WANTED, read_administrators },
@@ -100,7 +143,7 @@ static int read_key(const char *path, const char *name, sd_json_variant *value, 
 }
 
 int config_load(const char *path, NodeConfig *ret, Error *err) {
-        NodeConfig config = { .maximum_migrations = 2,
+        NodeConfig config = { .moves = { .enabled = true, .any_network = true, .maximum = 2 },
                               .groups = { [ROLE_READER] = { "Holdfast Readers" },
                                           [ROLE_OPERATOR] = { "Holdfast Operators" },
                                           [ROLE_ADMINISTRATOR] = { "Holdfast Admins", "Domain Admins" } } };
@@ -123,4 +166,90 @@ int config_load(const char *path, NodeConfig *ret, Error *err) {
                         return -1;
         *ret = config;
         return 0;
+}
+
+/* ---- writing ------------------------------------------------------------------------------------ */
+
+static int networks_json(const MoveSettings *moves, sd_json_variant **ret, Error *err) {
+        auto_(sd_json_variant_unrefp) sd_json_variant *list = NULL;
+
+        if (sd_json_variant_new_array(&list, NULL, 0) < 0)
+                return error_oom(err);
+        for (unsigned i = 0; i < moves->network_count; i++) {
+                auto_(sd_json_variant_unrefp) sd_json_variant *network = NULL;
+                char subnet[SUBNET_TEXT_SIZE];
+                subnet_text(&moves->networks[i].subnet, subnet);
+                if (sd_json_buildo(&network, SD_JSON_BUILD_PAIR_STRING("Subnet", subnet),
+                                   SD_JSON_BUILD_PAIR_UNSIGNED("Priority", moves->networks[i].priority)) < 0 ||
+                    sd_json_variant_append_array(&list, network) < 0)
+                        return error_oom(err);
+        }
+        *ret = take_ptr(list);
+        return 0;
+}
+
+/* What commands may change, put into @json; everything else stays as the administrator wrote it. */
+static int merge(const NodeConfig *config, sd_json_variant **json, Error *err) {
+        auto_(sd_json_variant_unrefp) sd_json_variant *networks = NULL;
+        const MoveSettings *moves = &config->moves;
+
+        if (networks_json(moves, &networks, err) < 0)
+                return -1;
+        if (sd_json_variant_set_field_string(json, "VirtualMachinePath", config->virtual_machine_path) < 0 ||
+            sd_json_variant_set_field_unsigned(json, "MaximumVirtualMachineMigrations", moves->maximum) < 0 ||
+            sd_json_variant_set_field_boolean(json, "VirtualMachineMigrationEnabled", moves->enabled) < 0 ||
+            sd_json_variant_set_field_boolean(json, "UseAnyNetworkForMigration", moves->any_network) < 0 ||
+            sd_json_variant_set_field(json, "VirtualMachineMigrationNetworks", networks) < 0)
+                return error_oom(err);
+        return 0;
+}
+
+static int write_all(int fd, const char *text, size_t size) {
+        while (size > 0) {
+                ssize_t n = write(fd, text, size);
+                if (n < 0 && errno != EINTR)
+                        return -1;
+                text += n > 0 ? n : 0;
+                size -= n > 0 ? (size_t)n : 0;
+        }
+        return 0;
+}
+
+/* The new text is whole on the disk before it takes the old one's name, and the name before we say so. */
+static int replace_file(const char *path, const char *text, Error *err) {
+        auto_free char *fresh = text_format("%s.new", path), *folder = strdup(path);
+        struct stat old;
+
+        if (!fresh || !folder)
+                return error_oom(err);
+        char *slash = strrchr(folder, '/');
+        if (slash)
+                slash[slash == folder] = '\0';
+        mode_t mode = stat(path, &old) == 0 ? old.st_mode & 0777 : 0644;
+        auto_fd int directory = open(slash ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        auto_fd int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, mode);
+        if (directory < 0 || fd < 0 || fchmod(fd, mode) < 0 || write_all(fd, text, strlen(text)) < 0 ||
+            fsync(fd) < 0 || rename(fresh, path) < 0 || fsync(directory) < 0) {
+                (void)error_set(err, ERROR_INTERNAL, errno, "%s cannot be written: %s; nothing was changed", path,
+                                strerror(errno));
+                (void)unlink(fresh);
+                return -1;
+        }
+        return 0;
+}
+
+int config_store(const char *path, const NodeConfig *config, Error *err) {
+        auto_(sd_json_variant_unrefp) sd_json_variant *json = NULL;
+        auto_free char *text = NULL;
+
+        int r = sd_json_parse_file(NULL, path, 0, &json, NULL, NULL);
+        if (r == -ENOENT)
+                r = sd_json_variant_new_object(&json, NULL, 0);
+        if (r < 0 || !sd_json_variant_is_object(json))
+                return error_set(err, ERROR_INVALID, r < 0 ? -r : 0, "%s holds no JSON object; correct it first", path);
+        if (merge(config, &json, err) < 0)
+                return -1;
+        if (sd_json_variant_format(json, SD_JSON_FORMAT_PRETTY | SD_JSON_FORMAT_NEWLINE, &text) < 0)
+                return error_oom(err);
+        return replace_file(path, text, err);
 }

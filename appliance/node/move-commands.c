@@ -5,6 +5,7 @@
 
 #include "appliance/base/cleanup.h"
 #include "appliance/base/log.h"
+#include "appliance/command/object.h"
 #include "appliance/node/move-object.h"
 #include "appliance/node/vm-object.h"
 #include "appliance/node/vm-target.h"
@@ -12,13 +13,35 @@
 
 #define STORAGE "IncludeStorage,DestinationStoragePath,VirtualMachinePath,SnapshotFilePath,SmartPagingFilePath,Vhds," \
                 "ResourcePoolName,RetainVhdCopiesOnSource"
-#define ELSEWHERE "DestinationCredential,DestinationCimSession,CompatibilityReport,ComputerName,Credential,CimSession,AsJob"
+#define ELSEWHERE "DestinationCredential,DestinationCimSession,ComputerName,Credential,CimSession,AsJob"
 #define NAME_HELP "Names of virtual machines; wildcards are allowed."
+#define REPORT_HELP "What Compare-VM returned: its virtual machine and its destination; all is looked at anew."
 #define HOST_HELP "The host to move to, by its short or full name; its computer account must be in the fabric group."
 
 enum { PROGRESS_STEP = 5 };     /* percent between two progress records: a caller who does not read costs nothing */
 
 static void unrefp(sd_json_variant **v) { *v = sd_json_variant_unref(*v); }
+
+/* ---- what both are about ---- */
+
+static const char *destination_of(const Invocation *invocation) {
+        sd_json_variant *report = invocation_value(invocation, "CompatibilityReport");
+        return report ? object_string(report, "Destination") ?: "" : invocation_string(invocation, "DestinationHost");
+}
+
+static int each_machine(Invocation *invocation, int (*act)(Invocation *invocation, const VmInfo *info, Error *err),
+                        Error *err) {
+        sd_json_variant *report = invocation_value(invocation, "CompatibilityReport");
+
+        if (!report)
+                return vm_targets(invocation, act, err);
+        sd_json_variant *vm = object_property(report, "VM");
+        const char *id = vm ? object_string(vm, "Id") : NULL, *operation = object_string(report, "OperationType");
+        if (!id || !*destination_of(invocation) || (operation && strcmp(operation, "MoveVirtualMachine") != 0))
+                return error_set(err, ERROR_INVALID, 0, "-CompatibilityReport wants a report of a move, as Compare-VM "
+                                 "-DestinationHost returns it");
+        return vm_target(invocation, id, act, err);
+}
 
 /* ---- Move-VM ---- */
 
@@ -99,7 +122,7 @@ static int emit_report(Invocation *invocation, const VmInfo *info, const Finding
         sd_json_variant *object = NULL;
 
         vmhost_name(vm_host_of(invocation), host);
-        if (move_compatibility_object(info, host, invocation_string(invocation, "DestinationHost"), findings,
+        if (move_compatibility_object(info, host, destination_of(invocation), findings,
                                       &object, err) < 0)
                 return -1;
         return invocation_emit(invocation, object, err);
@@ -107,7 +130,7 @@ static int emit_report(Invocation *invocation, const VmInfo *info, const Finding
 
 static int move_one(Invocation *invocation, const VmInfo *info, Error *err) {
         Node *node = invocation_userdata(invocation);
-        const char *destination = invocation_string(invocation, "DestinationHost");
+        const char *destination = destination_of(invocation);
         auto_free Findings *findings = calloc(1, sizeof *findings);
         auto_(unrefp) sd_json_variant *receipt = NULL;
         Job job;
@@ -129,14 +152,14 @@ static int move_one(Invocation *invocation, const VmInfo *info, Error *err) {
         end(node_jobs(node), &job, r, receipt, err);
         if (r < 0) {
                 Error ignored;
-                if (findings->count > 0 && invocation_switch(invocation, "Passthru"))
+                if (findings_block(findings) && invocation_switch(invocation, "Passthru"))
                         (void)!emit_report(invocation, info, findings, &ignored);
                 return -1;
         }
         return invocation_switch(invocation, "Passthru") ? emit_moved(invocation, info, receipt, err) : 0;
 }
 
-static int move_vm(Invocation *invocation, Error *err) { return vm_targets(invocation, move_one, err); }
+static int move_vm(Invocation *invocation, Error *err) { return each_machine(invocation, move_one, err); }
 
 const Command command_move_vm = {
         .name = "Move-VM",
@@ -152,6 +175,8 @@ const Command command_move_vm = {
                         { "VM", "VirtualMachine[]", NULL, PARAMETER_PIPELINE_BY_VALUE, NULL,
                           "Virtual machines, as Get-VM returns them." },
                         { "DestinationHost", "String", NULL, 0, NULL, HOST_HELP },
+                        { "CompatibilityReport", "VMCompatibilityReport", NULL, PARAMETER_PIPELINE_BY_VALUE, NULL,
+                          REPORT_HELP },
                         { "Passthru", "SwitchParameter", NULL, 0, NULL,
                           "Returns the virtual machine with its MigrationReport, or what keeps it from moving." },
                         { "MaximumBandwidth", "UInt64", NULL, 0, NULL,
@@ -160,6 +185,8 @@ const Command command_move_vm = {
         .sets = (const ParameterSet[]){ { "NameSingleDestination", "Name,DestinationHost", "Name,DestinationHost",
                                           "Passthru,MaximumBandwidth" },
                                         { "VMSingleDestination", "VM,DestinationHost", "VM,DestinationHost",
+                                          "Passthru,MaximumBandwidth" },
+                                        { "CompatibilityReport", "CompatibilityReport", "CompatibilityReport",
                                           "Passthru,MaximumBandwidth" },
                                         { .name = NULL } },
         .refused = STORAGE ",RemoveSourceUnmanagedVhds," ELSEWHERE,
@@ -176,13 +203,16 @@ static int compare_one(Invocation *invocation, const VmInfo *info, Error *err) {
                 return error_oom(err);
         if (!invocation_should_process(invocation, info->definition.name, "Compare-VM"))
                 return 0;
-        if (live_compare(node_live(node), info->definition.id, invocation_string(invocation, "DestinationHost"),
+        if (live_compare(node_live(node), info->definition.id, destination_of(invocation),
                          findings, err) < 0)
                 return -1;
+        for (size_t i = 0; i < findings->count; i++)
+                if (findings->list[i].advice)
+                        invocation_warning(invocation, "%s (%s)", findings->list[i].message, findings->list[i].evidence);
         return emit_report(invocation, info, findings, err);
 }
 
-static int compare_vm(Invocation *invocation, Error *err) { return vm_targets(invocation, compare_one, err); }
+static int compare_vm(Invocation *invocation, Error *err) { return each_machine(invocation, compare_one, err); }
 
 const Command command_compare_vm = {
         .name = "Compare-VM", .module = "Hyper-V",
@@ -194,10 +224,12 @@ const Command command_compare_vm = {
                 { "VM", "VirtualMachine[]", NULL, PARAMETER_PIPELINE_BY_VALUE, NULL,
                   "Virtual machines, as Get-VM returns them." },
                 { "DestinationHost", "String", NULL, 0, NULL, HOST_HELP },
+                { "CompatibilityReport", "VMCompatibilityReport", NULL, PARAMETER_PIPELINE_BY_VALUE, NULL, REPORT_HELP },
                 { .name = NULL } },
         .sets = (const ParameterSet[]){
                 { "NameSingleDestination", "Name,DestinationHost", "Name,DestinationHost", "" },
-                { "VMSingleDestination", "VM,DestinationHost", "VM,DestinationHost", "" }, { .name = NULL } },
+                { "VMSingleDestination", "VM,DestinationHost", "VM,DestinationHost", "" },
+                { "CompatibilityReport", "CompatibilityReport", "CompatibilityReport", "" }, { .name = NULL } },
         .refused = STORAGE ",Path,Register,Copy,VhdDestinationPath,VhdSourcePath,GenerateNewId," ELSEWHERE,
         .run = compare_vm,
 };

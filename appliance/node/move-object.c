@@ -1,5 +1,6 @@
 #include "appliance/node/move-object.h"
 
+#include <string.h>
 #include <time.h>
 
 #include "appliance/base/cleanup.h"
@@ -84,17 +85,34 @@ int move_job_object(const Job *job, sd_json_variant **ret, Error *err) {
         return 0;
 }
 
-static int incompatibilities(const Findings *findings, sd_json_variant *source, sd_json_variant **ret) {
+/* The part of @vm that the finding is about, for the cmdlet that mends it: the adapter, the drive, or the machine. */
+static sd_json_variant *source_of(sd_json_variant *vm, const Finding *finding) {
+        bool is_switch = finding->id == FINDING_SWITCH;
+        sd_json_variant *list = sd_json_variant_by_key(vm, is_switch ? "NetworkAdapters" : "HardDrives");
+
+        for (size_t i = 0; sd_json_variant_is_array(list) && i < sd_json_variant_elements(list); i++) {
+                sd_json_variant *part = sd_json_variant_by_index(list, i);
+                sd_json_variant *name = sd_json_variant_by_key(part, is_switch ? "SwitchName" : "Path");
+                if (sd_json_variant_is_string(name) && *sd_json_variant_string(name) &&
+                    strstr(finding->message, sd_json_variant_string(name)))
+                        return part;
+        }
+        return vm;
+}
+
+static int incompatibilities(const Findings *findings, sd_json_variant *vm, sd_json_variant **ret) {
         auto_(unrefp) sd_json_variant *list = NULL;
         int r = sd_json_variant_new_array(&list, NULL, 0);
 
         for (size_t i = 0; r >= 0 && i < findings->count; i++) {
                 const Finding *f = &findings->list[i];
+                if (f->advice)
+                        continue;
                 auto_(unrefp) sd_json_variant *v = NULL;
                 r = sd_json_buildo(&v, SD_JSON_BUILD_PAIR_STRING("$type", HYPERV "VMIncompatibility"),
                                    SD_JSON_BUILD_PAIR_STRING("Message", f->message),
                                    SD_JSON_BUILD_PAIR_UNSIGNED("MessageId", f->id),
-                                   SD_JSON_BUILD_PAIR_VARIANT("Source", source),
+                                   SD_JSON_BUILD_PAIR_VARIANT("Source", source_of(vm, f)),
                                    SD_JSON_BUILD_PAIR_STRING("ComputerName", f->host),
                                    SD_JSON_BUILD_PAIR_STRING("Evidence", f->evidence),
                                    SD_JSON_BUILD_PAIR_STRING("Remedy", f->remedy));
@@ -117,7 +135,10 @@ int move_compatibility_object(const VmInfo *info, const char *host, const char *
                            SD_JSON_BUILD_PAIR_VARIANT("VM", vm),
                            SD_JSON_BUILD_PAIR_STRING("OperationType", "MoveVirtualMachine"),
                            SD_JSON_BUILD_PAIR_STRING("Destination", destination),
+                           /* no file is moved: all stay where they are */
                            SD_JSON_BUILD_PAIR_STRING("Path", info->definition.folder),
+                           SD_JSON_BUILD_PAIR_STRING("SnapshotPath", info->definition.folder),
+                           SD_JSON_BUILD_PAIR_STRING("VhdDestinationPath", info->definition.folder),
                            SD_JSON_BUILD_PAIR_VARIANT("Incompatibilities", list)) < 0)
                 return error_oom(err);
         return 0;

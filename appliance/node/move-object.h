@@ -13,6 +13,6 @@
 int move_report_object(sd_json_variant *receipt, sd_json_variant **ret, Error *err) FAILS;
 /* Microsoft.HyperV.PowerShell.VMMigrationJob */
 int move_job_object(const Job *job, sd_json_variant **ret, Error *err) FAILS;
-/* Microsoft.HyperV.PowerShell.VMCompatibilityReport.  @host is where the machine is. */
+/* Microsoft.HyperV.PowerShell.VMCompatibilityReport, without advice.  @host is where the machine is. */
 int move_compatibility_object(const VmInfo *info, const char *host, const char *destination,
                               const Findings *findings, sd_json_variant **ret, Error *err) FAILS;

@@ -14,7 +14,9 @@
 enum { DIRECTORIES_MAX = 16 };
 
 struct Node {
-        NodeConfig config;
+        NodeConfig config;              /* virtual_machine_path and moves: under lock */
+        char *config_path;
+        pthread_mutex_t config_lock;    /* one change of the file at a time; before lock */
         sd_event *event;
         Pool *pool;                     /* commands */
         Pool *remote_pool;              /* commands of remote callers: slow readers there never block the console */

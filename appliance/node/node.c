@@ -25,8 +25,7 @@ static int start_machines(Node *node, Error *err) {
         VmHostConfig config = { .allow_emulation = node->config.allow_emulation };
         if (gethostname(config.host, sizeof config.host - 1) < 0)
                 return error_set(err, ERROR_INTERNAL, errno, "this host does not know its own name");
-        const LiveConfig live = { .maximum_migrations = node->config.maximum_migrations,
-                                  .allow_emulation = node->config.allow_emulation, .say = note_move,
+        const LiveConfig live = { .moves = node->config.moves, .say = note_move,
                                   .settled = moves_settled, .userdata = node };
         if (vmhost_new(&config, &node->vms, err) < 0 || vmhost_listen(node->vms, note_machine, node, err) < 0)
                 return -1;
@@ -40,6 +39,10 @@ int node_new(sd_event *event, const char *config_path, const char *jobs_path, No
         if (!node)
                 return error_oom(err);
         (void)pthread_mutex_init(&node->lock, NULL);
+        (void)pthread_mutex_init(&node->config_lock, NULL);
+        node->config_path = strdup(config_path);
+        if (!node->config_path)
+                return error_oom(err);
         node->event = sd_event_ref(event);
         (void)error_set(&node->why_not, ERROR_UNREACHABLE, 0,
                         "this host has not yet looked up its own account; try again "
@@ -74,10 +77,50 @@ void node_free(Node *node) {
                 directory_free(node->directories[i]);
         (void)sd_event_unref(node->event);
         (void)pthread_mutex_destroy(&node->lock);
+        (void)pthread_mutex_destroy(&node->config_lock);
+        free(node->config_path);
         free(node);
 }
 
 const NodeConfig *node_config(const Node *node) { return &node->config; }
+
+void node_machine_path(Node *node, char ret[static NODE_PATH_MAX]) {
+        (void)pthread_mutex_lock(&node->lock);
+        (void)memcpy(ret, node->config.virtual_machine_path, NODE_PATH_MAX);
+        (void)pthread_mutex_unlock(&node->lock);
+}
+
+void node_moves(Node *node, MoveSettings *ret) {
+        (void)pthread_mutex_lock(&node->lock);
+        *ret = node->config.moves;
+        (void)pthread_mutex_unlock(&node->lock);
+}
+
+static int configure_locked(Node *node, int (*edit)(void *userdata, NodeConfig *config, Error *err), void *userdata,
+                            Error *err) {
+        auto_free NodeConfig *config = calloc(1, sizeof *config);
+
+        if (!config)
+                return error_oom(err);
+        if (config_load(node->config_path, config, err) < 0 || edit(userdata, config, err) < 0 ||
+            config_store(node->config_path, config, err) < 0)
+                return -1;
+        (void)pthread_mutex_lock(&node->lock);
+        (void)memcpy(node->config.virtual_machine_path, config->virtual_machine_path, NODE_PATH_MAX);
+        node->config.moves = config->moves;
+        (void)pthread_mutex_unlock(&node->lock);
+        live_configure(node->live, &config->moves);
+        return 0;
+}
+
+int node_configure(Node *node, int (*edit)(void *userdata, NodeConfig *config, Error *err), void *userdata,
+                   Error *err) {
+        (void)pthread_mutex_lock(&node->config_lock);
+        int r = configure_locked(node, edit, userdata, err);
+        (void)pthread_mutex_unlock(&node->config_lock);
+        return r;
+}
+
 Jobs *node_jobs(Node *node) { return node->jobs; }
 VmHost *node_vms(Node *node) { return node->vms; }
 Live *node_live(Node *node) { return node->live; }

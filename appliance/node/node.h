@@ -11,6 +11,7 @@
 #include "appliance/node/jobs.h"
 #include "auth/directory.h"
 #include "auth/machine.h"
+#include "migrate/networks.h"
 
 typedef struct Node Node;
 typedef struct VmHost VmHost;           /* migrate/host.h: libvirt and the VMs of this node */
@@ -21,14 +22,24 @@ enum { NODE_PATH_MAX = 1024, NODE_GROUPS_MAX = 8, NODE_GROUP_NAME_MAX = 256 };
 typedef struct NodeConfig {             /* /etc/holdfast/node.json; unknown keys are refused */
         bool allow_emulation;           /* AllowEmulation: run VMs without hardware virtualization */
         char virtual_machine_path[NODE_PATH_MAX];       /* VirtualMachinePath: UNC folder for new VMs; "" none */
-        unsigned maximum_migrations;    /* MaximumVirtualMachineMigrations, default 2 */
+        /* VirtualMachineMigrationEnabled, UseAnyNetworkForMigration (both default true),
+         * MaximumVirtualMachineMigrations (2), VirtualMachineMigrationNetworks (none) */
+        MoveSettings moves;
         /* ReaderGroups, OperatorGroups, AdministratorGroups, by Role: names or SIDs of the domain's groups, up to the
          * first that is "" */
         char groups[ROLE_ADMINISTRATOR + 1][NODE_GROUPS_MAX][NODE_GROUP_NAME_MAX];
         bool strict_binding;            /* RemoteChannelBinding is "Strict": over TLS, a sign-in must be bound to it */
 } NodeConfig;
 
+/* What only a restart changes; not virtual_machine_path and not moves. */
 const NodeConfig *node_config(const Node *node);
+/* Copies of what commands change. */
+void node_machine_path(Node *node, char ret[static NODE_PATH_MAX]);
+void node_moves(Node *node, MoveSettings *ret);
+/* Reads the file anew, lets @edit change virtual_machine_path and moves, writes it and acts by it from now on: moves
+ * under way go on.  -1 of @edit leaves everything as it was.  One caller at a time; blocks on the disk. */
+int node_configure(Node *node, int (*edit)(void *userdata, NodeConfig *config, Error *err), void *userdata,
+                   Error *err) FAILS;
 /* A copy of who we are; ERROR_NOT_FOUND with the Add-Computer sentence when not joined. */
 int node_machine(Node *node, Machine *ret, Error *err) FAILS;
 /* Shared and thread-safe; belongs to the node. */

@@ -23,7 +23,8 @@ static int emit_vhd(Invocation *invocation, const char *path, Error *err) {
 
 /* A bare file name lies in the host's default folder. */
 static int full_path(const Invocation *invocation, const char *path, char to[static VHD_PATH_MAX], Error *err) {
-        const char *folder = node_config(invocation_userdata(invocation))->virtual_machine_path;
+        char folder[NODE_PATH_MAX];
+        node_machine_path(invocation_userdata(invocation), folder);
         bool bare = !strpbrk(path, "/\\") && *folder;
         int n = snprintf(to, VHD_PATH_MAX, "%s%s%s", bare ? folder : "", bare ? "\\" : "", path);
 

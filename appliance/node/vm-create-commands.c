@@ -31,13 +31,15 @@ static int canonical(const char *path, char to[static UNC_TEXT_MAX + 1], Error *
 /* <-Path or the host's default>\<name> */
 static int pick_folder(const Invocation *invocation, VmDefinition *d, Error *err) {
         const char *path = invocation_string(invocation, "Path");
-        char parent[UNC_TEXT_MAX + 1];
+        char parent[UNC_TEXT_MAX + 1], otherwise[NODE_PATH_MAX];
 
-        if (!path)
-                path = node_config(invocation_userdata(invocation))->virtual_machine_path;
+        if (!path) {
+                node_machine_path(invocation_userdata(invocation), otherwise);
+                path = otherwise;
+        }
         if (!*path)
                 return error_set(err, ERROR_INVALID, 0, "New-VM needs a place for \"%s\": give -Path "
-                                 "\\\\server\\share, or set VirtualMachinePath in /etc/holdfast/node.json",
+                                 "\\\\server\\share, or set one for all with Set-VMHost -VirtualMachinePath",
                                  d->name);
         if (canonical(path, parent, err) < 0)
                 return -1;

@@ -31,7 +31,7 @@ static int act_on(Invocation *invocation, Act act, const VmInfo *info, Error *er
         return 0;
 }
 
-static int act_on_name(Invocation *invocation, Act act, const char *name, Error *err) {
+int vm_target(Invocation *invocation, const char *name, Act act, Error *err) {
         auto_free VmInfo *info = malloc(sizeof *info);
         Error why = { 0 };
 
@@ -65,18 +65,18 @@ int vm_targets(Invocation *invocation, Act act, Error *err) {
                 if (!id)
                         return error_set(err, ERROR_INVALID, 0,
                                          "-VM wants virtual machines, as Get-VM returns them");
-                if (act_on_name(invocation, act, id, err) < 0)
+                if (vm_target(invocation, id, act, err) < 0)
                         return -1;
         }
         for (size_t i = 0; i < names; i++) {
                 sd_json_variant *item = invocation_item(invocation, "Name", i);
                 const char *name = sd_json_variant_is_string(item) ? sd_json_variant_string(item) : "";
                 if ((text_has_wildcard(name) ? act_on_matching(invocation, act, name, err)
-                                             : act_on_name(invocation, act, name, err)) < 0)
+                                             : vm_target(invocation, name, act, err)) < 0)
                         return -1;
         }
         if (invocation_has(invocation, "Id"))
-                return act_on_name(invocation, act, invocation_string(invocation, "Id"), err);
+                return vm_target(invocation, invocation_string(invocation, "Id"), act, err);
         return names || machines ? 0 : act_on_matching(invocation, act, NULL, err);
 }
 

@@ -12,6 +12,10 @@
 int vm_targets(Invocation *invocation, int (*act)(Invocation *invocation, const VmInfo *info, Error *err),
                Error *err) FAILS;
 
+/* The same for one machine, by its name or id. */
+int vm_target(Invocation *invocation, const char *name_or_id,
+              int (*act)(Invocation *invocation, const VmInfo *info, Error *err), Error *err) FAILS;
+
 /* Looks once more and emits the machine. */
 int vm_emit(Invocation *invocation, const char *id, Error *err) FAILS;
 /* The same, when -Passthru was given. */

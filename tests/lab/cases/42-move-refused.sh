@@ -54,7 +54,17 @@ expect_fail "$second.lab.test" move "$second"
 on fs1 bash -ec 'setfacl --restore=/tmp/refused.acl; setfattr --restore=/tmp/refused.nt'
 unchanged
 
+story "what is attached from this host, by its name"
+on "$first" sh -c 'truncate -s 1M /var/lib/libvirt/images/local.img'
+on "$first" virsh attach-disk $vm /var/lib/libvirt/images/local.img vdz --live >/dev/null
+report=$(holdfast "$first" --json "Compare-VM $vm $second")
+[[ $report == *'"MessageId":50011'*"/var/lib/libvirt/images/local.img"* ]] || fail "Compare-VM does not say it: $report"
+expect_fail "cannot be moved while a file or device that is not on an SMB share is attached to it" move "$second"
+on "$first" virsh detach-disk $vm vdz --live >/dev/null
+on "$first" rm -f /var/lib/libvirt/images/local.img
+unchanged
+
 story "and with everything mended it moves"
 check "Compare-VM finds nothing" grep -q '"Incompatibilities":\[\]' <(holdfast "$first" --json "Compare-VM $vm $second")
-move "$second"
+holdfast "$first" "Compare-VM $vm $second | Compare-VM | Move-VM"
 lives "$second" $vm

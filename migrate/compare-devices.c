@@ -1,0 +1,122 @@
+/* compare-devices.c — what a running machine has beyond its definition: somebody may have attached it with other tools
+ *
+ * Pure: reads libvirt's XML of the running domain.  A row is one kind of thing that cannot go along.
+ */
+#include "migrate/compare-internal.h"
+
+#include <libxml/parser.h>
+#include <libxml/xpath.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "appliance/base/cleanup.h"
+
+#define OURS "(@type='network' and source/@protocol='nbd' and starts-with(source/host/@socket, '/run/holdfast/disk/'))"
+#define MEDIUM "(@device='cdrom' or @device='floppy')"
+
+typedef struct Row {
+        const char *xpath;
+        FindingId id;
+        const char *what;               /* "\"web01\" cannot be moved while …; <remedy>" */
+        const char *mend;
+        const char *labels[3];          /* of each node: what can be told of it, up to NULL */
+        const char *remedy;             /* a command, or NULL; %s is the machine */
+} Row;
+
+static const Row rows[] = {
+        { "/domain/devices/hostdev[@type='scsi_host'] | /domain/devices/disk[@type='volume' and not(" MEDIUM ")]",
+          FINDING_FIBRE_CHANNEL, "it has a virtual Fibre Channel adapter or a volume of a storage pool",
+          "its disks must lie on SMB shares: copy their content there and detach it",
+          { "source/@wwpn", "source/@pool", "source/@volume" }, "virsh detach-device %s FILE.xml --live" },
+        { "/domain/devices/hostdev[not(@type='scsi_host')]", FINDING_HOST_DEVICE,
+          "a device of the host is attached to it", "detach it first",
+          { "@type", "alias/@name", "source/vendor/@id" }, "virsh detach-device %s FILE.xml --live" },
+        { "/domain/devices/redirdev", FINDING_HOST_DEVICE, "a device of the host is attached to it",
+          "detach it first", { "@bus", "alias/@name" }, "virsh detach-device %s FILE.xml --live" },
+        { "/domain/devices/interface[@type='hostdev' or @type='direct']", FINDING_HOST_DEVICE,
+          "a network card of the host is attached to it", "connect the adapter to a switch first",
+          { "@type", "mac/@address", "source/@dev" }, "virsh detach-interface %s TYPE --live" },
+        { "/domain/devices/disk[" MEDIUM " and source/@* and not" OURS "]", FINDING_LOCAL_FILE,
+          "the medium in its drive is a file of this host", "eject it, or bring it onto the share first",
+          { "source/@file", "source/@dev", "target/@dev" }, "virsh change-media %s TARGET --eject --live" },
+        { "/domain/devices/disk[not(" MEDIUM ") and not(@type='volume') and source/@* and not" OURS "]",
+          FINDING_LOCAL_FILE, "a file or device that is not on an SMB share is attached to it",
+          "bring it onto the share with Convert-VHD, or detach it first",
+          { "source/@file", "source/@dev", "source/@name" }, "virsh detach-disk %s TARGET --live" },
+        { "/domain/devices/filesystem", FINDING_LOCAL_FILE, "a folder of the host is attached to it",
+          "detach it first", { "source/@dir", "target/@dir" }, "virsh detach-device %s FILE.xml --live" },
+        { "/domain/devices/disk[" OURS " and driver/@type!='raw']", FINDING_DISK_FORMAT,
+          "QEMU reads a disk of it in a format other than raw", "turn it off and start it with Start-VM",
+          { "target/@dev", "driver/@type" }, NULL },
+        { "/domain/devices/disk[backingStore/source or mirror]", FINDING_DISK_FORMAT,
+          "a disk of it is a layer over another one, or is being copied", "end the block job first",
+          { "target/@dev" }, "virsh blockjob %s TARGET --abort" },
+        { "/domain/devices/tpm | /domain/os/nvram | /domain/devices/shmem | /domain/devices/memory[@model='nvdimm']",
+          FINDING_LOCAL_STATE, "it has a TPM, firmware variables or memory that lie on this host",
+          "turn it off and take them from its definition", { "@model", "backend/@type", "@name" }, NULL },
+};
+
+static void document_freep(xmlDocPtr *document) { xmlFreeDoc(*document); }
+static void xpath_freep(xmlXPathContextPtr *xpath) { xmlXPathFreeContext(*xpath); }
+static void object_freep(xmlXPathObjectPtr *object) { xmlXPathFreeObject(*object); }
+
+/* Adds "name value value" of @node to the list at @used of @to; what does not fit is left out. */
+static size_t label(xmlXPathContextPtr xpath, xmlNodePtr node, const Row *row, char *to, size_t size, size_t used) {
+        char one[160];
+        size_t n = (size_t)snprintf(one, sizeof one, "%s%.40s", used ? ", " : "", (const char *)node->name);
+
+        xpath->node = node;
+        for (size_t i = 0; i < ARRAY_SIZE(row->labels) && row->labels[i]; i++) {
+                auto_(object_freep) xmlXPathObjectPtr found =
+                        xmlXPathEvalExpression((const xmlChar *)row->labels[i], xpath);
+                if (!found || !found->nodesetval || found->nodesetval->nodeNr == 0)
+                        continue;
+                xmlChar *text = xmlNodeGetContent(found->nodesetval->nodeTab[0]);
+                if (text && n < sizeof one)
+                        n += (size_t)snprintf(one + n, sizeof one - n, " %s", (const char *)text);
+                xmlFree(text);
+        }
+        if (n >= sizeof one || used + n >= size)
+                return used;
+        (void)memcpy(to + used, one, n + 1);
+        return used + n;
+}
+
+static void report(xmlXPathContextPtr xpath, const xmlNodeSet *nodes, const Row *row, const char *vm,
+                   Findings *findings) {
+        char evidence[FINDING_EXTRA_MAX] = "", remedy[FINDING_EXTRA_MAX] = "";
+        size_t used = 0;
+
+        for (int i = 0; i < nodes->nodeNr; i++)
+                used = label(xpath, nodes->nodeTab[i], row, evidence, sizeof evidence, used);
+        if (row->remedy && !strchr(vm, '\'')) {      /* a name that ends the quote would end the command, too */
+                const char *hole = strstr(row->remedy, "%s");
+                (void)snprintf(remedy, sizeof remedy, "%.*s'%s'%s", (int)(hole - row->remedy), row->remedy, vm,
+                               hole + 2);
+        }
+        Finding *f = finding_add(findings, row->id, ERROR_UNSUPPORTED, "\"%s\" cannot be moved while %s (%.160s); %s", vm,
+                                 row->what, evidence, row->mend);
+        finding_because(f, remedy, "%s", evidence);
+}
+
+int compare_devices(const char *xml, const char *vm, Findings *findings, bool *ret_emulated, Error *err) {
+        auto_(document_freep) xmlDocPtr document =
+                xmlReadMemory(xml, (int)strlen(xml), NULL, NULL, XML_PARSE_NONET | XML_PARSE_NOERROR);
+        auto_(xpath_freep) xmlXPathContextPtr xpath = document ? xmlXPathNewContext(document) : NULL;
+
+        if (!xpath)
+                return error_set(err, ERROR_INTERNAL, 0, "libvirt's description of \"%s\" cannot be read", vm);
+        for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+                xpath->node = NULL;
+                auto_(object_freep) xmlXPathObjectPtr found =
+                        xmlXPathEvalExpression((const xmlChar *)rows[i].xpath, xpath);
+                if (!found)
+                        return error_set(err, ERROR_INTERNAL, 0, "the devices of \"%s\" cannot be searched", vm);
+                if (found->nodesetval && found->nodesetval->nodeNr > 0)
+                        report(xpath, found->nodesetval, &rows[i], vm, findings);
+        }
+        auto_(object_freep) xmlXPathObjectPtr emulated =
+                xmlXPathEvalExpression((const xmlChar *)"/domain/@type = 'qemu'", xpath);
+        *ret_emulated = emulated && emulated->boolval;
+        return 0;
+}

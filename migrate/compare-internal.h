@@ -1,0 +1,22 @@
+/* compare-internal.h — what the compare*.c files share; nobody else includes it
+ */
+#pragma once
+
+#include "auth/locate.h"
+#include "migrate/compare.h"
+
+enum { SMB_3_0 = 0x0300 };      /* the dialect, [MS-SMB2] 2.2.4 */
+#define COMPARE_SPACE_MIN (16ULL << 20)    /* bytes: the record of a move, the log of a machine */
+
+/* compare-processor.c, on the destination.  An answer of libvirt's that it does not fit is a finding. */
+int compare_processor(VmHost *host, const CompareRequest *request, const VmCapabilities *caps, Findings *findings,
+                      Error *err) FAILS;
+
+/* compare-devices.c, on the source: what of @xml, libvirt's description of the running machine @vm, cannot go along. */
+int compare_devices(const char *xml, const char *vm, Findings *findings, bool *ret_emulated, Error *err) FAILS;
+
+/* compare-around.c.  On the source, advice: the machine is the only one of the domain's @controllers. */
+void compare_controller(const VmDefinition *definition, const char *domain, const Controllers *controllers,
+                        Findings *findings);
+/* On the destination: at least @needed bytes are free where @folder lies. */
+void compare_space(const char *folder, uint64_t needed, Findings *findings);
