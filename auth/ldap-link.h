@@ -17,12 +17,13 @@
 enum {
         LDAP_LINK_DN_MAX = 1024,
         LDAP_LINK_TIMEOUT_S = 5,        /* for connecting, and for each answer */
+        LDAP_LINK_OPEN_S = 20,          /* after this no further controller is tried */
         LDAP_LINK_VALUES_MAX = 4096,    /* values of one attribute that are looked at */
 };
 
 typedef struct LdapLink LdapLink;
 
-/* Tries the domain controllers in the order of their SRV records until one lets us in. */
+/* Tries the domain controllers that answer, in the order of their SRV records, until one lets us in. */
 int ldap_link_open(const Machine *machine, LdapLink **ret, Error *err) FAILS;
 void ldap_link_close(LdapLink *link);           /* accepts NULL */
 DEFINE_FREEP(LdapLink, ldap_link_close);

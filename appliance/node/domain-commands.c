@@ -61,7 +61,8 @@ static int pick_user(const Invocation *invocation, const char *name, const char 
                                  "choose its name with -NewName, or pre-stage '%s$'",
                                  account, name, name);
         request->user = computer ? NULL : user;
-        return 0;
+        char login[MACHINE_NAME_MAX];
+        return join_login(user, request->domain, login, sizeof login, err);
 }
 
 static void rename_host(Invocation *invocation, const char *name) {

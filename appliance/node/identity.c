@@ -8,6 +8,7 @@
 #include "appliance/base/cleanup.h"
 #include "appliance/base/log.h"
 #include "appliance/node/moves.h"
+#include "auth/join.h"
 
 enum {
         RETRY_S = 30,
@@ -149,6 +150,9 @@ int identity_start(Node *node, void (*first)(void *userdata), void *userdata, Er
                 r = sd_event_source_set_enabled(node->renewal, SD_EVENT_OFF);
         if (r < 0)
                 return error_set(err, ERROR_INTERNAL, -r, "cannot make the timer for tickets");
+        const char *left = join_recover();      /* before the keytab is read */
+        if (left)
+                log_write(LOG_WARNING, LOG_ID_IDENTITY, NULL, "%s", left);
         return try_now(node, first, userdata, err);
 }
 

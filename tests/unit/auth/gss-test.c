@@ -88,6 +88,24 @@ static void test_refusals(void **state) {
         use_conf("krb5.conf");
 }
 
+/* A join proves its new key to the controller that made it, not to whomever the system's krb5.conf finds. */
+static void test_pinned(void **state) {
+        static const struct { const char *system, *own; int r; } rows[] = {
+                { "dead.conf", "krb5.conf", 0 },
+                { "krb5.conf", "dead.conf", -1 },
+        };
+        for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+                Machine m = load("keytab", "run/pinned");
+                uint64_t renew_us;
+                Error err = { 0 };
+                use_conf(rows[i].system);
+                (void)in_kdc(m.conf, rows[i].own);
+                if (machine_refresh(&m, &renew_us, &err) != rows[i].r)
+                        fail_msg("%s: %s", rows[i].own, err.text);
+        }
+        use_conf("krb5.conf");
+}
+
 /* DNS may name any host with a key for ldap/; the KDC knows which are controllers. */
 static void test_controller(void **state) {
         Machine m = load("keytab", "run/hv1");
@@ -305,7 +323,7 @@ static void test_wrong_host(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_refresh),         cmocka_unit_test(test_refusals),
-                cmocka_unit_test(test_controller),
+                cmocka_unit_test(test_pinned), cmocka_unit_test(test_controller),
                 cmocka_unit_test(test_conversation),    cmocka_unit_test(test_binding),
                 cmocka_unit_test(test_weak_initiator),  cmocka_unit_test(test_bad_tokens),
                 cmocka_unit_test(test_bad_targets),     cmocka_unit_test(test_wrong_host),
