@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <glob.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -10,56 +9,20 @@
 #include <unistd.h>
 
 #include "appliance/base/cleanup.h"
+#include "auth/dns-record.h"
 #include "auth/join-checks.h"
 #include "auth/join-files.h"
 #include "auth/program.h"
+#include "auth/scratch.h"
 
 #define ETC "/etc"
 #define KEYTAB_NEW MACHINE_KEYTAB_PATH ".joining"
-#define NSUPDATE "/usr/bin/nsupdate"
-#define SCRATCH "/run/holdfast-join-"
 
 enum {
         ADCLI_US = 75 * 1000000,
-        NSUPDATE_US = 15 * 1000000,
         PROOF_TRIES = 5,                /* two seconds apart: the KDC may lag behind the directory */
         SECRET_MAX = 1024,
 };
-
-/* ---- a folder for the tickets of the join itself ------------------------------------------------------- */
-
-typedef struct Scratch {
-        char folder[32], ccache[48], conf[48];
-} Scratch;
-
-static void scratch_name(Scratch *s, const char *folder) {
-        (void)snprintf(s->folder, sizeof s->folder, "%.31s", folder);
-        (void)snprintf(s->ccache, sizeof s->ccache, "%s/tickets", s->folder);
-        (void)snprintf(s->conf, sizeof s->conf, "%s/krb5.conf", s->folder);
-}
-
-static void scratch_done(Scratch *s) {
-        if (!s->folder[0])
-                return;
-        (void)unlink(s->ccache);
-        (void)unlink(s->conf);
-        (void)rmdir(s->folder);
-}
-
-/* With a krb5.conf of its own: every controller but the one that made the account may lag behind. */
-static int scratch_make(Scratch *s, const char *domain, const char *server, Error *err) {
-        char folder[] = SCRATCH "XXXXXX", text[2048];
-
-        if (!mkdtemp(folder))
-                return error_set(err, ERROR_INTERNAL, errno, "cannot make a folder in /run");
-        scratch_name(s, folder);
-        if (join_krb5_conf_pinned(domain, server, s->ccache, text, sizeof text, err) < 0)
-                return -1;
-        auto_fd int fd = open(s->conf, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-        if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text))
-                return error_set(err, ERROR_INTERNAL, errno, "cannot write %s", s->conf);
-        return 0;
-}
 
 /* ---- the steps ------------------------------------------------------------------------------------------- */
 
@@ -145,29 +108,22 @@ static int prove(const Join *join, const Scratch *scratch, Machine *ret, Error *
 /* Not fatal: hosts also find each other through records an administrator makes. */
 static void register_address(const Join *join, const Scratch *scratch, char note[static ERROR_TEXT_MAX]) {
         const char *type = strchr(join->target.address, ':') ? "AAAA" : "A";
-        char script[1024], conf[sizeof scratch->conf + 32];
-        ProgramResult result = { .status = -1 };
+        char conf[sizeof scratch->conf + 32];
         Error why;
 
-        (void)snprintf(script, sizeof script,
-                       "server %s\nupdate delete %s %s\nupdate add %s 3600 %s %s\nsend\n",
-                       join->target.server, join->host, type, join->host, type, join->target.address);
         (void)snprintf(conf, sizeof conf, "KRB5_CONFIG=%s", scratch->conf);     /* it names the tickets, too */
-        const char *const argv[] = { NSUPDATE, "-g", "-t", "5", NULL };
         if (strchr(join->target.address, '%'))
                 return;         /* of this link alone */
         /* an administrator's record is not ours to replace, and need not be */
-        if (locate_has_address(join->host, join->target.address))
-                return;
-        int r = program_run(argv, script, conf, NSUPDATE_US, &result, &why);
-        if (r == 0 && result.status == 0)
+        if (locate_has_address(join->host, join->target.address) ||
+            dns_record_set(join->target.server, join->host, join->target.address, conf, &why) == 0)
                 return;
         Error say;
         (void)error_set(
                 &say, ERROR_UNREACHABLE, 0,
                 "the address %s of %s could not be registered in DNS (%.200s); an "
                 "administrator adds it with: Add-DnsServerResourceRecord%s -ZoneName %s -Name %s -IPv%cAddress %s",
-                join->target.address, join->host, r < 0 ? why.text : program_last_line(&result), type,
+                join->target.address, join->host, why.text, type,
                 join->request->domain, join->computer, strchr(join->target.address, ':') ? '6' : '4',
                 join->target.address);
         memcpy(note, say.text, sizeof say.text);
@@ -209,15 +165,7 @@ int join_domain(const JoinRequest *request, JoinResult *ret, Error *err) {
 }
 
 const char *join_recover(void) {
-        glob_t found = { 0 };
-
-        if (glob(SCRATCH "??????", 0, NULL, &found) == 0)
-                for (size_t i = 0; i < found.gl_pathc; i++) {
-                        Scratch left;
-                        scratch_name(&left, found.gl_pathv[i]);
-                        scratch_done(&left);
-                }
-        globfree(&found);
+        scratch_clean_up();
         switch (join_files_recover(ETC)) {
         case JOIN_LEFT_UNDONE:
                 return "a join was cut off and is undone on this host; its account may exist in the domain: repeat "

@@ -353,6 +353,11 @@ int ldap_link_search(LdapLink *link, const LdapQuery *query,
         return error_set(err, ERROR_LIMIT, 0, "the directory on %s never ends its answer", link->server);
 }
 
+int ldap_link_delete(LdapLink *link, const char *dn, Error *err) {
+        int r = ldap_delete_ext_s(link->ldap, dn, NULL, NULL);
+        return r == LDAP_SUCCESS || r == LDAP_NO_SUCH_OBJECT ? 0 : fail(err, link->ldap, link->server, "delete", r);
+}
+
 /* ---- pure parts ------------------------------------------------------------------------------------------ */
 
 int ldap_link_escape(const char *text, char *to, size_t size, Error *err) {

@@ -62,6 +62,9 @@ int ldap_link_search(LdapLink *link, const LdapQuery *query,
                      int (*each)(void *userdata, const LdapEntry *entry, Error *err), void *userdata,
                      Error *err) FAILS;
 
+/* 0 also when there is no such entry.  @dn is not escaped here. */
+int ldap_link_delete(LdapLink *link, const char *dn, Error *err) FAILS;
+
 /* Escapes @text for a filter (RFC 4515 3).  ERROR_LIMIT when it does not fit. */
 int ldap_link_escape(const char *text, char *to, size_t size, Error *err) FAILS;
 

@@ -168,6 +168,7 @@ int machine_load_from(const char *keytab, const char *ccache, Machine *ret, Erro
         memcpy(m.account, found.account, sizeof m.account);
         memcpy(m.host, found.host, sizeof m.host);
         copy_lower(m.domain, m.realm, sizeof m.domain);
+        m.key_s = (int64_t)(uint32_t)found.account_time;
         (void)stpcpy(stpcpy(stpcpy(m.principal, m.account), "@"), m.realm);      /* fits: checked above */
         *ret = m;
         return 0;

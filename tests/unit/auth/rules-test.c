@@ -9,6 +9,7 @@
 #include "auth/join.h"
 #include "auth/kerberos.h"
 #include "auth/ldap-link.h"
+#include "auth/leave.h"
 #include "auth/locate.h"
 #include "auth/sentence.h"
 
@@ -152,6 +153,22 @@ static void test_explain(void **state) {
                 if (err.kind != answers[i].kind || err.cause != answers[i].status || strchr(err.text, '{') ||
                     strstr(err.text, "SECRET"))
                         fail_msg("%s: %s %d '%s'", answers[i].why, error_kind_name(err.kind), err.cause, err.text);
+        }
+}
+
+static void test_leave_explain(void **state) {
+        static const struct { const char *why, *line, *says; ErrorKind kind; } rows[] = {
+                { "gone already", "couldn't find: no computer account for HV4 exists", NULL, 0 },
+                { "no rights", "Couldn't delete computer account: CN=HV4: Insufficient access", "Remove-ADComputer 'HV4$'",
+                  ERROR_DENIED },
+                { "never seen", "the moon", "the moon (adcli ended with 7)", ERROR_INTERNAL },
+                { "silent", "", "gave no reason", ERROR_INTERNAL },
+        };
+        const Machine m = { .account = "HV4$", .domain = "lab.test" };
+        for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+                Error err = { 0 };
+                expect(rows[i].why, leave_explain(&m, "bob", 7, rows[i].line, &err), &err, rows[i].says);
+                assert_int_equal(err.kind, rows[i].kind);
         }
 }
 
@@ -386,7 +403,7 @@ static void test_dns(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_names),     cmocka_unit_test(test_login),   cmocka_unit_test(test_explain),
-                cmocka_unit_test(test_server_name),
+                cmocka_unit_test(test_server_name), cmocka_unit_test(test_leave_explain),
                 cmocka_unit_test(test_kerberos),  cmocka_unit_test(test_krb5_conf), cmocka_unit_test(test_clock),
                 cmocka_unit_test(test_base),      cmocka_unit_test(test_sentence), cmocka_unit_test(test_escape),
                 cmocka_unit_test(test_time),      cmocka_unit_test(test_account), cmocka_unit_test(test_dns),
