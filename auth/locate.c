@@ -213,6 +213,25 @@ int locate_probe(const char *host, uint16_t port, uint64_t timeout_us, char *ret
         return ret_local ? local_address(fd, ret_local, err) : 0;
 }
 
+int locate_own_address(const char *host, char to[static LOCATE_ADDRESS_MAX], Error *err) {
+        struct addrinfo *found = NULL, wanted = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_DGRAM };
+        auto_fd int fd = -1;
+
+        int problem = getaddrinfo(host, "389", &wanted, &found);
+        if (problem)
+                return error_set(err, ERROR_UNREACHABLE, 0, "the name %s has no address (%s)", host,
+                                 gai_strerror(problem));
+        for (const struct addrinfo *a = found; a && fd < 0; a = a->ai_next) {
+                fd = socket(a->ai_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+                if (fd >= 0 && connect(fd, a->ai_addr, a->ai_addrlen) < 0)      /* UDP: only a route is looked up */
+                        (void)close(take_fd(fd));
+        }
+        freeaddrinfo(found);
+        if (fd < 0)
+                return error_set(err, ERROR_UNREACHABLE, errno, "there is no route to %s", host);
+        return local_address(fd, to, err);
+}
+
 /* ---- which of many answer? ------------------------------------------------------------------------- */
 
 enum { ADDRESSES_EACH = 2, DOORS_MAX = LOCATE_CONTROLLERS_MAX * ADDRESSES_EACH };

@@ -44,3 +44,5 @@ int locate_answering(Controllers *all, uint64_t timeout_us, Error *err) FAILS;
  * text when it is not NULL.  ERROR_UNREACHABLE. */
 enum { LOCATE_ADDRESS_MAX = 64 };
 int locate_probe(const char *host, uint16_t port, uint64_t timeout_us, char *ret_local, Error *err) FAILS;
+/* Our own address towards @host, as the routes are now; nothing is sent to it.  ERROR_UNREACHABLE: no route, no name. */
+int locate_own_address(const char *host, char to[static LOCATE_ADDRESS_MAX], Error *err) FAILS;

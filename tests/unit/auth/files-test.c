@@ -73,6 +73,14 @@ static void test_answering(void **state) {
         (void)close(good);
 }
 
+static void test_own_address(void **state) {
+        char own[LOCATE_ADDRESS_MAX];
+        Error err = { 0 };
+        expect("towards ourselves", locate_own_address("127.0.0.1", own, &err), &err, NULL);
+        assert_string_equal(own, "127.0.0.1");
+        expect("no such name", locate_own_address("a..b", own, &err), &err, "has no address");
+}
+
 /* ---- join-files.h, in a folder of the test ------------------------------------------------------------- */
 
 static void put(const char *folder, const char *name, const char *text) {
@@ -179,6 +187,7 @@ static void test_join_files_cut(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_answering),
+                cmocka_unit_test(test_own_address),
                 cmocka_unit_test(test_join_files),
                 cmocka_unit_test(test_join_files_cut),
         };
