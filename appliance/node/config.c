@@ -39,6 +39,13 @@ static int read_migrations(sd_json_variant *value, NodeConfig *config) {
         return 0;
 }
 
+static int read_password_days(sd_json_variant *value, NodeConfig *config) {
+        if (!sd_json_variant_is_unsigned(value) || sd_json_variant_unsigned(value) > 999)
+                return -1;
+        config->password_days = (unsigned)sd_json_variant_unsigned(value);
+        return 0;
+}
+
 static int read_groups(sd_json_variant *value, char to[NODE_GROUPS_MAX][NODE_GROUP_NAME_MAX]) {
         size_t count = sd_json_variant_is_array(value) ? sd_json_variant_elements(value) : SIZE_MAX;
         if (count > NODE_GROUPS_MAX)
@@ -80,6 +87,7 @@ static const Key keys[] = {
         { "AllowEmulation", "true or false", read_emulation },
         { "VirtualMachinePath", "a UNC path such as \\\\fs1.example.com\\vms, or \"\"", read_machine_path },
         { "MaximumVirtualMachineMigrations", "a number from 1 to 32", read_migrations },
+        { "MaximumMachinePasswordAge", "a number of days from 0 (never changed) to 999", read_password_days },
         { "ReaderGroups", GROUPS_WANTED, read_readers },
         { "OperatorGroups", GROUPS_WANTED, read_operators },
         { "AdministratorGroups", GROUPS_WANTED, read_administrators },
@@ -101,6 +109,7 @@ static int read_key(const char *path, const char *name, sd_json_variant *value, 
 
 int config_load(const char *path, NodeConfig *ret, Error *err) {
         NodeConfig config = { .maximum_migrations = 2,
+                              .password_days = 30,
                               .groups = { [ROLE_READER] = { "Holdfast Readers" },
                                           [ROLE_OPERATOR] = { "Holdfast Operators" },
                                           [ROLE_ADMINISTRATOR] = { "Holdfast Admins", "Domain Admins" } } };

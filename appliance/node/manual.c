@@ -91,7 +91,7 @@ static const char tail[] =
         "\\-Confirm where "
         "something is changed.\n"
         ".SH FILES\n"
-        ".TP\n.I /etc/holdfast/node.json\nAllowEmulation, VirtualMachinePath, MaximumVirtualMachineMigrations.\n"
+        ".TP\n.I /etc/holdfast/node.json\nAllowEmulation, VirtualMachinePath, MaximumVirtualMachineMigrations, MaximumMachinePasswordAge (days).\n"
         ".TP\n.I /var/lib/holdfast/jobs.db\nThe jobs of this host, past and running.\n"
         ".TP\n.I /run/holdfast/node\nThe socket of holdfastd; varlinkctl introspect documents it.\n"
         ".SH SEE ALSO\n.BR journalctl (1),\n.BR virsh (1)\n";

@@ -8,7 +8,7 @@
 #include "appliance/node/vm-commands.h"
 
 static const Command *const rows[] = {
-        &command_add_computer, &command_get_vmhost,
+        &command_add_computer, &command_remove_computer, &command_reset_computer_machine_password, &command_get_vmhost,
         &command_get_vm, &command_new_vm, &command_start_vm, &command_stop_vm, &command_remove_vm, &command_import_vm,
         &command_new_vhd, &command_get_vhd, &command_convert_vhd,
         &command_test_vmshare, &command_grant_vmshareaccess,
