@@ -34,6 +34,10 @@ now=$(newest "$second")
 same "of many keys the last two stay" "$((now - 1)) $now" "$(versions "$second")"
 on "$second" bash -c 'kinit -k -c /tmp/pw.cc "$1" && rm /tmp/pw.cc' _ "${second^^}\$@LAB.TEST" || fail "the keytab does not open the domain"
 
+story "a host with a machine does not leave the domain"
+expect_fail 'on this host ("pw01") and would lose the share' \
+        on "$first" bash -c 'echo x | holdfast --password-stdin "Remove-Computer -UnjoinDomainCredential joiner"'
+
 story "refused, and nothing has changed"
 sum=$(on "$second" sha256sum /etc/krb5.keytab)
 expect_fail "fs1.lab.test does not answer" reset "$second" "-Server fs1.lab.test"
