@@ -63,6 +63,12 @@ bool join_base_is(const char *base, const char *domain) {
         return at > 0 && text_equal_nocase(base, wanted);
 }
 
+bool join_check_server(const char *name) {
+        size_t n = strlen(name);
+        return n > 0 && n < LOCATE_HOST_MAX && name[0] != '-' && name[0] != '.' &&
+               strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._") == n;
+}
+
 static int check_one(const char *domain, const char *host, JoinTarget *ret, Error *err) {
         LdapRoot root;
         JoinTarget target = { .server = "" };
@@ -74,8 +80,8 @@ static int check_one(const char *domain, const char *host, JoinTarget *ret, Erro
         if (!join_base_is(root.base, domain))
                 return error_set(err, ERROR_INVALID, 0, "%s is a domain controller of %s, not of %s", host,
                                  root.base, domain);
-        if (strlen(root.server) >= sizeof target.server)
-                return error_set(err, ERROR_PROTOCOL, 0, "%s answers with too long a name", host);
+        if (!join_check_server(root.server))
+                return error_set(err, ERROR_PROTOCOL, 0, "%s answers LDAP with a name that is none", host);
         memcpy(target.server, root.server, strlen(root.server) + 1);
         if (join_check_clock(target.server, root.time_s, (int64_t)time(NULL), err) < 0)
                 return -1;

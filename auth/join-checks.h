@@ -18,5 +18,7 @@ int join_check_target(const JoinRequest *request, JoinTarget *ret, Error *err) F
 int join_check_not_member(Error *err) FAILS;
 /* The comparison of the two clocks, both in seconds since 1970. */
 int join_check_clock(const char *server, int64_t theirs_s, int64_t ours_s, Error *err) FAILS;
+/* A name that goes on into other programs' arguments and scripts: it comes from an answer that nobody has signed. */
+bool join_check_server(const char *name);
 /* Whether the naming context "DC=lab,DC=test" is that of "lab.test". */
 bool join_base_is(const char *base, const char *domain);

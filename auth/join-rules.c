@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "appliance/base/cleanup.h"
 #include "auth/sentence.h"
@@ -44,9 +45,19 @@ int join_check_domain(const char *domain, Error *err) {
         return 0;
 }
 
-int join_login(const char *user, char *to, size_t size, Error *err) {
-        const char *name = strrchr(user, '\\');
-        name = name ? name + 1 : user;
+/* "LAB" or "lab.test" before the backslash; a domain whose short name is another one is written user@domain. */
+static bool is_domain(const char *prefix, size_t size, const char *domain) {
+        return (size == strlen(domain) || size == strcspn(domain, ".")) && strncasecmp(prefix, domain, size) == 0;
+}
+
+int join_login(const char *user, const char *domain, char *to, size_t size, Error *err) {
+        const char *slash = strrchr(user, '\\'), *name = slash ? slash + 1 : user;
+
+        if (slash && *name && !is_domain(user, (size_t)(slash - user), domain))
+                return error_set(err, ERROR_INVALID, 0,
+                                 "'%.64s' is not a user of %s by its name; write user@domain with the domain's full "
+                                 "name",
+                                 user, domain);
         size_t n = strlen(name);
 
         bool good = n > 0 && n < USER_MAX && n < size && !strpbrk(name, "\"/[]:;|=,+*?<>") && name[0] != '@' &&
@@ -138,7 +149,8 @@ int join_explain(const JoinRequest *request, const char *computer, int status, c
                          request->domain, *line ? line : "adcli gave no reason", status, account);
 }
 
-int join_krb5_conf(const char *domain, char *to, size_t size, Error *err) {
+static int krb5_conf(const char *domain, const char *libdefaults, const char *kdc, char *to, size_t size,
+                     Error *err) {
         char realm[DOMAIN_MAX + 1], lower[DOMAIN_MAX + 1];
 
         if (join_check_domain(domain, err) < 0)
@@ -154,14 +166,41 @@ int join_krb5_conf(const char *domain, char *to, size_t size, Error *err) {
                               "[libdefaults]\n"
                               "        default_realm = %s\n"
                               "        dns_lookup_realm = false\n"
-                              "        dns_lookup_kdc = true\n"
                               "        rdns = false\n"
                               "        dns_canonicalize_hostname = false\n"
+                              "%s"
                               "\n"
                               "[domain_realm]\n"
                               "        %s = %s\n"
-                              "        .%s = %s\n", realm, lower, realm, lower, realm);
+                              "        .%s = %s\n", realm, libdefaults, lower, realm, lower, realm);
+        if (wanted >= 0 && (size_t)wanted < size && kdc) {
+                size_t at = (size_t)wanted;
+                wanted = snprintf(to + at, size - at,
+                                  "\n"
+                                  "[realms]\n"
+                                  "        %s = {\n"
+                                  "                kdc = %s\n"
+                                  "                kpasswd_server = %s\n"
+                                  "        }\n", realm, kdc, kdc);
+                size -= at;
+        }
         if (wanted < 0 || (size_t)wanted >= size)
                 return error_set(err, ERROR_LIMIT, 0, "the domain's name is too long");
         return 0;
+}
+
+int join_krb5_conf(const char *domain, char *to, size_t size, Error *err) {
+        return krb5_conf(domain, "        dns_lookup_kdc = true\n", NULL, to, size, err);
+}
+
+int join_krb5_conf_pinned(const char *domain, const char *server, const char *ccache, char *to, size_t size,
+                          Error *err) {
+        char more[256];
+
+        /* TCP first: it is what was seen to answer */
+        (void)snprintf(more, sizeof more,
+                       "        dns_lookup_kdc = false\n"
+                       "        udp_preference_limit = 1\n"
+                       "        default_ccache_name = FILE:%.100s\n", ccache);
+        return krb5_conf(domain, more, server, to, size, err);
 }

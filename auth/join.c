@@ -6,104 +6,23 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "appliance/base/cleanup.h"
+#include "auth/dns-record.h"
 #include "auth/join-checks.h"
+#include "auth/join-files.h"
 #include "auth/program.h"
+#include "auth/scratch.h"
 
-#define KRB5_CONF "/etc/krb5.conf"
+#define ETC "/etc"
 #define KEYTAB_NEW MACHINE_KEYTAB_PATH ".joining"
-#define NSUPDATE "/usr/bin/nsupdate"
 
 enum {
         ADCLI_US = 75 * 1000000,
-        NSUPDATE_US = 15 * 1000000,
         PROOF_TRIES = 5,                /* two seconds apart: the KDC may lag behind the directory */
-        CONF_MAX = 64 * 1024,
         SECRET_MAX = 1024,
 };
-
-/* ---- /etc/krb5.conf, put back unless the join succeeds ----------------------------------------------- */
-
-typedef struct Conf {
-        char *before;           /* its old content; NULL: there was none */
-        bool replaced;
-} Conf;
-
-static int write_file(const char *path, const char *text, mode_t mode, Error *err) {
-        char temp[64];
-
-        (void)snprintf(temp, sizeof temp, "%s.joining", path);
-        (void)unlink(temp);
-        auto_fd int fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
-        size_t size = strlen(text);
-        if (fd < 0 || fchmod(fd, mode) < 0 || write(fd, text, size) != (ssize_t)size || fsync(fd) < 0 ||
-            rename(temp, path) < 0) {
-                int cause = errno;
-                (void)unlink(temp);
-                return error_set(err, ERROR_INTERNAL, cause, "cannot write %s", path);
-        }
-        return 0;
-}
-
-static void conf_restore(Conf *conf) {
-        Error ignored;
-        if (conf->replaced && conf->before)
-                (void)!write_file(KRB5_CONF, conf->before, 0644, &ignored);
-        else if (conf->replaced)
-                (void)unlink(KRB5_CONF);
-        free(conf->before);
-}
-
-static int conf_replace(Conf *conf, const char *domain, Error *err) {
-        char text[2048];
-
-        if (join_krb5_conf(domain, text, sizeof text, err) < 0)
-                return -1;
-        auto_fd int fd = open(KRB5_CONF, O_RDONLY | O_CLOEXEC);
-        if (fd < 0 && errno != ENOENT)
-                return error_set(err, ERROR_INTERNAL, errno, "cannot read " KRB5_CONF);
-        if (fd >= 0) {
-                conf->before = calloc(1, CONF_MAX + 2);
-                if (!conf->before)
-                        return error_oom(err);
-                ssize_t n = read(fd, conf->before, CONF_MAX + 1);
-                if (n < 0)
-                        return error_set(err, ERROR_INTERNAL, errno, "cannot read " KRB5_CONF);
-                if (n > CONF_MAX)       /* a part of it must never be put back as the whole */
-                        return error_set(err, ERROR_LIMIT, 0,
-                                         KRB5_CONF " has more than %d bytes and is not replaced; move it away, "
-                                         "then repeat the command", CONF_MAX);
-        }
-        if (write_file(KRB5_CONF, text, 0644, err) < 0)
-                return -1;
-        conf->replaced = true;
-        return 0;
-}
-
-/* ---- a folder for the tickets of the join itself ------------------------------------------------------- */
-
-typedef struct Scratch {
-        char folder[32], ccache[48];
-} Scratch;
-
-static void scratch_done(Scratch *s) {
-        (void)unlink(s->ccache);
-        (void)rmdir(s->folder);
-}
-
-static int scratch_make(Scratch *s, Error *err) {
-        (void)snprintf(s->folder, sizeof s->folder, "/run/holdfast-join-XXXXXX");
-        if (!mkdtemp(s->folder))
-                return error_set(err, ERROR_INTERNAL, errno, "cannot make a folder in /run");
-        (void)snprintf(s->ccache, sizeof s->ccache, "%s/tickets", s->folder);
-        return 0;
-}
-
-static void keytab_new_done(const bool *mine) {
-        if (*mine)
-                (void)unlink(KEYTAB_NEW);
-}
 
 /* ---- the steps ------------------------------------------------------------------------------------------- */
 
@@ -141,7 +60,7 @@ static int run_adcli(const Join *join, Error *err) {
         char ou[LOCATE_HOST_MAX + 1024];
         ProgramResult result;
 
-        if (r->user && join_login(r->user, user, sizeof user, err) < 0)
+        if (r->user && join_login(r->user, r->domain, user, sizeof user, err) < 0)
                 return -1;
         if (r->ou && strlen(r->ou) > 1024)
                 return error_set(err, ERROR_INVALID, 0, "the organizational unit's name is too long");
@@ -159,7 +78,6 @@ static int run_adcli(const Join *join, Error *err) {
                 "--service-name=WSMAN", "--service-name=cifs",
                 "--service-name=Microsoft Virtual System Migration Service", r->ou ? ou : NULL, NULL,
         };
-        (void)unlink(KEYTAB_NEW);
         if (program_run(argv, r->secret, NULL, ADCLI_US, &result, err) < 0)
                 return error_wrap(err, "joining %s", r->domain);
         if (result.status != 0)
@@ -177,6 +95,7 @@ static int prove(const Join *join, const Scratch *scratch, Machine *ret, Error *
                 return error_set(err, ERROR_INTERNAL, errno, "cannot protect " KEYTAB_NEW);
         if (machine_load_from(KEYTAB_NEW, scratch->ccache, &m, err) < 0)
                 return -1;
+        (void)snprintf(m.conf, sizeof m.conf, "%s", scratch->conf);
         for (unsigned n = 1; machine_refresh(&m, &renew_us, err) < 0; n++) {
                 if (n == PROOF_TRIES)
                         return -1;
@@ -189,58 +108,38 @@ static int prove(const Join *join, const Scratch *scratch, Machine *ret, Error *
 /* Not fatal: hosts also find each other through records an administrator makes. */
 static void register_address(const Join *join, const Scratch *scratch, char note[static ERROR_TEXT_MAX]) {
         const char *type = strchr(join->target.address, ':') ? "AAAA" : "A";
-        char script[1024], cache[sizeof scratch->ccache + 32];
-        ProgramResult result = { .status = -1 };
+        char conf[sizeof scratch->conf + 32];
         Error why;
 
-        (void)snprintf(script, sizeof script,
-                       "server %s\nupdate delete %s %s\nupdate add %s 3600 %s %s\nsend\n",
-                       join->target.server, join->host, type, join->host, type, join->target.address);
-        (void)snprintf(cache, sizeof cache, "KRB5CCNAME=FILE:%s", scratch->ccache);
-        const char *const argv[] = { NSUPDATE, "-g", "-t", "5", NULL };
+        (void)snprintf(conf, sizeof conf, "KRB5_CONFIG=%s", scratch->conf);     /* it names the tickets, too */
+        if (strchr(join->target.address, '%'))
+                return;         /* of this link alone */
         /* an administrator's record is not ours to replace, and need not be */
-        if (locate_has_address(join->host, join->target.address))
-                return;
-        int r = program_run(argv, script, cache, NSUPDATE_US, &result, &why);
-        if (r == 0 && result.status == 0)
+        if (locate_has_address(join->host, join->target.address) ||
+            dns_record_set(join->target.server, join->host, join->target.address, conf, &why) == 0)
                 return;
         Error say;
         (void)error_set(
                 &say, ERROR_UNREACHABLE, 0,
                 "the address %s of %s could not be registered in DNS (%.200s); an "
                 "administrator adds it with: Add-DnsServerResourceRecord%s -ZoneName %s -Name %s -IPv%cAddress %s",
-                join->target.address, join->host, r < 0 ? why.text : program_last_line(&result), type,
+                join->target.address, join->host, why.text, type,
                 join->request->domain, join->computer, strchr(join->target.address, ':') ? '6' : '4',
                 join->target.address);
         memcpy(note, say.text, sizeof say.text);
 }
 
-/* The domain has our key from now on and nobody else has: it must outlive a loss of power the moment we say so.  -1
- * with errno. */
-static int store_keytab(void) {
-        auto_fd int fd = open(KEYTAB_NEW, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-        auto_fd int folder = open("/etc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-        if (fd < 0 || folder < 0 || fsync(fd) < 0 || rename(KEYTAB_NEW, MACHINE_KEYTAB_PATH) < 0)
-                return -1;
-        (void)fsync(folder);    /* krb5.conf's name, too; the join stands either way */
-        return 0;
-}
-
 /* From here on an account may exist in the directory. */
-static int after_adcli(const Join *join, JoinResult *result, Error *err) {
-        auto_(scratch_done) Scratch scratch = { "", "" };
+static int after_adcli(const Join *join, JoinFiles *files, JoinResult *result, Error *err) {
+        auto_(scratch_done) Scratch scratch = { .folder = "" };
 
-        if (scratch_make(&scratch, err) < 0 || prove(join, &scratch, &result->machine, err) < 0)
+        if (scratch_make(&scratch, join->request->domain, join->target.server, err) < 0 ||
+            prove(join, &scratch, &result->machine, err) < 0 || join_files_commit(files, err) < 0)
                 return error_wrap(err, "the account %s$ now exists in %s, but this host keeps nothing of it",
                                   join->computer, join->request->domain);
-        if (store_keytab() < 0)
-                return error_set(err, ERROR_INTERNAL, errno,
-                                 "the account %s$ now exists in %s, but its key cannot be "
-                                 "stored as " MACHINE_KEYTAB_PATH,
-                                 join->computer, join->request->domain);
         (void)snprintf(result->machine.keytab, sizeof result->machine.keytab, MACHINE_KEYTAB_PATH);
         (void)snprintf(result->machine.ccache, sizeof result->machine.ccache, MACHINE_CCACHE_PATH);
+        result->machine.conf[0] = '\0';
         register_address(join, &scratch, result->note);
         return 0;
 }
@@ -248,18 +147,33 @@ static int after_adcli(const Join *join, JoinResult *result, Error *err) {
 int join_domain(const JoinRequest *request, JoinResult *ret, Error *err) {
         Join join = { .request = request };
         JoinResult result = { .note = "" };
+        char conf[2048], user[256];
 
-        if (names(&join, err) < 0 || join_check_not_member(err) < 0 ||
-            join_check_target(request, &join.target, err) < 0)
+        /* before anything is asked: a name that is not of this domain */
+        if (names(&join, err) < 0 ||
+            (request->user && join_login(request->user, request->domain, user, sizeof user, err) < 0) ||
+            join_check_not_member(err) < 0 || join_check_target(request, &join.target, err) < 0 ||
+            join_krb5_conf(request->domain, conf, sizeof conf, err) < 0)
                 return -1;
 
-        auto_(conf_restore) Conf conf = { 0 };
-        auto_(keytab_new_done) bool keytab_is_new = true;
-        if (conf_replace(&conf, request->domain, err) < 0 || run_adcli(&join, err) < 0 ||
-            after_adcli(&join, &result, err) < 0)
+        auto_(join_files_done) JoinFiles files = { .begun = false };
+        if (join_files_begin(&files, ETC, conf, err) < 0 || run_adcli(&join, err) < 0 ||
+            after_adcli(&join, &files, &result, err) < 0)
                 return -1;
-        keytab_is_new = false;
-        conf.replaced = false;          /* the new one stays */
         *ret = result;
         return 0;
+}
+
+const char *join_recover(void) {
+        scratch_clean_up();
+        switch (join_files_recover(ETC)) {
+        case JOIN_LEFT_UNDONE:
+                return "a join was cut off and is undone on this host; its account may exist in the domain: repeat "
+                       "Add-Computer";
+        case JOIN_LEFT_ENDED:
+                return "a join was cut off after its key was proven; it stands";
+        case JOIN_LEFT_NOTHING:
+                break;
+        }
+        return NULL;
 }

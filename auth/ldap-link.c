@@ -13,6 +13,7 @@ enum {
         SEAL_LEAST = 56,                /* what SASL calls a GSSAPI seal of unknown strength */
         PAGE_SIZE = 500,                /* Windows' MaxPageSize is 1000 */
         PAGES_MAX = 200,
+        ANSWER_US = 3 * 1000000,        /* for all controllers together, to take a connection */
 };
 
 struct LdapLink {
@@ -160,8 +161,7 @@ static int open_one(const Machine *machine, const Controller *dc, LdapLink **ret
         if (!link)
                 return error_oom(err);
         memcpy(link->server, dc->host, sizeof link->server);
-        if (machine_check_controller(machine, dc->host, err) < 0 ||
-            open_plain(dc->host, dc->port, &link->ldap, err) < 0 || bind_sealed(machine, link, err) < 0 ||
+        if (open_plain(dc->host, dc->port, &link->ldap, err) < 0 || bind_sealed(machine, link, err) < 0 ||
             read_root(link->ldap, dc->host, &root, err) < 0)
                 return -1;
         memcpy(link->base, root.base, sizeof link->base);
@@ -169,15 +169,34 @@ static int open_one(const Machine *machine, const Controller *dc, LdapLink **ret
         return 0;
 }
 
-int ldap_link_open(const Machine *machine, LdapLink **ret, Error *err) {
+static int64_t seconds(void) {
+        struct timespec t;
+        (void)clock_gettime(CLOCK_MONOTONIC, &t);
+        return (int64_t)t.tv_sec;
+}
+
+static int open_any(const Machine *machine, LdapLink **ret, Error *err) {
+        const int64_t end = seconds() + LDAP_LINK_OPEN_S;
         Controllers all;
 
-        if (machine_ensure(machine, err) < 0 || locate_controllers(machine->domain, &all, err) < 0)
-                return error_wrap(err, "cannot ask the directory of %s", machine->domain);
-        for (size_t i = 0; i < all.count; i++)
+        if (machine_ensure(machine, err) < 0 || locate_controllers(machine->domain, &all, err) < 0 ||
+            locate_answering(&all, ANSWER_US, err) < 0)
+                return -1;
+        for (size_t i = 0; i < all.count && (i == 0 || seconds() < end); i++) {
+                if (machine_check_controller(machine, all.list[i].host, err) < 0) {
+                        if (err->kind == ERROR_UNREACHABLE)
+                                return -1;      /* no KDC: so it would be for every other one */
+                        continue;
+                }
                 if (open_one(machine, &all.list[i], ret, err) == 0)
                         return 0;
-        return error_wrap(err, "cannot ask the directory of %s", machine->domain);      /* the last one's reason */
+        }
+        return -1;      /* the last one's reason */
+}
+
+int ldap_link_open(const Machine *machine, LdapLink **ret, Error *err) {
+        return open_any(machine, ret, err) == 0 ? 0 : error_wrap(err, "cannot ask the directory of %s",
+                                                                 machine->domain);
 }
 
 void ldap_link_close(LdapLink *link) {
@@ -332,6 +351,11 @@ int ldap_link_search(LdapLink *link, const LdapQuery *query,
         }
         ber_memfree(cookie.bv_val);
         return error_set(err, ERROR_LIMIT, 0, "the directory on %s never ends its answer", link->server);
+}
+
+int ldap_link_delete(LdapLink *link, const char *dn, Error *err) {
+        int r = ldap_delete_ext_s(link->ldap, dn, NULL, NULL);
+        return r == LDAP_SUCCESS || r == LDAP_NO_SUCH_OBJECT ? 0 : fail(err, link->ldap, link->server, "delete", r);
 }
 
 /* ---- pure parts ------------------------------------------------------------------------------------------ */

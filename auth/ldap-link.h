@@ -17,12 +17,13 @@
 enum {
         LDAP_LINK_DN_MAX = 1024,
         LDAP_LINK_TIMEOUT_S = 5,        /* for connecting, and for each answer */
+        LDAP_LINK_OPEN_S = 20,          /* after this no further controller is tried */
         LDAP_LINK_VALUES_MAX = 4096,    /* values of one attribute that are looked at */
 };
 
 typedef struct LdapLink LdapLink;
 
-/* Tries the domain controllers in the order of their SRV records until one lets us in. */
+/* Tries the domain controllers that answer, in the order of their SRV records, until one lets us in. */
 int ldap_link_open(const Machine *machine, LdapLink **ret, Error *err) FAILS;
 void ldap_link_close(LdapLink *link);           /* accepts NULL */
 DEFINE_FREEP(LdapLink, ldap_link_close);
@@ -60,6 +61,9 @@ typedef struct LdapQuery {
 int ldap_link_search(LdapLink *link, const LdapQuery *query,
                      int (*each)(void *userdata, const LdapEntry *entry, Error *err), void *userdata,
                      Error *err) FAILS;
+
+/* 0 also when there is no such entry.  @dn is not escaped here. */
+int ldap_link_delete(LdapLink *link, const char *dn, Error *err) FAILS;
 
 /* Escapes @text for a filter (RFC 4515 3).  ERROR_LIMIT when it does not fit. */
 int ldap_link_escape(const char *text, char *to, size_t size, Error *err) FAILS;

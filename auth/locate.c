@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "appliance/base/cleanup.h"
 
@@ -209,4 +211,116 @@ int locate_probe(const char *host, uint16_t port, uint64_t timeout_us, char *ret
                                  port, host, strerror_r(r, reason, sizeof reason));
         }
         return ret_local ? local_address(fd, ret_local, err) : 0;
+}
+
+int locate_own_address(const char *host, char to[static LOCATE_ADDRESS_MAX], Error *err) {
+        struct addrinfo *found = NULL, wanted = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_DGRAM };
+        auto_fd int fd = -1;
+
+        int problem = getaddrinfo(host, "389", &wanted, &found);
+        if (problem)
+                return error_set(err, ERROR_UNREACHABLE, 0, "the name %s has no address (%s)", host,
+                                 gai_strerror(problem));
+        for (const struct addrinfo *a = found; a && fd < 0; a = a->ai_next) {
+                fd = socket(a->ai_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+                if (fd >= 0 && connect(fd, a->ai_addr, a->ai_addrlen) < 0)      /* UDP: only a route is looked up */
+                        (void)close(take_fd(fd));
+        }
+        freeaddrinfo(found);
+        if (fd < 0)
+                return error_set(err, ERROR_UNREACHABLE, errno, "there is no route to %s", host);
+        return local_address(fd, to, err);
+}
+
+/* ---- which of many answer? ------------------------------------------------------------------------- */
+
+enum { ADDRESSES_EACH = 2, DOORS_MAX = LOCATE_CONTROLLERS_MAX * ADDRESSES_EACH };
+
+typedef struct Doors {
+        struct pollfd polls[DOORS_MAX];
+        size_t of[DOORS_MAX];                   /* index of the controller */
+        size_t count;
+        bool open[LOCATE_CONTROLLERS_MAX];
+} Doors;
+
+static void doors_done(Doors *doors) {
+        for (size_t i = 0; i < doors->count; i++)
+                if (doors->polls[i].fd >= 0)
+                        (void)close(doors->polls[i].fd);
+}
+
+static void knock(Doors *doors, const Controller *c, size_t at) {
+        struct addrinfo *found = NULL, wanted = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
+        char service[8];
+
+        (void)snprintf(service, sizeof service, "%u", c->port);
+        if (getaddrinfo(c->host, service, &wanted, &found) != 0)
+                return;
+        unsigned n = 0;
+        for (const struct addrinfo *a = found; a && n < ADDRESSES_EACH; a = a->ai_next, n++) {
+                int fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+                if (fd < 0)
+                        continue;
+                if (connect(fd, a->ai_addr, a->ai_addrlen) < 0 && errno != EINPROGRESS) {
+                        (void)close(fd);
+                        continue;
+                }
+                doors->polls[doors->count] = (struct pollfd){ .fd = fd, .events = POLLOUT };
+                doors->of[doors->count++] = at;
+        }
+        freeaddrinfo(found);
+}
+
+static uint64_t now_us(void) {
+        struct timespec t;
+        (void)clock_gettime(CLOCK_MONOTONIC, &t);
+        return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+/* Takes the answers that are there.  False when nobody is waited for any more. */
+static bool listen_for(Doors *doors, int wait_ms) {
+        bool waiting = false;
+
+        (void)poll(doors->polls, doors->count, wait_ms);
+        for (size_t i = 0; i < doors->count; i++) {
+                struct pollfd *p = &doors->polls[i];
+                int failed = 0;
+                socklen_t size = sizeof failed;
+                if (p->fd >= 0 && p->revents == 0)
+                        waiting = true;
+                if (p->fd < 0 || p->revents == 0)
+                        continue;
+                if (getsockopt(p->fd, SOL_SOCKET, SO_ERROR, &failed, &size) == 0 && failed == 0)
+                        doors->open[doors->of[i]] = true;
+                (void)close(take_fd(p->fd));
+        }
+        return waiting;
+}
+
+int locate_answering(Controllers *all, uint64_t timeout_us, Error *err) {
+        auto_(doors_done) Doors doors = { .count = 0 };
+        Controllers left = { .count = 0 };
+
+        for (size_t i = 0; i < all->count; i++)
+                knock(&doors, &all->list[i], i);
+        uint64_t end = now_us() + timeout_us, soon = end;
+        for (uint64_t now = now_us(); doors.count > 0 && now < end && now < soon; now = now_us()) {
+                uint64_t until = end < soon ? end : soon;
+                if (!listen_for(&doors, (int)((until - now) / 1000) + 1))
+                        break;
+                /* one is there: the others get a moment more, to keep their order, not the whole time */
+                for (size_t i = 0; i < all->count && soon == end; i++)
+                        if (doors.open[i])
+                                soon = now_us() + timeout_us / 8;
+        }
+        for (size_t i = 0; i < all->count; i++)
+                if (doors.open[i])
+                        left.list[left.count++] = all->list[i];
+        if (left.count == 0)
+                return error_set(err, ERROR_UNREACHABLE, 0,
+                                 "no domain controller answers on its LDAP port (%zu known: %s%s); check that they run "
+                                 "and that no firewall is in between",
+                                 all->count, all->count > 0 ? all->list[0].host : "none", all->count > 1 ? ", …" : "");
+        *all = left;
+        return 0;
 }

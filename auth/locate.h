@@ -36,7 +36,13 @@ int locate_decode(const uint8_t *answer, size_t size, Controllers *ret, Error *e
  * nobody answers. */
 bool locate_has_address(const char *host, const char *address);
 
+/* Leaves in @all those whose port takes a connection, in their order: all are asked at once, so that many dead ones
+ * cost no more than one.  Blocks at most @timeout_us, and on DNS for their addresses.  ERROR_UNREACHABLE: none does. */
+int locate_answering(Controllers *all, uint64_t timeout_us, Error *err) FAILS;
+
 /* Connects to @host:@port and closes again.  @ret_local receives our own address of that connection as
  * text when it is not NULL.  ERROR_UNREACHABLE. */
 enum { LOCATE_ADDRESS_MAX = 64 };
 int locate_probe(const char *host, uint16_t port, uint64_t timeout_us, char *ret_local, Error *err) FAILS;
+/* Our own address towards @host, as the routes are now; nothing is sent to it.  ERROR_UNREACHABLE: no route, no name. */
+int locate_own_address(const char *host, char to[static LOCATE_ADDRESS_MAX], Error *err) FAILS;

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <krb5.h>
+#include <profile.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -54,11 +55,24 @@ static int fail(Error *err, const Kerberos *k, krb5_error_code code, const Machi
         return r;
 }
 
+static krb5_error_code new_context(const Machine *machine, krb5_context *ret) {
+        profile_t profile;
+
+        if (!machine->conf[0])
+                return krb5_init_context(ret);
+        krb5_error_code code = (krb5_error_code)profile_init_path(machine->conf, &profile);
+        if (code)
+                return code;
+        code = krb5_init_context_profile(profile, 0, ret);
+        profile_release(profile);
+        return code;
+}
+
 /* A context, and the keytab of @machine opened.  The realm comes from the keytab, so krb5.conf need not
  * name a default. */
 static int open_keytab(const Machine *machine, Kerberos *k, Error *err) {
         char name[MACHINE_NAME_MAX + sizeof "FILE:"];
-        krb5_error_code code = krb5_init_context(&k->context);
+        krb5_error_code code = new_context(machine, &k->context);
 
         (void)snprintf(name, sizeof name, "FILE:%s", machine->keytab);
         if (!code && machine->realm[0])
@@ -154,6 +168,7 @@ int machine_load_from(const char *keytab, const char *ccache, Machine *ret, Erro
         memcpy(m.account, found.account, sizeof m.account);
         memcpy(m.host, found.host, sizeof m.host);
         copy_lower(m.domain, m.realm, sizeof m.domain);
+        m.key_s = (int64_t)(uint32_t)found.account_time;
         (void)stpcpy(stpcpy(stpcpy(m.principal, m.account), "@"), m.realm);      /* fits: checked above */
         *ret = m;
         return 0;
@@ -305,7 +320,7 @@ int machine_ensure(const Machine *machine, Error *err) {
         uint64_t renew_us;
 
         (void)snprintf(name, sizeof name, "FILE:%s", machine->ccache);
-        if (krb5_init_context(&context) == 0 && krb5_cc_resolve(context, name, &cache) == 0) {
+        if (new_context(machine, &context) == 0 && krb5_cc_resolve(context, name, &cache) == 0) {
                 good = cache_is_good(machine, context, cache);
                 (void)krb5_cc_close(context, cache);
         }
@@ -339,7 +354,7 @@ int machine_check_controller(const Machine *machine, const char *host, Error *er
 
         (void)snprintf(name, sizeof name, "FILE:%s", machine->ccache);
         (void)snprintf(target, sizeof target, "ldap/%.255s@%s", host, machine->realm);
-        krb5_error_code code = krb5_init_context(&t.context);
+        krb5_error_code code = new_context(machine, &t.context);
         if (!code)
                 code = krb5_cc_resolve(t.context, name, &t.cache);
         if (!code)

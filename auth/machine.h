@@ -27,6 +27,8 @@ typedef struct Machine {
         char principal[MACHINE_NAME_MAX];       /* HV1$@LAB.TEST */
         char keytab[MACHINE_NAME_MAX];          /* path of the file the names were read from */
         char ccache[MACHINE_NAME_MAX];          /* path of the credential cache kept fresh */
+        char conf[MACHINE_NAME_MAX];            /* path of a krb5.conf; "": the system's */
+        int64_t key_s;                          /* when the newest key came into the keytab, seconds since 1970 */
 } Machine;
 
 /* Who we are by the keytab.  ERROR_NOT_FOUND (with the Add-Computer sentence) when there is none. */

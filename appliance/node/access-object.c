@@ -79,7 +79,7 @@ static void reason_text(MatrixReason reason, const Words *w, char *to, size_t si
                                w->host, w->thing);
                 break;
         case MATRIX_OLD_TICKET:
-                (void)snprintf(to, size, "%s is in %s, but its ticket is older than that; restart holdfastd on it",
+                (void)snprintf(to, size, "%s is in %s, but its ticket is older than that; it takes a new one within a minute",
                                w->host, w->group);
                 break;
         case MATRIX_SERVER_REFUSES:

@@ -77,6 +77,13 @@ static int read_networks(sd_json_variant *value, NodeConfig *config) {
         return 0;
 }
 
+static int read_password_days(sd_json_variant *value, NodeConfig *config) {
+        if (!sd_json_variant_is_unsigned(value) || sd_json_variant_unsigned(value) > 999)
+                return -1;
+        config->password_days = (unsigned)sd_json_variant_unsigned(value);
+        return 0;
+}
+
 static int read_groups(sd_json_variant *value, char to[NODE_GROUPS_MAX][NODE_GROUP_NAME_MAX]) {
         size_t count = sd_json_variant_is_array(value) ? sd_json_variant_elements(value) : SIZE_MAX;
         if (count > NODE_GROUPS_MAX)
@@ -123,6 +130,7 @@ static const Key keys[] = {
         { "VirtualMachineMigrationNetworks",
           "a list of at most 16 different networks such as { \"Subnet\": \"192.168.10.0/24\", \"Priority\": 0 }",
           read_networks },
+        { "MaximumMachinePasswordAge", "a number of days from 0 (never changed) to 999", read_password_days },
         { "ReaderGroups", GROUPS_WANTED, read_readers },
         { "OperatorGroups", GROUPS_WANTED, read_operators },
         { "AdministratorGroups", GROUPS_WANTED, read_administrators },
@@ -144,6 +152,7 @@ static int read_key(const char *path, const char *name, sd_json_variant *value, 
 
 int config_load(const char *path, NodeConfig *ret, Error *err) {
         NodeConfig config = { .moves = { .enabled = true, .any_network = true, .maximum = 2 },
+                               .password_days = 30,
                               .groups = { [ROLE_READER] = { "Holdfast Readers" },
                                           [ROLE_OPERATOR] = { "Holdfast Operators" },
                                           [ROLE_ADMINISTRATOR] = { "Holdfast Admins", "Domain Admins" } } };

@@ -1,4 +1,4 @@
-/* Add-Computer: this host becomes a member of a domain. */
+/* Add-Computer, Reset-ComputerMachinePassword, Remove-Computer: this host as a member of a domain. */
 #include "appliance/node/domain-commands.h"
 
 #include <stdio.h>
@@ -10,7 +10,9 @@
 #include "appliance/node/node.h"
 #include "auth/directory.h"
 #include "auth/join.h"
+#include "auth/leave.h"
 #include "auth/program.h"
+#include "migrate/host.h"
 
 enum { RENAME_US = 20 * 1000000 };
 
@@ -61,7 +63,8 @@ static int pick_user(const Invocation *invocation, const char *name, const char 
                                  "choose its name with -NewName, or pre-stage '%s$'",
                                  account, name, name);
         request->user = computer ? NULL : user;
-        return 0;
+        char login[MACHINE_NAME_MAX];
+        return join_login(user, request->domain, login, sizeof login, err);
 }
 
 static void rename_host(Invocation *invocation, const char *name) {
@@ -148,4 +151,92 @@ const Command command_add_computer = {
         .sets = sets,
         .refused = "ComputerName,LocalCredential,Options,Restart,UnjoinDomainCredential,Unsecure,WorkgroupName",
         .run = add_computer,
+};
+
+/* ---- Reset-ComputerMachinePassword ---- */
+
+static int reset_password(Invocation *invocation, Error *err) {
+        Node *node = invocation_userdata(invocation);
+        Machine machine;
+
+        if (node_machine(node, &machine, err) < 0)
+                return -1;
+        if (!invocation_should_process(invocation, machine.account, "Reset-ComputerMachinePassword"))
+                return 0;
+        return node_rotate(node, invocation_string(invocation, "Server"), err);
+}
+
+const Command command_reset_computer_machine_password = {
+        .name = "Reset-ComputerMachinePassword",
+        .module = "Microsoft.PowerShell.Management",
+        .synopsis = "Gives this host's computer account a new password; tickets that others hold go on working.",
+        .role = ROLE_ADMINISTRATOR,
+        .confirm = true,
+        .parameters = (const Parameter[]){
+                { "Server", "String", NULL, 0, NULL, "The domain controller that changes it." }, { .name = NULL } },
+        .sets = (const ParameterSet[]){ { "Default", "", "Server", "" }, { .name = NULL } },
+        .refused = "Credential",
+        .run = reset_password,
+};
+
+/* ---- Remove-Computer ---- */
+
+static int no_machine_runs(Node *node, Error *err) {
+        auto_free VmInfo *all = NULL;
+        size_t count = 0, running = 0;
+        const char *one = NULL;
+
+        if (vmhost_list(node_vms(node), &all, &count, err) < 0)
+                return -1;
+        for (size_t i = 0; i < count; i++)
+                if (all[i].active || all[i].claim[0]) {
+                        running++;
+                        one = all[i].definition.name;
+                }
+        if (running == 0)
+                return 0;
+        return error_set(err, ERROR_CONFLICT, 0,
+                         "%zu virtual machine%s on this host (\"%s\"%s) and would lose the share; move or stop %s first",
+                         running, running > 1 ? "s run" : " runs", one, running > 1 ? " and others" : "",
+                         running > 1 ? "them" : "it");
+}
+
+static int remove_computer(Invocation *invocation, Error *err) {
+        const char *password = NULL, *user = invocation_credential(invocation, "UnjoinDomainCredential", &password);
+        Node *node = invocation_userdata(invocation);
+        char operation[2 * MACHINE_NAME_MAX], note[ERROR_TEXT_MAX];
+        Machine machine;
+
+        if (!user || !password)
+                return error_set(err, ERROR_INVALID, 0,
+                                 "Remove-Computer needs a user name and a password: -UnjoinDomainCredential <user>");
+        if (node_machine(node, &machine, err) < 0 || no_machine_runs(node, err) < 0)
+                return -1;
+        (void)snprintf(operation, sizeof operation, "Unjoin from domain '%s'", machine.domain);
+        if (!invocation_should_process(invocation, machine.account, operation))
+                return 0;
+        if (leave_domain(&machine, user, password, note, err) < 0 || node_identity_changed(node, err) < 0)
+                return -1;
+        if (note[0])
+                invocation_warning(invocation, "%s", note);
+        return report(invocation, &machine, err);
+}
+
+const Command command_remove_computer = {
+        .name = "Remove-Computer",
+        .module = "Microsoft.PowerShell.Management",
+        .synopsis = "Takes this host out of its domain: deletes its account, its DNS record and its key.",
+        .role = ROLE_ADMINISTRATOR,
+        .confirm = true,
+        .output = "Microsoft.PowerShell.Commands.ComputerChangeInfo",
+        .parameters = (const Parameter[]){
+                { "UnjoinDomainCredential", "PSCredential", "Credential", PARAMETER_SECRET, NULL,
+                  "A user who may delete this host's account." },
+                { "Force", "SwitchParameter", NULL, 0, NULL, "Asks nothing; this host never asks." },
+                { "PassThru", "SwitchParameter", NULL, 0, NULL, "Returns an object that says whether it succeeded." },
+                { .name = NULL } },
+        .sets = (const ParameterSet[]){
+                { "Local", "UnjoinDomainCredential", "UnjoinDomainCredential", "Force,PassThru" }, { .name = NULL } },
+        .refused = "ComputerName,LocalCredential,Restart,WorkgroupName",
+        .run = remove_computer,
 };

@@ -8,6 +8,8 @@
 #include "appliance/base/cleanup.h"
 #include "appliance/base/log.h"
 #include "appliance/node/moves.h"
+#include "auth/join.h"
+#include "auth/rotate.h"
 
 enum {
         RETRY_S = 30,
@@ -71,15 +73,21 @@ static int refresh(Node *node, uint64_t *ret_again_us, Error *err) {
 
         *ret_again_us = 0;
         bool joined = machine_load(&machine, &why) == 0;
+        if (joined && rotate_settle(&machine, &why) < 0)
+                report(node, &machine, &why);
         (void)pthread_mutex_lock(&node->lock);
         bool changed = joined && (!node->joined || strcmp(node->machine.principal, machine.principal) != 0);
         node->joined = joined;
         node->machine = machine;
         node->why_not = why;
-        node->serving = node->serving && !changed;
+        node->serving = node->serving && joined && !changed;
         (void)pthread_mutex_unlock(&node->lock);
-        if (changed)
+        if (changed) {
                 vmhost_set_name(node->vms, machine.host);
+                tickets_forget(node);
+        }
+        if (!joined)
+                tickets_forget(node);
         if (!joined && why.kind == ERROR_NOT_FOUND)
                 return 0;               /* no member of a domain: a normal state */
 
@@ -101,10 +109,43 @@ static int refresh(Node *node, uint64_t *ret_again_us, Error *err) {
         return 0;
 }
 
+/* ---- a new password, on the identity thread --------------------------------------------------------- */
+
+static int rotate(Node *node, const char *server, Error *err) {
+        Machine machine;
+
+        if (node_machine(node, &machine, err) < 0)
+                return -1;
+        const LogField fields[] = { { "PRINCIPAL", machine.principal }, { NULL, NULL } };
+        if (rotate_password(&machine, server, err) < 0) {
+                log_write(LOG_WARNING, LOG_ID_IDENTITY, fields, "%s", err->text);
+                return -1;
+        }
+        log_write(LOG_NOTICE, LOG_ID_IDENTITY, fields, "the password of %s is new; the key before it stays in %s",
+                  machine.account, machine.keytab);
+        return 0;
+}
+
+/* By itself, when the key is old enough; a failure is tried again the next day. */
+static void rotate_if_due(Node *node) {
+        uint64_t age_s = (uint64_t)node->config.password_days * 24 * 3600, now = now_us() / 1000000;
+        struct timespec boot;
+        Error err = { 0 };
+
+        (void)clock_gettime(CLOCK_BOOTTIME, &boot);
+        uint64_t boot_us = (uint64_t)boot.tv_sec * 1000000;
+        if (age_s == 0 || !node->joined || now < (uint64_t)node->machine.key_s + age_s ||
+            boot_us < node->rotate_after_us)
+                return;
+        node->rotate_after_us = boot_us + 24 * 3600 * 1000000ULL;
+        (void)!rotate(node, NULL, &err);        /* it has said why */
+}
+
 static void attempt_work(void *userdata) {
         Attempt *attempt = userdata;
         Error err = { 0 };
-        (void)!refresh(attempt->node, &attempt->again_us, &err);        /* report() said it */
+        if (refresh(attempt->node, &attempt->again_us, &err) == 0)      /* report() said it */
+                rotate_if_due(attempt->node);
 }
 
 static int on_renewal(sd_event_source *source, uint64_t usec, void *userdata);
@@ -119,6 +160,7 @@ static void attempt_done(void *userdata) {
                 (void)sd_event_source_set_enabled(node->renewal, SD_EVENT_ONESHOT);
                 (void)sd_event_now(node->event, CLOCK_BOOTTIME, &now);
                 (void)sd_event_source_set_time(node->renewal, now + wait);
+                tickets_first(node);
         }
         if (attempt->first)
                 attempt->first(attempt->userdata);
@@ -149,49 +191,94 @@ int identity_start(Node *node, void (*first)(void *userdata), void *userdata, Er
                 r = sd_event_source_set_enabled(node->renewal, SD_EVENT_OFF);
         if (r < 0)
                 return error_set(err, ERROR_INTERNAL, -r, "cannot make the timer for tickets");
+        const char *left = join_recover();      /* before the keytab is read */
+        if (left)
+                log_write(LOG_WARNING, LOG_ID_IDENTITY, NULL, "%s", left);
+        if (tickets_start(node, err) < 0)
+                return -1;
         return try_now(node, first, userdata, err);
 }
 
-/* ---- Add-Computer -------------------------------------------------------------------------------- */
+/* ---- for others ---------------------------------------------------------------------------------- */
 
-typedef struct Change {
-        Node *node;
+typedef struct Call {
+        void (*work)(void *userdata);
+        void *userdata;
         pthread_mutex_t lock;
         pthread_cond_t wake;
         bool done;
+} Call;
+
+static void call_work(void *userdata) {
+        Call *call = userdata;
+
+        call->work(call->userdata);
+        (void)pthread_mutex_lock(&call->lock);
+        call->done = true;
+        (void)pthread_cond_signal(&call->wake);
+        (void)pthread_mutex_unlock(&call->lock);
+}
+
+int identity_call(Node *node, void (*work)(void *userdata), void *userdata, Error *err) {
+        Call call = { .work = work, .userdata = userdata, .lock = PTHREAD_MUTEX_INITIALIZER,
+                      .wake = PTHREAD_COND_INITIALIZER };
+
+        if (pool_run(node->identity_pool, call_work, NULL, &call, err) < 0)
+                return -1;
+        (void)pthread_mutex_lock(&call.lock);
+        while (!call.done)
+                (void)pthread_cond_wait(&call.wake, &call.lock);
+        (void)pthread_mutex_unlock(&call.lock);
+        return 0;
+}
+
+typedef struct Change {
+        Node *node;
         int result;
         Error err;
-        uint64_t again_us;
 } Change;
 
 static void change_work(void *userdata) {
         Change *change = userdata;
-        Error err = { 0 };
         uint64_t again_us = 0;
-        int r = refresh(change->node, &again_us, &err);
-
-        (void)pthread_mutex_lock(&change->lock);
-        change->result = r;
-        change->err = err;
-        change->done = true;
-        (void)pthread_cond_signal(&change->wake);
-        (void)pthread_mutex_unlock(&change->lock);
+        change->result = refresh(change->node, &again_us, &change->err);
 }
 
 int node_identity_changed(Node *node, Error *err) {
-        Change change = { .node = node, .lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER };
+        Change change = { .node = node };
 
-        /* On the identity thread, so that two refreshes never write the ticket cache at once. */
-        if (pool_run(node->identity_pool, change_work, NULL, &change, err) < 0)
+        if (identity_call(node, change_work, &change, err) < 0)
                 return -1;
-        (void)pthread_mutex_lock(&change.lock);
-        while (!change.done)
-                (void)pthread_cond_wait(&change.wake, &change.lock);
-        (void)pthread_mutex_unlock(&change.lock);
         if (change.result < 0) {
                 *err = change.err;
                 return -1;
         }
         /* Once more through the timer's way, which also plans the next renewal. */
         return try_now(node, NULL, NULL, err);
+}
+
+/* ---- Reset-ComputerMachinePassword ---------------------------------------------------------------- */
+
+typedef struct Rotate {
+        Node *node;
+        const char *server;
+        int result;
+        Error err;
+} Rotate;
+
+static void rotate_work(void *userdata) {
+        Rotate *r = userdata;
+        r->result = rotate(r->node, r->server, &r->err);
+}
+
+int node_rotate(Node *node, const char *server, Error *err) {
+        Rotate r = { .node = node, .server = server };
+
+        if (identity_call(node, rotate_work, &r, err) < 0)
+                return -1;
+        if (r.result < 0) {
+                *err = r.err;
+                return -1;
+        }
+        return try_now(node, NULL, NULL, err);  /* the age of the key is known anew */
 }

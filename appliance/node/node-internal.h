@@ -8,6 +8,8 @@
 #include "appliance/base/pool.h"
 #include "appliance/node/node.h"
 #include "appliance/node/roles.h"
+#include "auth/directory-sids.h"
+#include "auth/locate.h"
 #include "migrate/host.h"
 #include "migrate/live.h"
 
@@ -24,11 +26,19 @@ struct Node {
         Pool *sign_ins;                 /* tokens of remote callers: never behind commands */
         Roles *roles;
         Pool *notes;                    /* only its way to the loop: lines for the journal */
-        sd_event_source *renewal;       /* loop only */
+        sd_event_source *renewal, *looking;     /* loop only */
         Jobs *jobs;
         uint64_t refusals_since_us;     /* loop only: sign-ins refused lately, for the journal's sake */
         unsigned refusals;
-        bool reconciled;                /* identity thread only */
+        bool reconciled;                /* identity thread only, as are these: */
+        DirectorySid *groups;           /* of this host, as the directory said last; NULL: not asked yet */
+        size_t group_count;
+        char address[LOCATE_ADDRESS_MAX];       /* that is in DNS; "" not known */
+        bool address_refused;           /* it was said that it could not be brought there */
+        unsigned looks;
+        bool groups_moved;              /* at the last look */
+        uint64_t rotate_after_us;       /* boot time: no password is changed by itself before */
+        uint64_t renewed_us;            /* boot time of the last tickets that a look or a refusal led to */
         VmHost *vms;
         Live *live;
 
@@ -48,3 +58,15 @@ int node_new(sd_event *event, const char *config_path, const char *jobs_path, No
 void node_free(Node *node);
 /* Starts keeping our tickets fresh; @first is called on the loop when the first attempt has ended. */
 int identity_start(Node *node, void (*first)(void *userdata), void *userdata, Error *err) FAILS;
+/* Runs @work on the identity thread, where alone the ticket cache is written, and waits for it.  Never from there, never
+ * from the loop. */
+int identity_call(Node *node, void (*work)(void *userdata), void *userdata, Error *err) FAILS;
+
+/* tickets.c: looks every 20 s whether this host's groups have changed, and then takes fresh tickets.  On the loop. */
+int tickets_start(Node *node, Error *err) FAILS;
+/* The first look, soon. */
+void tickets_first(Node *node);
+/* On the identity thread. */
+void tickets_forget(Node *node);
+/* Whether two lists hold the same, in any order; sorts them. */
+bool tickets_same_groups(DirectorySid *a, size_t a_count, DirectorySid *b, size_t b_count);

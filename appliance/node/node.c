@@ -49,7 +49,8 @@ int node_new(sd_event *event, const char *config_path, const char *jobs_path, No
                         "in a few seconds");
         if (config_load(config_path, &node->config, err) < 0 || jobs_open(jobs_path, &node->jobs, err) < 0 ||
             pool_new(event, COMMAND_THREADS, COMMAND_QUEUE, &node->pool, err) < 0 ||
-            pool_new(event, 1, 4, &node->identity_pool, err) < 0 || pool_new(event, 1, 1, &node->notes, err) < 0 ||
+            pool_new(event, 1, COMMAND_THREADS + REMOTE_THREADS + 4, &node->identity_pool, err) < 0 ||
+            pool_new(event, 1, 1, &node->notes, err) < 0 ||
             pool_new(event, REMOTE_THREADS, REMOTE_QUEUE, &node->remote_pool, err) < 0 ||
             pool_new(event, SIGN_IN_THREADS, SIGN_IN_QUEUE, &node->sign_ins, err) < 0 ||
             roles_new(&node->config, &node->roles, err) < 0 ||
@@ -63,6 +64,7 @@ void node_free(Node *node) {
         if (!node)
                 return;
         (void)sd_event_source_disable_unref(node->renewal);
+        (void)sd_event_source_disable_unref(node->looking);
         pool_free(node->pool);          /* commands first: they use everything else */
         pool_free(node->remote_pool);
         pool_free(node->sign_ins);
@@ -73,6 +75,7 @@ void node_free(Node *node) {
         pool_free(node->notes);         /* listeners are gone now */
         jobs_close(node->jobs);
         roles_free(node->roles);
+        free(node->groups);
         for (unsigned i = 0; i < node->directory_count; i++)
                 directory_free(node->directories[i]);
         (void)sd_event_unref(node->event);

@@ -28,6 +28,7 @@ typedef struct NodeConfig {             /* /etc/holdfast/node.json; unknown keys
         /* ReaderGroups, OperatorGroups, AdministratorGroups, by Role: names or SIDs of the domain's groups, up to the
          * first that is "" */
         char groups[ROLE_ADMINISTRATOR + 1][NODE_GROUPS_MAX][NODE_GROUP_NAME_MAX];
+        unsigned password_days;         /* MaximumMachinePasswordAge: days, default 30; 0: never by itself */
         bool strict_binding;            /* RemoteChannelBinding is "Strict": over TLS, a sign-in must be bound to it */
 } NodeConfig;
 
@@ -51,6 +52,12 @@ Live *node_live(Node *node);
 bool node_serving(Node *node);
 /* After Add-Computer: load the keytab, get tickets, start listening on 6600. */
 int node_identity_changed(Node *node, Error *err) FAILS;
+
+/* A new password for this host's account (auth/rotate.h); @server may be NULL. */
+int node_rotate(Node *node, const char *server, Error *err) FAILS;
+/* A refusal may only mean that this host's ticket is older than its groups.  True when @err (then cleared) was one and
+ * there are fresh tickets now: try once more.  Blocks on the KDC. */
+bool node_denied(Node *node, Error *err);
 
 /* The rows of every command of the product (appliance/node/table.c). */
 extern const CommandTable node_commands;

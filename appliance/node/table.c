@@ -8,7 +8,8 @@
 #include "appliance/node/vm-commands.h"
 
 static const Command *const rows[] = {
-        &command_add_computer, &command_get_vmhost, &command_set_vmhost,
+        &command_add_computer, &command_remove_computer, &command_reset_computer_machine_password,
+        &command_get_vmhost, &command_set_vmhost,
         &command_enable_vmmigration, &command_disable_vmmigration, &command_add_vmmigrationnetwork,
         &command_get_vmmigrationnetwork, &command_set_vmmigrationnetwork, &command_remove_vmmigrationnetwork,
         &command_get_vm, &command_new_vm, &command_start_vm, &command_stop_vm, &command_remove_vm, &command_import_vm,

@@ -57,7 +57,9 @@ static int each_path(Invocation *invocation, int (*act)(Invocation *invocation, 
 static int new_one(Invocation *invocation, const char *path, Error *err) {
         if (!invocation_should_process(invocation, path, "New-VHD"))
                 return 0;
-        if (vhd_create(path, invocation_unsigned(invocation, "SizeBytes", 0), err) < 0)
+        uint64_t size = invocation_unsigned(invocation, "SizeBytes", 0);
+        if (vhd_create(path, size, err) < 0 &&
+            (!node_denied(invocation_userdata(invocation), err) || vhd_create(path, size, err) < 0))
                 return -1;
         return emit_vhd(invocation, path, err);
 }
@@ -151,6 +153,8 @@ static int convert_vhd(Invocation *invocation, Error *err) {
         if (!invocation_should_process(invocation, from, "Convert-VHD"))
                 return 0;
         int r = vhd_convert(vm_host_of(invocation), &convert, err);
+        if (r < 0 && node_denied(invocation_userdata(invocation), err))
+                r = vhd_convert(vm_host_of(invocation), &convert, err);
         invocation_progress(invocation, "Convert-VHD", to, 100, true);
         if (r < 0)
                 return -1;

@@ -60,6 +60,8 @@ static int start_one(Invocation *invocation, const VmInfo *info, Error *err) {
                 return 0;
         invocation_progress(invocation, "Starting", name, -1, false);
         int r = vmhost_start(vm_host_of(invocation), id, &changed, err);
+        if (r < 0 && node_denied(invocation_userdata(invocation), err))
+                r = vmhost_start(vm_host_of(invocation), id, &changed, err);
         invocation_progress(invocation, "Starting", name, 100, true);
         if (r < 0)
                 return -1;

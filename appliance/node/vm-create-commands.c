@@ -145,7 +145,8 @@ static int new_vm(Invocation *invocation, Error *err) {
                 return -1;
         if (!invocation_should_process(invocation, d->name, "New-VM"))
                 return 0;
-        if (pick_disk(invocation, d, made, err) < 0)
+        if (pick_disk(invocation, d, made, err) < 0 &&
+            (!node_denied(invocation_userdata(invocation), err) || pick_disk(invocation, d, made, err) < 0))
                 return -1;
         if (vmhost_create(vm_host_of(invocation), d, err) < 0) {
                 take_back(made, d->folder);
@@ -195,7 +196,9 @@ static int import_vm(Invocation *invocation, Error *err) {
                 return -1;
         if (!invocation_should_process(invocation, path, "Import-VM"))
                 return 0;
-        if (vmhost_import(vm_host_of(invocation), path, d, err) < 0)
+        if (vmhost_import(vm_host_of(invocation), path, d, err) < 0 &&
+            (!node_denied(invocation_userdata(invocation), err) ||
+             vmhost_import(vm_host_of(invocation), path, d, err) < 0))
                 return -1;
         return vm_emit(invocation, d->id, err);
 }

@@ -7,7 +7,7 @@ leave "$host"
 conf_before=$(on "$host" cat /etc/krb5.conf | sha256sum)
 nothing_changed() {
         [[ $(on "$host" cat /etc/krb5.conf | sha256sum) == "$conf_before" ]] || fail "$1: krb5.conf has changed"
-        on "$host" bash -c 'shopt -s nullglob; all=(/etc/*.joining /run/holdfast-join-* /etc/krb5.keyta[b]); ((${#all[@]} == 0))' ||
+        on "$host" bash -c 'shopt -s nullglob; all=(/etc/*.joining /etc/krb5.conf.[bd]* /run/holdfast-join-* /etc/krb5.keyta[b]); ((${#all[@]} == 0))' ||
                 fail "$1: something was left behind"
         ! on dc1 samba-tool computer show "${2:-$account}" >/dev/null 2>&1 || fail "$1: an account was made"
 }
@@ -15,6 +15,7 @@ nothing_changed() {
 story "refusals before any credential is sent"
 expect_fail "has 18 characters and a domain allows 15" join "$password" lab.test -Credential joiner -NewName HOLDFAST-NODE-0018
 expect_fail "is not a computer name" join "$password" lab.test -Credential joiner -NewName hv_x
+expect_fail "'OTHER\\joiner' is not a user of lab.test" join "$password" lab.test -Credential "'OTHER\\joiner'"
 expect_fail "write it in full" join "$password" LAB -Credential joiner
 expect_fail "knows no _ldap._tcp.dc._msdcs.other.test (SRV)" join "$password" other.test -Credential joiner
 expect_fail "knows no _ldap._tcp.dc._msdcs.other.test (SRV)" join "$password" other.test -Credential joiner -Server dc1.lab.test
@@ -33,13 +34,24 @@ expect_fail "no organizational unit OU=Nope,DC=lab,DC=test" join "$password" lab
         -OUPath "'OU=Nope,DC=lab,DC=test'"
 nothing_changed "refused by the domain"
 
-story "a krb5.conf that could not be put back whole"
+story "a long krb5.conf comes back whole"
 on "$host" sh -c 'cp /etc/krb5.conf /root/krb5.conf.good; yes "# a comment of somebody" | head -c 70000 >>/etc/krb5.conf'
 long=$(on "$host" sha256sum /etc/krb5.conf)
-expect_fail "has more than 65536 bytes" join wrong lab.test -Credential joiner
+expect_fail "the password of joiner is wrong" join wrong lab.test -Credential joiner
 same "krb5.conf" "$long" "$(on "$host" sha256sum /etc/krb5.conf)"
 on "$host" mv /root/krb5.conf.good /etc/krb5.conf
 nothing_changed "a long krb5.conf"
+
+story "holdfastd is killed while it joins"
+on "$host" bash -c 'mv /usr/sbin/adcli /usr/sbin/adcli.real
+        printf "#!/bin/sh\necho key >/etc/krb5.keytab.joining\nsleep 60\n" >/usr/sbin/adcli; chmod 755 /usr/sbin/adcli'
+join "$password" lab.test -Credential joiner >/dev/null 2>&1 &
+eventually 30 on "$host" test -s /etc/krb5.keytab.joining
+on "$host" systemctl kill --signal=KILL holdfastd
+wait $! || true
+on "$host" mv /usr/sbin/adcli.real /usr/sbin/adcli
+eventually 30 on "$host" holdfast Get-VMHost
+nothing_changed "killed"
 
 story "what it would do"
 output=$(join "$password" lab.test -Credential joiner -WhatIf)

@@ -7,8 +7,7 @@ account=${host^^}
 for group in "Access Rack" "Access Quarantine"; do samba group add "$group" || true; done
 samba group addmembers "Access Quarantine" "Access Rack" || true
 if samba group addmembers "Access Rack" "$account\$"; then
-        on "$host" systemctl restart holdfastd          # a ticket from before does not show it
-        sleep 1
+        sleep 45        # twice the time in which holdfastd looks at its groups, and takes a ticket that shows them
 fi
 quarantine=$(sid "Access Quarantine") machine=$(sid "$account\$")
 # what a file still misses when its folder gives deleting and looking at attributes

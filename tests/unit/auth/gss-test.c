@@ -12,6 +12,7 @@
 #include "appliance/base/cleanup.h"
 #include "auth/gss.h"
 #include "auth/machine.h"
+#include "auth/rotate.h"
 
 static const uint8_t ours[GSS_BINDING_SIZE] = { 1, 2, 3 }, theirs[GSS_BINDING_SIZE] = { 1, 2, 4 };
 
@@ -86,6 +87,70 @@ static void test_refusals(void **state) {
                         fail_msg("%s: check: %d '%s'", rows[i].why, r, err.text);
         }
         use_conf("krb5.conf");
+}
+
+/* A join proves its new key to the controller that made it, not to whomever the system's krb5.conf finds. */
+static void test_pinned(void **state) {
+        static const struct { const char *system, *own; int r; } rows[] = {
+                { "dead.conf", "krb5.conf", 0 },
+                { "krb5.conf", "dead.conf", -1 },
+        };
+        for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+                Machine m = load("keytab", "run/pinned");
+                uint64_t renew_us;
+                Error err = { 0 };
+                use_conf(rows[i].system);
+                (void)in_kdc(m.conf, rows[i].own);
+                if (machine_refresh(&m, &renew_us, &err) != rows[i].r)
+                        fail_msg("%s: %s", rows[i].own, err.text);
+        }
+        use_conf("krb5.conf");
+}
+
+/* ---- rotate.h ----------------------------------------------------------------------------------------- */
+
+static void copy_file(const char *from, const char *to) {
+        char buffer[16384];
+        FILE *in = fopen(from, "rb"), *out = fopen(to, "wb");
+        assert_true(in && out);
+        size_t n = fread(buffer, 1, sizeof buffer, in);
+        assert_int_equal(fwrite(buffer, 1, n, out), n);
+        (void)fclose(in);
+        (void)fclose(out);
+}
+
+/* Of the keytab and the one beside it the domain says which is right; HV2$'s key was changed after stale.keytab. */
+static void test_settle(void **state) {
+        static const struct { const char *why, *keytab, *beside, *conf; int r; bool taken, left; } rows[] = {
+                { "nothing beside",               "other.keytab", NULL,           "krb5.conf", 0,  false, false },
+                { "cut off after the change",     "stale.keytab", "other.keytab", "krb5.conf", 0,  true,  false },
+                { "cut off before the change",    "other.keytab", "stale.keytab", "krb5.conf", 0,  false, false },
+                { "half written",                 "other.keytab", "krb5.conf",    "krb5.conf", 0,  false, false },
+                { "nobody can say now",           "stale.keytab", "other.keytab", "dead.conf", -1, false, true },
+                { "neither is the account's key", "stale.keytab", "stale.keytab", "krb5.conf", -1, false, true },
+        };
+        char keytab[MACHINE_NAME_MAX], beside[MACHINE_NAME_MAX + 16], from[MACHINE_NAME_MAX];
+
+        (void)in_kdc(keytab, "settle");
+        (void)snprintf(beside, sizeof beside, "%s" ROTATE_SUFFIX, keytab);
+        for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+                struct stat before, after;
+                Error err = { 0 };
+
+                copy_file(in_kdc(from, rows[i].keytab), keytab);
+                (void)unlink(beside);
+                if (rows[i].beside)
+                        copy_file(in_kdc(from, rows[i].beside), beside);
+                Machine m = load("settle", "run/settle");
+                assert_int_equal(stat(keytab, &before), 0);
+                use_conf(rows[i].conf);
+                int r = rotate_settle(&m, &err);
+                use_conf("krb5.conf");
+                assert_int_equal(stat(keytab, &after), 0);
+                if (r != rows[i].r || (before.st_ino != after.st_ino) != rows[i].taken ||
+                    (access(beside, F_OK) == 0) != rows[i].left)
+                        fail_msg("%s: %d '%s'", rows[i].why, r, err.text);
+        }
 }
 
 /* DNS may name any host with a key for ldap/; the KDC knows which are controllers. */
@@ -305,7 +370,7 @@ static void test_wrong_host(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_refresh),         cmocka_unit_test(test_refusals),
-                cmocka_unit_test(test_controller),
+                cmocka_unit_test(test_pinned), cmocka_unit_test(test_settle), cmocka_unit_test(test_controller),
                 cmocka_unit_test(test_conversation),    cmocka_unit_test(test_binding),
                 cmocka_unit_test(test_weak_initiator),  cmocka_unit_test(test_bad_tokens),
                 cmocka_unit_test(test_bad_targets),     cmocka_unit_test(test_wrong_host),

@@ -9,6 +9,7 @@
 #include "auth/join.h"
 #include "auth/kerberos.h"
 #include "auth/ldap-link.h"
+#include "auth/leave.h"
 #include "auth/locate.h"
 #include "auth/sentence.h"
 
@@ -62,7 +63,9 @@ static void test_login(void **state) {
         static const struct { const char *why, *user, *login; } rows[] = {
                 { "plain",            "joiner",              "joiner" },
                 { "NetBIOS domain",   "LAB\\joiner",         "joiner" },
+                { "its DNS name",     "Lab.Test\\joiner",    "joiner" },
                 { "UPN",              "joiner@lab.test",     "joiner@LAB.TEST" },
+                { "another domain's, which may be trusted", "joiner@other.test", "joiner@OTHER.TEST" },
                 { "space is allowed", "Anna Smith",          "Anna Smith" },
                 { "empty",            "",                    NULL },
                 { "domain alone",     "LAB\\",               NULL },
@@ -73,11 +76,31 @@ static void test_login(void **state) {
         for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
                 char login[64];
                 Error err = { 0 };
-                expect(rows[i].why, join_login(rows[i].user, login, sizeof login, &err), &err,
+                expect(rows[i].why, join_login(rows[i].user, "lab.test", login, sizeof login, &err), &err,
                        rows[i].login ? NULL : "is not the name of a user");
                 if (rows[i].login)
                         assert_string_equal(login, rows[i].login);
         }
+
+        static const char *const strangers[] = { "OTHER\\joiner", "LA\\joiner", "LABX\\joiner", "lab.tes\\joiner",
+                                                 "\\joiner" };
+        for (size_t i = 0; i < ARRAY_SIZE(strangers); i++) {
+                char login[64];
+                Error err = { 0 };
+                expect(strangers[i], join_login(strangers[i], "lab.test", login, sizeof login, &err), &err,
+                       "is not a user of lab.test");
+        }
+}
+
+/* What a controller calls itself, before anybody has proven to be one. */
+static void test_server_name(void **state) {
+        static const struct { const char *name; bool good; } rows[] = {
+                { "dc1.lab.test", true }, { "DC_1", true }, { "", false }, { "-x", false }, { ".x", false },
+                { "dc1\nupdate delete lab.test", false }, { "dc 1", false }, { "dc1;x", false },
+        };
+        for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+                if (join_check_server(rows[i].name) != rows[i].good)
+                        fail_msg("'%s'", rows[i].name);
 }
 
 /* Lines as adcli 0.9.2 wrote them against Samba 4.22. */
@@ -133,6 +156,22 @@ static void test_explain(void **state) {
         }
 }
 
+static void test_leave_explain(void **state) {
+        static const struct { const char *why, *line, *says; ErrorKind kind; } rows[] = {
+                { "gone already", "couldn't find: no computer account for HV4 exists", NULL, 0 },
+                { "no rights", "Couldn't delete computer account: CN=HV4: Insufficient access", "Remove-ADComputer 'HV4$'",
+                  ERROR_DENIED },
+                { "never seen", "the moon", "the moon (adcli ended with 7)", ERROR_INTERNAL },
+                { "silent", "", "gave no reason", ERROR_INTERNAL },
+        };
+        const Machine m = { .account = "HV4$", .domain = "lab.test" };
+        for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+                Error err = { 0 };
+                expect(rows[i].why, leave_explain(&m, "bob", 7, rows[i].line, &err), &err, rows[i].says);
+                assert_int_equal(err.kind, rows[i].kind);
+        }
+}
+
 static void test_kerberos(void **state) {
         static const struct { krb5_error_code code; ErrorKind kind; const char *says; } rows[] = {
                 { KRB5KRB_AP_ERR_SKEW, ERROR_DENIED, "more than 5 minutes; set the time" },
@@ -164,6 +203,12 @@ static void test_krb5_conf(void **state) {
         assert_non_null(strstr(text, "default_realm = LAB.TEST\n"));
         assert_non_null(strstr(text, "        .lab.test = LAB.TEST\n"));
         assert_non_null(strstr(text, "rdns = false"));
+        assert_null(strstr(text, "[realms]"));
+        assert_int_equal(join_krb5_conf_pinned("Lab.Test", "dc1.lab.test", "/run/x/tickets", text, sizeof text, &err), 0);
+        assert_non_null(strstr(text, "dns_lookup_kdc = false\n"));
+        assert_non_null(strstr(text, "default_ccache_name = FILE:/run/x/tickets\n"));
+        assert_non_null(strstr(text, "LAB.TEST = {\n                kdc = dc1.lab.test\n"));
+        assert_int_equal(join_krb5_conf_pinned("lab.test", "dc1.lab.test", "/x", text, 380, &err), -1);
         assert_int_equal(join_krb5_conf("lab.test", text, 40, &err), -1);
         assert_int_equal(err.kind, ERROR_LIMIT);
         assert_int_equal(join_krb5_conf("a\n[realms]\n.b", text, sizeof text, &err), -1);
@@ -358,6 +403,7 @@ static void test_dns(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_names),     cmocka_unit_test(test_login),   cmocka_unit_test(test_explain),
+                cmocka_unit_test(test_server_name), cmocka_unit_test(test_leave_explain),
                 cmocka_unit_test(test_kerberos),  cmocka_unit_test(test_krb5_conf), cmocka_unit_test(test_clock),
                 cmocka_unit_test(test_base),      cmocka_unit_test(test_sentence), cmocka_unit_test(test_escape),
                 cmocka_unit_test(test_time),      cmocka_unit_test(test_account), cmocka_unit_test(test_dns),

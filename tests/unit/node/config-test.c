@@ -25,6 +25,8 @@ static const struct {
         { "local path", "{\"VirtualMachinePath\":\"/vms\"}", "must be a UNC path", false, NULL, 0 },
         { "none at once", "{\"MaximumVirtualMachineMigrations\":0}", "from 1 to 16", false, NULL, 0 },
         { "too many", "{\"MaximumVirtualMachineMigrations\":17}", "from 1 to 16", false, NULL, 0 },
+        { "password age", "{\"MaximumMachinePasswordAge\":1000}", "from 0 (never changed) to 999", false, NULL, 0 },
+        { "password never", "{\"MaximumMachinePasswordAge\":0}", NULL, false, "", 2 },
         { "groups", "{\"ReaderGroups\":[\"A\",\"S-1-5-32-545\"],\"OperatorGroups\":[],\"RemoteChannelBinding\":\"Strict\"}", NULL,
           false, "", 2 },
         { "a group that is none", "{\"AdministratorGroups\":[\"A\",1]}", "AdministratorGroups must be a list", false, NULL, 0 },
@@ -73,6 +75,7 @@ static void test_missing(void **state) {
         assert_int_equal(config_load("/nonexistent/node.json", &config, &err), 0);
         assert_int_equal(config.moves.maximum, 2);
         assert_string_equal(config.groups[ROLE_ADMINISTRATOR][0], "Holdfast Admins");
+        assert_int_equal(config.password_days, 30);
         assert_false(config.strict_binding);
         assert_false(config.allow_emulation);
 }

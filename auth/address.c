@@ -1,0 +1,29 @@
+#include "auth/address.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "auth/dns-record.h"
+
+enum { ANSWER_US = 3 * 1000000 };
+
+int address_keep(const Machine *machine, char known[static LOCATE_ADDRESS_MAX], bool *ret_set, Error *err) {
+        char own[LOCATE_ADDRESS_MAX], tickets[MACHINE_NAME_MAX + 32];
+        Controllers all;
+
+        *ret_set = false;
+        if (locate_controllers(machine->domain, &all, err) < 0 || locate_own_address(all.list[0].host, own, err) < 0)
+                return -1;
+        if (strcmp(own, known) == 0)
+                return 0;
+        /* an address of this link alone is for nobody else */
+        if (!strchr(own, '%') && !locate_has_address(machine->host, own)) {
+                (void)snprintf(tickets, sizeof tickets, "KRB5CCNAME=FILE:%s", machine->ccache);
+                if (locate_answering(&all, ANSWER_US, err) < 0 ||
+                    dns_record_set(all.list[0].host, machine->host, own, tickets, err) < 0)
+                        return error_wrap(err, "the address %s of %s could not be registered in DNS", own, machine->host);
+                *ret_set = true;
+        }
+        memcpy(known, own, sizeof own);
+        return 0;
+}
