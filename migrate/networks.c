@@ -27,7 +27,7 @@ void address_text(const struct in6_addr *address, char to[static INET6_ADDRSTRLE
 /* The bits of byte @i that a prefix of @bits keeps. */
 static uint8_t mask_byte(unsigned bits, unsigned i) {
         unsigned kept = bits > 8 * i ? bits - 8 * i : 0;
-        return kept >= 8 ? 0xFF : (uint8_t)(0xFF << (8 - kept));
+        return (uint8_t)(kept >= 8 ? 0xFF : 0xFF << (8 - kept));
 }
 
 bool subnet_contains(const Subnet *subnet, const struct in6_addr *address) {
