@@ -55,10 +55,29 @@ int cell_text(const char *text, Cell *ret, Error *err) {
         return 0;
 }
 
+/* "2026-04-25T10:11:12.1234560Z" and "00:00:01.1647500" without the digits nobody reads in a table. */
+static int time_text(const char *text, bool milliseconds, Cell *ret, Error *err) {
+        char shown[CELL_TEXT_MAX];
+        int n = snprintf(shown, sizeof shown, "%s", text);
+        if (n < 0 || n >= (int)sizeof shown)
+                return cell_text(text, ret, err);
+        char *t = strchr(shown, 'T'), *colon = strrchr(shown, ':');
+        char *point = colon ? strchr(colon, '.') : NULL;
+        if (t)
+                *t = ' ';
+        if (point && milliseconds && strlen(point) > 4)
+                point[4] = '\0';
+        else if (point && !milliseconds)
+                *point = '\0';
+        return cell_text(shown, ret, err);
+}
+
 int cell_of(sd_json_variant *value, const char *unit, Cell *ret, Error *err) {
         char text[CELL_TEXT_MAX];
         if (value && unit && strcmp(unit, "MB") == 0 && sd_json_variant_is_unsigned(value))
                 (void)snprintf(text, sizeof text, "%" PRIu64, sd_json_variant_unsigned(value) >> 20);
+        else if (value && unit && strcmp(unit, "MB") != 0 && sd_json_variant_is_string(value))
+                return time_text(sd_json_variant_string(value), strcmp(unit, "ms") == 0, ret, err);
         else if (value && sd_json_variant_is_string(value))
                 return cell_text(sd_json_variant_string(value), ret, err);
         else

@@ -18,7 +18,7 @@ typedef struct Cells {
         Cell cells[CELL_COLUMNS_MAX];
 } Cells;
 
-/* @unit "MB": a byte count in MiB.  @value may be NULL: empty. */
+/* @unit as Column.unit in types.h.  @value may be NULL: empty. */
 int cell_of(sd_json_variant *value, const char *unit, Cell *ret, Error *err) FAILS;
 int cell_text(const char *text, Cell *ret, Error *err) FAILS;
 /* Cuts to @columns, with "..." where there is room for it. */

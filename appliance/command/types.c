@@ -96,6 +96,14 @@ static const Type virtual_hard_disk = {
         .text = "Path",
 };
 
+static const Type migration_network = {
+        .name = HYPERV "VMMigrationNetwork",
+        .properties = (const Property[]){ { "Subnet", "String" }, { "Priority", "UInt32" },
+                                          { "ComputerName", "String" }, { "IsDeleted", "Boolean" }, { NULL } },
+        .list = "Subnet,Priority,ComputerName,IsDeleted",
+        .text = "Subnet",
+};
+
 static const Type migration_job = {
         .name = HYPERV "VMMigrationJob",
         .properties = (const Property[]){
@@ -106,9 +114,9 @@ static const Type migration_job = {
                 { "UserName", "String" }, { "Reason", "String" }, { "MigrationReport", "MigrationReport" },
                 { NULL } },
         .table = (const Column[]){
-                { NULL, "VMName" }, { NULL, "SourceHost" }, { NULL, "DestinationHost" }, { NULL, "Phase" },
-                { "Percent", "PercentComplete" }, { NULL, "State" }, { NULL, "Started" }, { NULL, "Duration" },
-                { NULL, "DowntimeMs" }, { NULL, NULL } },
+                { NULL, "VMName" }, { NULL, "DestinationHost" }, { NULL, "State" }, { NULL, "Phase" },
+                { "Percent", "PercentComplete" }, { NULL, "Duration", "ms" }, { NULL, "DowntimeMs" },
+                { NULL, "Started", "s" }, { NULL, "SourceHost" }, { NULL, "Reason" }, { NULL, NULL } },
         .list = "Id,VMName,VMId,MigrationType,SourceHost,DestinationHost,Phase,PercentComplete,State,Started,Ended,"
                 "Duration,DowntimeMs,UserName,Reason,MigrationReport",
         .text = "Id",
@@ -211,7 +219,7 @@ static const Type measure_info = {
 };
 
 const Type *const types[] = {
-        &virtual_machine, &hard_disk_drive, &network_adapter, &vm_host, &virtual_hard_disk, &migration_job,
+        &virtual_machine, &hard_disk_drive, &network_adapter, &vm_host, &virtual_hard_disk, &migration_network, &migration_job,
         &migration_report, &migration_report_disk, &migration_report_phase, &compatibility_report, &incompatibility,
         &share_access, &computer_change, &command_info, &measure_info, NULL,
 };

@@ -15,7 +15,8 @@ typedef struct Property {
 typedef struct Column {
         const char *label;              /* header; NULL: the property's name */
         const char *property;
-        const char *unit;               /* NULL, or "MB": the byte count divided by 1 MiB */
+        const char *unit;               /* NULL; "MB": the byte count divided by 1 MiB; "ms", "s": a DateTime or
+                                         * TimeSpan down to that */
 } Column;
 
 typedef struct Type {

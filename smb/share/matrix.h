@@ -56,7 +56,7 @@ typedef struct MatrixCell {
         int entry;                      /* of the list, that is responsible; -1: none */
         /* the mend */
         bool join_group;                /* put the host into the group */
-        bool new_ticket;                /* restart holdfastd there */
+        bool new_ticket;                /* its ticket is older than its membership; it takes a new one by itself */
         unsigned remove[MATRIX_REMOVE_MAX];     /* entries to take out, highest first */
         unsigned remove_count;
         bool grant;                     /* Modify for the group */

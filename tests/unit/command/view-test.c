@@ -44,6 +44,15 @@ static const struct {
           "VM1   Off     0           0                 00:00:00         Operating normally 9.0\n"
           "web01 Running 0           1                 16:25:47.5640000 Operating normally 9.0\n"
           "\n" },
+        { "times as short as their columns want",
+          "[{\"$type\":\"Microsoft.HyperV.PowerShell.VMMigrationJob\",\"VMName\":\"web01\",\"DestinationHost\":\"hv2.lab.test\","
+          "\"State\":\"Failed\",\"Phase\":\"Compare\",\"PercentComplete\":1,\"Duration\":\"00:00:01.1647500\",\"DowntimeMs\":null,"
+          "\"Started\":\"2026-11-27T19:12:39.9841030Z\",\"SourceHost\":\"hv1.lab.test\",\"Reason\":\"no memory\"}]", 0, VIEW_DEFAULT, NULL,
+          "\n"
+          "VMName DestinationHost State  Phase   Percent Duration     DowntimeMs Started             SourceHost   Reason\n"
+          "------ --------------- -----  -----   ------- --------     ---------- -------             ----------   ------\n"
+          "web01  hv2.lab.test    Failed Compare 1       00:00:01.164            2026-11-27 19:12:39 hv1.lab.test no memory\n"
+          "\n" },
         { "cut to the terminal", "[" VM("a-long-name", "Running", 1048576, "00:00:00") "]", 30, VIEW_DEFAULT, NULL,
           "\n"
           "Name        State\n"
