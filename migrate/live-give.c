@@ -46,7 +46,7 @@ static GiveWord look(Live *live, const MoveRecord *record, bool ask_qemu, Error 
         return GIVE_NO;
 }
 
-/* Bytes changed on each disk so far; a disk process that is gone changes nothing any more. */
+/* Bytes changed on each disk so far. */
 static int count_written(const MoveRecord *record, const DiskName *disks, uint64_t ret[static VM_DISKS_MAX], Error *err) {
         for (unsigned i = 0; i < record->disk_count; i++) {
                 DiskStatus status = { 0 };
@@ -145,14 +145,15 @@ static int look_again(Live *live, const MoveRecord *record, bool acquired, Error
 
 /* The same, without libvirt where it can be seen on the disks. */
 static int look_at_writes(Outgoing *out, bool acquired, Error *err) {
-        uint64_t written[VM_DISKS_MAX];
+        uint64_t then[VM_DISKS_MAX], now[VM_DISKS_MAX];
         Error ignored;
 
-        (void)pthread_mutex_lock(&out->live->lock);
+        (void)pthread_mutex_lock(&out->live->lock);     /* the watcher may just be noting it */
         bool complete = out->complete;
+        (void)memcpy(then, out->written, sizeof then);
         (void)pthread_mutex_unlock(&out->live->lock);
-        if (complete && count_written(&out->record, out->disks, written, &ignored) == 0 &&
-            memcmp(written, out->written, out->record.disk_count * sizeof *written) == 0)
+        if (complete && count_written(&out->record, out->disks, now, &ignored) == 0 &&
+            memcmp(now, then, out->record.disk_count * sizeof *now) == 0)
                 return 0;
         return look_again(out->live, &out->record, acquired, err);
 }
@@ -173,7 +174,11 @@ static GiveWord give_by_record(Live *live, const Ask *ask, Error *err) {
                 (void)error_set(err, ERROR_CONFLICT, 0, "the machine runs on this host, on disks that are this host's");
                 return GIVE_NO;
         }
-        if (!record->outgoing || move_record_disks(record, disks, err) < 0 || !move_is_with(record, ask->peer, err))
+        if (!record->outgoing) {
+                (void)error_set(err, ERROR_CONFLICT, 0, "the move %s does not leave this host", ask->token);
+                return GIVE_UNDECIDED;
+        }
+        if (move_record_disks(record, disks, err) < 0 || !move_is_with(record, ask->peer, err))
                 return GIVE_UNDECIDED;
         GiveWord word = may_give(live, record, ask->acquired, err);
         for (unsigned i = 0; word == GIVE_YES && i < record->disk_count; i++)
