@@ -3,7 +3,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/pwsh-lib.sh"
 pwsh_ready
 ssh_ready hv1
 
-said=$(on client pwsh -NoProfile -NonInteractive -File /src/tests/lab/cases/80-ssh.ps1 hv1.lab.test 2>&1 </dev/null | tr -d '\r') || true
+said=$(pwsh_says -File /src/tests/lab/cases/80-ssh.ps1 hv1.lab.test)
 is() { same "$1" "$2" "$(sed -n "s/^$1: //p" <<<"$said")"; }
 has() { grep -q "^$1: .*$2" <<<"$said" || fail "$1: no '$2' in: $(grep "^$1:" <<<"$said" || echo "$said")"; printf -- '- %s: %s\n' "$1" "$2"; }
 

@@ -9,9 +9,9 @@ machine $vm mode=write
 
 # What PowerShell says, a line "name: value" each.
 run() {
-        said=$(on client pwsh -NoProfile -NonInteractive -Command "
+        said=$(pwsh_says -Command "
                 \$s = New-PSSession -HostName $first.lab.test; \$p = [powershell]::Create(); \$p.Runspace = \$s.Runspace
-                $1" 2>&1 </dev/null | tr -d '\r') || true
+                $1")
         printf '%s\n' "$said"
 }
 is() { same "$1" "$2" "$(sed -n "s/^$1: //p" <<<"$said")"; }

@@ -49,5 +49,8 @@ ssh_ready() {
                 ssh-keyscan -t ed25519 $node.lab.test >/root/.ssh/known_hosts"
 }
 
-# ps TEXT: what PowerShell on client prints for TEXT, both streams, without blanks at line ends.
-ps() { on client pwsh -NoProfile -NonInteractive -Command "$1" 2>&1 </dev/null | sed 's/[[:space:]]*$//'; }
+# pwsh_says ARGUMENT…: what PowerShell on client prints, both streams, without blanks at line ends.  It has been seen to stay for
+# ever after its last statement, with every session closed: what it printed counts, so it is then ended.
+pwsh_says() {
+        { on client timeout --kill-after=5 240 pwsh -NoProfile -NonInteractive "$@" 2>&1 </dev/null || true; } | sed 's/[[:space:]]*$//'
+}
