@@ -34,7 +34,7 @@ struct Node {
         DirectorySid *groups;           /* of this host, as the directory said last; NULL: not asked yet */
         size_t group_count;
         char address[LOCATE_ADDRESS_MAX];       /* that is in DNS; "" not known */
-        bool address_refused, names_refused;    /* it was said that they could not be brought where they belong */
+        bool address_refused, pointer_refused, names_refused;   /* it was said that they could not be brought where they belong */
         uint64_t upkeep_again_us;       /* boot time: all of it is looked at anew */
         unsigned looks;
         bool groups_moved;              /* at the last look */

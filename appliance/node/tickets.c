@@ -91,8 +91,10 @@ static void look_again(void *userdata) {
 
 static void look_first(void *userdata) {
         Node *node = userdata;
-        if (!node->groups)
-                look(node);
+        if (node->groups)
+                return;
+        look(node);
+        upkeep_look(node);
 }
 
 void tickets_first(Node *node) {

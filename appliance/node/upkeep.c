@@ -45,6 +45,20 @@ static int keep_address(Node *node, const Machine *machine, bool *ret_changed, E
         return r;
 }
 
+/* What keeps it from being right is somebody else's zone or record: said once, and tried again the next day. */
+static void keep_pointer(Node *node, const Machine *machine, const char *before) {
+        const LogField fields[] = { { "PRINCIPAL", machine->principal }, { NULL, NULL } };
+        Error err = { 0 };
+        bool set = false;
+
+        int r = address_keep_pointer(machine, before, node->address, &set, &err);
+        if (r < 0 && !node->pointer_refused)
+                log_write(LOG_WARNING, LOG_ID_IDENTITY, fields, "%s; trying again tomorrow", err.text);
+        if (set)
+                log_write(LOG_NOTICE, LOG_ID_IDENTITY, fields, "DNS leads from %s to %s now", node->address, machine->host);
+        node->pointer_refused = r < 0;
+}
+
 static int keep_names(Node *node, const Machine *machine, Error *err) {
         const LogField fields[] = { { "PRINCIPAL", machine->principal }, { NULL, NULL } };
         Directory *directory = NULL;
@@ -67,13 +81,17 @@ static int keep(Node *node, Error *first_err) {
 
         if (node_machine(node, &machine, first_err) < 0)
                 return -1;
+        char before[LOCATE_ADDRESS_MAX];
         bool due = boot_us() >= node->upkeep_again_us;
+        memcpy(before, node->address, sizeof before);
         if (due)
                 node->address[0] = '\0';
         int address = keep_address(node, &machine, &changed, &err), names = 0;
         complain(node, &machine, &node->address_refused, address, &err);
         if (address < 0)
                 *first_err = err;
+        if (address == 0 && (due || changed))
+                keep_pointer(node, &machine, before);
         if (due || changed || node->names_refused) {
                 names = keep_names(node, &machine, &err);
                 complain(node, &machine, &node->names_refused, names, &err);

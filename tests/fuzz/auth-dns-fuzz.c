@@ -1,5 +1,6 @@
 #include <arpa/nameser.h>
 
+#include "auth/dns-pointer.h"
 #include "auth/locate.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -11,6 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 
         (void)!locate_decode(data, size, &found, &err);
         (void)!locate_decode_addresses(data, size, ns_t_a, &addresses, &err);
+        (void)dns_pointer_decode(data, size, "hv1.lab.test");
         (void)!locate_decode_addresses(data, size, ns_t_aaaa, &addresses, &err);
         return addresses.count > LOCATE_ADDRESSES_MAX;
 }
