@@ -43,6 +43,13 @@ typedef enum FindingId {
         FINDING_SEALED = 50027,
         FINDING_CONTROLLER = 50028,     /* the only domain controller */
         FINDING_SPACE = 50029,
+        /* of the host itself, in its domain: */
+        FINDING_NAME = 50041,           /* its address in the DNS */
+        FINDING_SPN = 50042,
+        FINDING_KEY = 50043,            /* older than the domain's */
+        FINDING_FABRIC = 50044,
+        FINDING_ACCOUNT = 50045,        /* disabled */
+        FINDING_DOMAIN = 50046,         /* does not answer */
 } FindingId;
 
 typedef struct Finding {
@@ -69,6 +76,8 @@ void finding_because(Finding *finding, const char *remedy, const char *fmt, ...)
         __attribute__((format(printf, 3, 4)));
 
 void finding_advise(Finding *finding);  /* accepts NULL */
+/* What is in @from, at the end of @findings. */
+void findings_append(Findings *findings, const Findings *from);
 /* Whether one of them keeps the machine from moving. */
 bool findings_block(const Findings *findings);
 

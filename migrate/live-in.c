@@ -293,7 +293,10 @@ int live_serve_compare(Live *live, Channel *channel, sd_json_variant *parameters
                                  channel_peer(channel)->host, request->source);
         (void)snprintf(findings->host, sizeof findings->host, "%s", machine.host);
         live_check_way(live, channel, findings);
-        if (compare(live, channel, request, findings, err) < 0)
+        LiveLook *look = request->keep ? NULL : live_look_begin(live);
+        int r = compare(live, channel, request, findings, err);
+        (void)live_look_end(look, findings);
+        if (r < 0)
                 return error_wrap(err, "%s", machine.host);
         if (findings_json(findings, &list, err) < 0)
                 return -1;

@@ -103,6 +103,7 @@ static int compare(Outgoing *out, bool keep, Findings *findings, Error *err) {
         Elsewhere elsewhere = { .out = out };
         Machine machine;
         Directory *directory;
+        LiveLook *look = NULL;
 
         if (live_who(out->live, &machine, &directory, err) < 0)
                 return -1;
@@ -120,13 +121,18 @@ static int compare(Outgoing *out, bool keep, Findings *findings, Error *err) {
 
         if (pthread_create(&elsewhere.thread, NULL, connect_elsewhere, &elsewhere) != 0)
                 return error_set(err, ERROR_LIMIT, 0, "there are no threads left for a move");
-        if (!keep)      /* advice: a move does not ask for it */
+        if (!keep) {    /* a move does not ask: what of it matters meets it on its way */
+                look = live_look_begin(out->live);
                 compare_domain(&out->vm.definition, machine.domain, findings);
+        }
         int r = compare_source(out->live->host, &out->vm, &out->request, findings, err);
         (void)pthread_join(elsewhere.thread, NULL);
+        bool explained = live_look_end(look, findings);
         if (r < 0)
                 return -1;
         if (elsewhere.result < 0) {
+                if (!keep && (explained || live_explain(out->live, out->move->destination, &elsewhere.error, findings)))
+                        return 0;
                 *err = elsewhere.error;
                 return -1;
         }
