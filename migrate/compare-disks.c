@@ -21,6 +21,7 @@ static void check_disk(const CompareRequest *request, unsigned i, const DiskName
                         "the file server of %s speaks SMB %x.%02x with %s; live migration needs SMB 3.0 or later",
                         disk->unc, status->dialect >> 8, status->dialect & 0xFF, findings->host);
                 finding_because(f, NULL, "dialect 0x%04x", status->dialect);
+                finding_about(f, disk->unc);
         }
         if (i == 0 && !status->sealed) {        /* we encrypt wherever the server can; once is enough */
                 f = finding_add(findings, FINDING_SEALED, ERROR_UNSUPPORTED,
@@ -28,6 +29,7 @@ static void check_disk(const CompareRequest *request, unsigned i, const DiskName
                                 "read on the storage network", disk->unc, request->definition.name);
                 finding_because(f, NULL, "dialect 0x%04x, not encrypted",
                                 status->dialect);
+                finding_about(f, disk->unc);
                 finding_advise(f);
         }
         if ((status->maximal_access & needed) != needed) {
@@ -36,7 +38,8 @@ static void check_disk(const CompareRequest *request, unsigned i, const DiskName
                         "%s may not write %s; give the group \"Holdfast Hosts\" the right to change it, on the "
                         "file and on the share",
                         findings->host, disk->unc);
-                finding_because(f, "Grant-SmbShareAccess, icacls", "MaximalAccess 0x%08x", status->maximal_access);
+                finding_because(f, NULL, "MaximalAccess 0x%08x", status->maximal_access);
+                finding_about(f, disk->unc);
         }
         if (request->running &&
             (memcmp(status->file_id, request->disks[i].file_id, sizeof status->file_id) != 0 ||
@@ -49,6 +52,7 @@ static void check_disk(const CompareRequest *request, unsigned i, const DiskName
                         disk->unc, findings->host, request->source);
                 finding_because(f, NULL, "size %llu here, %llu there", (unsigned long long)status->size_bytes,
                                 (unsigned long long)request->disks[i].size_bytes);
+                finding_about(f, disk->unc);
         }
 }
 
@@ -140,8 +144,8 @@ static int report(const Opening *o, bool *silent, Findings *findings, Error *err
         *silent |= is_silence(why);
         Finding *f = finding_add(findings, why->kind == ERROR_DENIED ? FINDING_SHARE_ACCESS : FINDING_DISK, why->kind,
                                  "%s cannot use %s: %s", findings->host, o->disk->unc, why->text);
-        finding_because(f, why->kind == ERROR_DENIED ? "Grant-SmbShareAccess, icacls" : NULL, "%s",
-                        error_kind_name(why->kind));
+        finding_because(f, NULL, "%s", error_kind_name(why->kind));
+        finding_about(f, o->disk->unc);
         return 0;
 }
 

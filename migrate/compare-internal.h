@@ -4,14 +4,18 @@
 
 #include "auth/locate.h"
 #include "auth/standing.h"
+#include "migrate/compare-access.h"
 #include "migrate/compare.h"
 
 enum { SMB_3_0 = 0x0300 };      /* the dialect, [MS-SMB2] 2.2.4 */
-#define COMPARE_SPACE_MIN (16ULL << 20)    /* bytes: the record of a move, the log of a machine */
 
 /* compare-processor.c, on the destination.  An answer of libvirt's that it does not fit is a finding. */
 int compare_processor(VmHost *host, const CompareRequest *request, const VmCapabilities *caps, Findings *findings,
                       Error *err) FAILS;
+
+/* compare-memory.c, on the destination: what is free counts less what running machines were promised and have not touched. */
+int compare_memory(VmHost *host, const CompareRequest *request, const VmCapabilities *caps, Findings *findings,
+                   Error *err) FAILS;
 
 /* compare-devices.c, on the source: what of @xml, libvirt's description of the running machine @vm, cannot go along. */
 int compare_devices(const char *xml, const char *vm, Findings *findings, bool *ret_emulated, Error *err) FAILS;

@@ -25,6 +25,7 @@
 
 #include "auth/standing.h"
 #include "migrate/channel.h"
+#include "migrate/compare-access.h"
 #include "migrate/compare.h"
 #include "migrate/life.h"
 #include "migrate/live.h"
@@ -153,6 +154,8 @@ static inline void live_connection_freep(virConnectPtr *connection) {
 void live_moves(Live *live, MoveSettings *ret);
 /* Whether moves are switched on here and, with @channel, whether they may come in over it. */
 void live_check_way(Live *live, const Channel *channel, Findings *findings);
+/* This host @verb ("moves", "receives") @running machines, which is its limit. */
+void live_limit(unsigned running, unsigned maximum, const char *verb, Findings *findings);
 /* Serves "addresses": where this host receives moves, the most preferred first. */
 int live_serve_addresses(Live *live, sd_json_variant **ret, Error *err) FAILS;
 /* As live_connect(), over the migration network that this host prefers, then over one that @host accepts, then as the
