@@ -89,8 +89,14 @@ int compare_source(VmHost *host, const VmInfo *vm, CompareRequest *request, Find
                                          "The operation cannot be performed while the virtual machine is in its "
                                          "current state. \"%s\" is %s; %s, or turn it off",
                                          vm->definition.name, vm_state_name(vm->state),
-                                         vm->state == VM_PAUSED ? "let it run again" : "wait until it runs");
+                                         vm->state == VM_PAUSED ? "let it go on with Resume-VM" : "wait until it runs");
                 finding_because(f, NULL, "state %d", vm->state);
+        }
+        if (vm->state == VM_SAVED) {
+                VmCapabilities caps;
+                if (vmhost_capabilities(host, &caps, err) < 0)
+                        return -1;
+                request->emulated = !caps.hardware_virtualization;
         }
         if (!vm->active)
                 return 0;
@@ -132,7 +138,8 @@ static void check_emulator(const CompareRequest *request, const VmCapabilities *
         const char *vm = request->definition.name;
         Finding *f;
 
-        if (request->running && !request->emulated && !caps->hardware_virtualization) {
+        /* What was saved goes on as what it was, too. */
+        if ((request->running || request->definition.saved) && !request->emulated && !caps->hardware_virtualization) {
                 f = finding_add(
                         findings, FINDING_VIRTUALIZATION, ERROR_UNSUPPORTED,
                         "The virtual machine cannot be moved to the destination computer. The hardware on the "

@@ -128,6 +128,39 @@ static int check_devices(const VmDefinition *d, Error *err) {
         return 0;
 }
 
+static bool is_disk_id(const char *text) {
+        return strlen(text) == DISK_ID_SIZE - 1 && strspn(text, "0123456789abcdef") == DISK_ID_SIZE - 1;
+}
+
+static int check_boot(const VmDefinition *d, Error *err) {
+        if (d->boot_count > VM_BOOT_MAX)
+                return error_set(err, ERROR_LIMIT, 0, "\"%s\" has more than %d devices to boot from", d->name,
+                                 VM_BOOT_MAX);
+        for (unsigned i = 0; i < d->boot_count; i++) {
+                if (!is_disk_id(d->boot[i]) && !is_mac(d->boot[i]))
+                        return error_set(err, ERROR_INVALID, 0, "\"%s\" would boot from \"%s\", which names neither a disk "
+                                         "nor a network adapter", d->name, d->boot[i]);
+                for (unsigned j = 0; j < i; j++)
+                        if (strcmp(d->boot[i], d->boot[j]) == 0)
+                                return error_set(err, ERROR_INVALID, 0, "\"%s\" would boot from one device twice",
+                                                 d->name);
+        }
+        return 0;
+}
+
+static int check_processors(const VmDefinition *d, Error *err) {
+        if (d->processor_count < 1 || d->processor_count > VM_PROCESSORS_MAX)
+                return error_set(err, ERROR_INVALID, 0, "\"%s\" has %u processors; it must be 1 to %d", d->name,
+                                 d->processor_count, VM_PROCESSORS_MAX);
+        if (d->threads_per_core && d->processor_count % d->threads_per_core)
+                return error_set(err, ERROR_INVALID, 0, "\"%s\" has %u processors, which do not make whole cores of %u "
+                                 "threads", d->name, d->processor_count, d->threads_per_core);
+        if (d->processor_weight > 10000 || d->processor_maximum > 100)
+                return error_set(err, ERROR_INVALID, 0, "\"%s\" has a processor weight of %u and a maximum of %u percent; "
+                                 "they go to 10000 and to 100", d->name, d->processor_weight, d->processor_maximum);
+        return 0;
+}
+
 int definition_check(const VmDefinition *d, Error *err) {
         DiskName folder;
 
@@ -144,9 +177,8 @@ int definition_check(const VmDefinition *d, Error *err) {
         if (d->memory_bytes < VM_MEMORY_MIN || d->memory_bytes > VM_MEMORY_MAX || d->memory_bytes % (2ULL << 20))
                 return error_set(err, ERROR_INVALID, 0, "\"%s\" has %llu bytes of memory; it must be a multiple of "
                                  "2 MB between 32 MB and 12 TB", d->name, (unsigned long long)d->memory_bytes);
-        if (d->processor_count < 1 || d->processor_count > VM_PROCESSORS_MAX)
-                return error_set(err, ERROR_INVALID, 0, "\"%s\" has %u processors; it must be 1 to %d", d->name,
-                                 d->processor_count, VM_PROCESSORS_MAX);
+        if (check_processors(d, err) < 0 || check_boot(d, err) < 0)
+                return -1;
         if (disk_name(d->folder, &folder, err) < 0)
                 return error_wrap(err, "the folder of \"%s\"", d->name);
         if (check_notes(d, err) < 0)
@@ -158,6 +190,32 @@ int definition_disks(const VmDefinition *d, DiskName *ret, Error *err) {
         for (unsigned i = 0; i < d->disk_count; i++)
                 if (disk_name(d->disks[i], &ret[i], err) < 0)
                         return error_wrap(err, "disk %u of \"%s\"", i, d->name);
+        return 0;
+}
+
+static bool has_device(const VmDefinition *d, const char *id) {
+        DiskName disk;
+        Error ignored;
+
+        for (unsigned i = 0; i < d->disk_count; i++)
+                if (disk_name(d->disks[i], &disk, &ignored) == 0 && strcmp(disk.id, id) == 0)
+                        return true;
+        for (unsigned i = 0; i < d->adapter_count; i++)
+                if (strcmp(d->adapters[i].mac, id) == 0)
+                        return true;
+        return false;
+}
+
+unsigned definition_boot_rank(const VmDefinition *d, const char *id) {
+        unsigned rank = 0;
+
+        for (unsigned i = 0; i < d->boot_count; i++) {
+                if (!has_device(d, d->boot[i]))
+                        continue;
+                rank++;
+                if (strcmp(d->boot[i], id) == 0)
+                        return rank;
+        }
         return 0;
 }
 

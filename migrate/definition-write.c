@@ -43,12 +43,7 @@ static void leaf(Out *o, const char *name, const Pair *pairs) {
 }
 #define LEAF(o, name, ...) leaf(o, name, (const Pair[]){ __VA_ARGS__ __VA_OPT__(,) { NULL, NULL } })
 
-static void write_identity(Out *o, const VmDefinition *d) {
-        text(o, "name", d->name);
-        text(o, "uuid", d->id);
-        if (*d->notes)
-                text(o, "description", d->notes);
-        begin(o, "metadata");
+static void write_metadata(Out *o, const VmDefinition *d) {
         begin(o, "hf:vm");
         attribute(o, "xmlns:hf", DEFINITION_NAMESPACE);
         attribute(o, "version", DEFINITION_VERSION);
@@ -56,11 +51,74 @@ static void write_identity(Out *o, const VmDefinition *d) {
         text(o, "hf:folder", d->folder);
         for (unsigned i = 0; i < d->disk_count; i++)
                 text(o, "hf:disk", d->disks[i]);
-        end(o);
+        for (unsigned i = 0; i < d->boot_count; i++)
+                text(o, "hf:boot", d->boot[i]);
+        if (d->threads_per_core || d->processor_weight || d->processor_maximum) {
+                begin(o, "hf:processor");
+                attribute_number(o, "threads", d->threads_per_core);
+                attribute_number(o, "weight", d->processor_weight);
+                attribute_number(o, "maximum", d->processor_maximum);
+                end(o);
+        }
+        if (d->saved)
+                LEAF(o, "hf:saved");
         end(o);
 }
 
-static void write_machine(Out *o, const VmDefinition *d, bool emulated) {
+static void write_identity(Out *o, const VmDefinition *d) {
+        text(o, "name", d->name);
+        text(o, "uuid", d->id);
+        if (*d->notes)
+                text(o, "description", d->notes);
+        begin(o, "metadata");
+        write_metadata(o, d);
+        end(o);
+}
+
+static void number(Out *o, const char *name, uint64_t value) {
+        begin(o, name);
+        o->failed |= xmlTextWriterWriteFormatString(o->w, "%llu", (unsigned long long)value) < 0;
+        end(o);
+}
+
+/* The kernel's weights and Hyper-V's have the same range and the same default. */
+static void write_shares(Out *o, const VmDefinition *d) {
+        bool capped = d->processor_maximum && d->processor_maximum < 100;
+
+        if (!d->processor_weight && !capped)
+                return;
+        begin(o, "cputune");
+        if (d->processor_weight)
+                number(o, "shares", d->processor_weight);
+        if (capped) {
+                number(o, "period", VM_QUOTA_PERIOD_US);
+                number(o, "quota", VM_QUOTA_PERIOD_US / 100 * d->processor_maximum);
+        }
+        end(o);
+}
+
+/* Either the devices say in which order they are tried, or the machine does: libvirt takes no mixture. */
+static bool has_boot_order(const VmDefinition *d, const DiskName *disks) {
+        for (unsigned i = 0; i < d->disk_count; i++)
+                if (definition_boot_rank(d, disks[i].id))
+                        return true;
+        for (unsigned i = 0; i < d->adapter_count; i++)
+                if (definition_boot_rank(d, d->adapters[i].mac))
+                        return true;
+        return false;
+}
+
+static void write_boot(Out *o, const VmDefinition *d, const char *id) {
+        unsigned rank = definition_boot_rank(d, id);
+
+        if (!rank)
+                return;
+        begin(o, "boot");
+        attribute_number(o, "order", rank);
+        end(o);
+}
+
+static void write_machine(Out *o, const VmDefinition *d, bool emulated, const DiskName *disks) {
         begin(o, "memory");
         attribute(o, "unit", "KiB");
         o->failed |= xmlTextWriterWriteFormatString(o->w, "%llu", (unsigned long long)(d->memory_bytes >> 10)) < 0;
@@ -69,13 +127,15 @@ static void write_machine(Out *o, const VmDefinition *d, bool emulated) {
         attribute(o, "placement", "static");
         o->failed |= xmlTextWriterWriteFormatString(o->w, "%u", d->processor_count) < 0;
         end(o);
+        write_shares(o, d);
         begin(o, "os");
         begin(o, "type");
         attribute(o, "arch", "x86_64");
         attribute(o, "machine", DEFINITION_MACHINE);
         o->failed |= xmlTextWriterWriteString(o->w, X("hvm")) < 0;
         end(o);
-        LEAF(o, "boot", { "dev", "hd" });
+        if (!has_boot_order(d, disks))
+                LEAF(o, "boot", { "dev", "hd" });
         LEAF(o, "bios", { "useserial", "no" });
         end(o);
         begin(o, "features");
@@ -90,6 +150,13 @@ static void write_machine(Out *o, const VmDefinition *d, bool emulated) {
         attribute(o, "fallback", "forbid");
         o->failed |= xmlTextWriterWriteString(o->w, X(definition_cpu(emulated))) < 0;
         end(o);
+        if (d->threads_per_core) {
+                begin(o, "topology");
+                attribute(o, "sockets", "1");
+                attribute_number(o, "cores", d->processor_count / d->threads_per_core);
+                attribute_number(o, "threads", d->threads_per_core);
+                end(o);
+        }
         end(o);
         begin(o, "clock");
         attribute(o, "offset", "utc");
@@ -107,7 +174,7 @@ static void write_machine(Out *o, const VmDefinition *d, bool emulated) {
 }
 
 /* An error stops the machine instead of reaching the guest: after a lost disk it waits, it does not corrupt. */
-static void write_disk(Out *o, const DiskName *disk, unsigned index) {
+static void write_disk(Out *o, const VmDefinition *d, const DiskName *disk, unsigned index) {
         char target[] = { 'v', 'd', (char)('a' + index), '\0' }, serial[21] = "";
 
         (void)memcpy(serial, disk->id, sizeof serial - 1);      /* virtio carries 20 bytes */
@@ -122,15 +189,17 @@ static void write_disk(Out *o, const DiskName *disk, unsigned index) {
         end(o);
         LEAF(o, "target", { "dev", target }, { "bus", "virtio" });
         text(o, "serial", serial);
+        write_boot(o, d, disk->id);
         end(o);
 }
 
-static void write_adapter(Out *o, const VmAdapter *adapter) {
+static void write_adapter(Out *o, const VmDefinition *d, const VmAdapter *adapter) {
         begin(o, "interface");
         attribute(o, "type", "bridge");
         LEAF(o, "mac", { "address", adapter->mac });
         LEAF(o, "source", { "bridge", adapter->switch_name });
         LEAF(o, "model", { "type", "virtio" });
+        write_boot(o, d, adapter->mac);
         end(o);
 }
 
@@ -156,13 +225,13 @@ static int write_domain(Out *o, const VmDefinition *d, bool emulated, const Disk
         begin(o, "domain");
         attribute(o, "type", emulated ? "qemu" : "kvm");
         write_identity(o, d);
-        write_machine(o, d, emulated);
+        write_machine(o, d, emulated, disks);
         begin(o, "devices");
         for (unsigned i = 0; i < d->disk_count; i++)
-                write_disk(o, &disks[i], i);
+                write_disk(o, d, &disks[i], i);
         LEAF(o, "controller", { "type", "usb" }, { "model", "none" });
         for (unsigned i = 0; i < d->adapter_count; i++)
-                write_adapter(o, &d->adapters[i]);
+                write_adapter(o, d, &d->adapters[i]);
         if (write_serial(o, d, err) < 0)
                 return -1;
         begin(o, "rng");
@@ -184,6 +253,16 @@ static void writer_freep(xmlTextWriterPtr *writer) {
                 xmlFreeTextWriter(*writer);
 }
 
+static int finish(Out *o, const xmlBuffer *buffer, char **ret_xml, Error *err) {
+        if (o->failed || xmlTextWriterFlush(o->w) < 0)
+                return error_oom(err);
+        char *xml = strdup((const char *)xmlBufferContent(buffer));
+        if (!xml)
+                return error_oom(err);
+        *ret_xml = xml;
+        return 0;
+}
+
 int definition_write(const VmDefinition *d, bool emulated, char **ret_xml, Error *err) {
         if (definition_check(d, err) < 0)
                 return -1;
@@ -194,19 +273,21 @@ int definition_write(const VmDefinition *d, bool emulated, char **ret_xml, Error
                 return -1;
 
         auto_(buffer_freep) xmlBufferPtr buffer = xmlBufferCreate();
-        if (!buffer)
-                return error_oom(err);
-        auto_(writer_freep) xmlTextWriterPtr writer = xmlNewTextWriterMemory(buffer, 0);
+        auto_(writer_freep) xmlTextWriterPtr writer = buffer ? xmlNewTextWriterMemory(buffer, 0) : NULL;
         if (!writer)
                 return error_oom(err);
         Out o = { .w = writer };
-        if (write_domain(&o, d, emulated, disks, err) < 0)
+        return write_domain(&o, d, emulated, disks, err) < 0 ? -1 : finish(&o, buffer, ret_xml, err);
+}
+
+int definition_write_metadata(const VmDefinition *d, char **ret_xml, Error *err) {
+        if (definition_check(d, err) < 0)
                 return -1;
-        if (o.failed || xmlTextWriterFlush(writer) < 0)
+        auto_(buffer_freep) xmlBufferPtr buffer = xmlBufferCreate();
+        auto_(writer_freep) xmlTextWriterPtr writer = buffer ? xmlNewTextWriterMemory(buffer, 0) : NULL;
+        if (!writer)
                 return error_oom(err);
-        char *xml = strdup((const char *)xmlBufferContent(buffer));
-        if (!xml)
-                return error_oom(err);
-        *ret_xml = xml;
-        return 0;
+        Out o = { .w = writer };
+        write_metadata(&o, d);
+        return finish(&o, buffer, ret_xml, err);
 }

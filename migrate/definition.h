@@ -32,11 +32,14 @@ enum {
         VM_ADAPTERS_MAX = 8,
         VM_SWITCH_SIZE = 16, /* IFNAMSIZ */
         VM_MAC_SIZE = 18,
+        VM_BOOT_MAX = 32,
+        VM_WEIGHT_DEFAULT = 100,        /* of 1 … 10000: Hyper-V's RelativeWeight, and the kernel's cpu.weight */
         VM_PROCESSORS_MAX = 240,
         VM_DEFINITION_MAX = 256 * 1024, /* bytes of XML we are willing to read */
 };
 #define VM_MEMORY_MIN (32ULL << 20)     /* bytes, as Hyper-V */
 #define VM_MEMORY_MAX (12ULL << 40)
+#define VM_QUOTA_PERIOD_US 100000ULL    /* in which a machine may use its processor_maximum */
 
 typedef struct VmAdapter {
         char switch_name[VM_SWITCH_SIZE];       /* a bridge of the host, the same name on every host */
@@ -51,6 +54,14 @@ typedef struct VmDefinition {
         unsigned generation;                    /* 1 (BIOS) */
         uint64_t memory_bytes;                  /* a multiple of 2 MiB */
         unsigned processor_count;
+        unsigned threads_per_core;              /* 0: 1 */
+        unsigned processor_weight;              /* against other machines; 0: VM_WEIGHT_DEFAULT */
+        unsigned processor_maximum; /* percent of a processor of the host that each of its own may use; 0: 100 */
+        /* Its memory waits on the share (saved.h), as this host last saw it.  The ledger says so for all hosts; the
+         * file on the share never does. */
+        bool saved;
+        unsigned boot_count;                    /* 0: the first disk */
+        char boot[VM_BOOT_MAX][DISK_ID_SIZE];   /* in order: ids of disks (disk_name()), MACs of adapters */
         unsigned disk_count, adapter_count;
         char disks[VM_DISKS_MAX][DISK_UNC_MAX]; /* in the guest's order: vda, vdb … */
         VmAdapter adapters[VM_ADAPTERS_MAX];
@@ -69,11 +80,18 @@ int definition_read(const char *xml, size_t size, VmDefinition *ret, Error *err)
 /* @emulated: without hardware virtualization (domain type qemu).  The caller frees *ret_xml (NUL-terminated). */
 int definition_write(const VmDefinition *definition, bool emulated, char **ret_xml, Error *err) FAILS;
 
+/* Our own element of it alone, as libvirt takes it for a running domain. */
+int definition_write_metadata(const VmDefinition *definition, char **ret_xml, Error *err) FAILS;
+
 /* The named CPU model every host of a fabric can give. */
 const char *definition_cpu(bool emulated);
 
 /* The disks as disk processes know them; @ret has room for VM_DISKS_MAX. */
 int definition_disks(const VmDefinition *definition, DiskName *ret, Error *err) FAILS;
+
+/* Where in the order of booting the disk of @id or the adapter of that MAC stands: from 1; 0 when it is not booted from.
+ * An entry whose device is gone counts as not there. */
+unsigned definition_boot_rank(const VmDefinition *definition, const char *id);
 
 /* <folder>\<name>.vm and <folder>\owner.json; ERROR_LIMIT when longer than @size. */
 int definition_path(const VmDefinition *definition, char *ret, size_t size, Error *err) FAILS;
