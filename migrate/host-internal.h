@@ -19,7 +19,7 @@ typedef struct Claim {
         VmClaim what;
         char id[UUID_TEXT_SIZE], name[VM_NAME_SIZE];
         unsigned disk_count;
-        char disks[VM_DISKS_MAX][DISK_ID_SIZE];
+        char disks[VM_FILES_MAX][DISK_ID_SIZE];
 } Claim;
 
 typedef struct Sample {                         /* for CPUUsage: what a machine had used when last asked */
@@ -82,7 +82,7 @@ int host_keeper_start(VmHost *host, Error *err) FAILS;
 void host_keeper_stop(VmHost *host);
 void host_keeper_wake(VmHost *host);            /* cheap, any thread */
 
-/* The disks that the domain XML of a machine names by their sockets, whatever else it says; at most VM_DISKS_MAX. */
+/* The disks that the domain XML of a machine names by their sockets, whatever else it says; at most VM_FILES_MAX. */
 unsigned host_disks_named(const char *xml, DiskName *ret);
 /* The running machine of this host that uses one of @disks; "" when none does. */
 int host_disk_user(VmHost *host, const DiskName *disks, unsigned disk_count, char ret_name[static VM_NAME_SIZE],
@@ -108,6 +108,11 @@ int host_definition(virDomainPtr domain, unsigned flags, VmDefinition *ret, Erro
 int host_no_such_machine(const char *name_or_id, Error *err);
 
 /* ---- host-power.c ---- */
+/* The machine as the share has it now: what is there counts, another host may have changed it.  ERROR_CONFLICT when it
+ * is another machine by now.  @ret_text (may be NULL): the file itself; the caller frees it. */
+int host_read_file(const VmDefinition *known, VmDefinition *ret, char **ret_text, Error *err) FAILS;
+/* ERROR_NOT_FOUND names the first switch that this host lacks. */
+int host_check_switches(const VmDefinition *definition, Error *err) FAILS;
 /* Stops the disk processes of a machine that is off, but for those another one runs with, and takes our name out of
  * its ledger. */
 int host_release(VmHost *host, const VmDefinition *definition, Error *err) FAILS;
