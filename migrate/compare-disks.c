@@ -99,10 +99,10 @@ static int report(const Opening *o, bool *silent, Findings *findings, Error *err
         return 0;
 }
 
-int compare_disks(const CompareRequest *request, const DiskName *disks, unsigned *ret_started, Findings *findings,
-                  Error *err) {
-        auto_free Opening *openings = calloc(VM_DISKS_MAX, sizeof *openings);
-        unsigned count = request->definition.disk_count, started = 0;
+int compare_disks(const CompareRequest *request, const DiskName *disks, unsigned count, unsigned *ret_started,
+                  Findings *findings, Error *err) {
+        auto_free Opening *openings = calloc(VM_FILES_MAX, sizeof *openings);
+        unsigned started = 0;
         bool silent = false;
         Error ignored;
         int r = 0;
@@ -115,9 +115,10 @@ int compare_disks(const CompareRequest *request, const DiskName *disks, unsigned
                 started++;
         *ret_started = started;
         for (unsigned i = 0; i < count; i++) {
-                if (openings[i].result == 0)
+                /* a medium is only read, and that it can be was shown by opening it */
+                if (openings[i].result == 0 && i < request->definition.disk_count)
                         check_disk(request, i, &disks[i], &openings[i].status, findings);
-                else if (r == 0)
+                else if (openings[i].result < 0 && r == 0)
                         r = report(&openings[i], &silent, findings, err);
                 /* behind one that failed they were only looked at: there will be no move */
                 if (i > started && openings[i].result == 0)

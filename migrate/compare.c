@@ -230,14 +230,15 @@ int compare_destination(VmHost *host, const CompareRequest *request, Findings *f
         }
         for (unsigned i = 0; i < request->definition.adapter_count; i++) {
                 const char *name = request->definition.adapters[i].switch_name;
-                if (vmhost_switch_exists(name))
+                if (vmhost_switch_exists(*name ? name : VM_SWITCH_NONE))
                         continue;
                 Finding *f =
                         finding_add(findings, FINDING_SWITCH, ERROR_NOT_FOUND,
-                                    "Could not find Ethernet switch '%s'. \"%s\" needs it on %s; make a bridge of "
-                                    "that name there",
-                                    name, request->definition.name, findings->host);
-                finding_because(f, NULL, "no bridge %s on %s", name, findings->host);
+                                    "Could not find Ethernet switch '%s'. \"%s\" needs it on %s; make it there with "
+                                    "New-VMSwitch, or connect the adapter to another one",
+                                    *name ? name : VM_SWITCH_NONE, request->definition.name, findings->host);
+                finding_because(f, "Connect-VMNetworkAdapter or Disconnect-VMNetworkAdapter on the Source of this finding",
+                                "no bridge %s on %s", *name ? name : VM_SWITCH_NONE, findings->host);
         }
         return 0;
 }

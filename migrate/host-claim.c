@@ -15,6 +15,9 @@ static const struct {
         [VM_CLAIM_CREATE] = { "being created", "Creating virtual machine", "wait until that ends" },
         [VM_CLAIM_START] = { "being started", "Starting virtual machine", "wait until that ends" },
         [VM_CLAIM_STOP] = { "being turned off", "Stopping virtual machine", "wait until that ends" },
+        [VM_CLAIM_DEVICE] = { "being given another device, or relieved of one", "Modifying virtual machine",
+                              "wait until that ends" },
+        [VM_CLAIM_EXPORT] = { "being exported", "Exporting virtual machine", "wait until that ends" },
         [VM_CLAIM_REMOVE] = { "being removed", "Deleting virtual machine", "wait until that ends" },
         [VM_CLAIM_DISK] = { "being read or written as a disk file", "Copying virtual hard disk",
                             "wait until that ends" },
@@ -79,8 +82,8 @@ int vmhost_claim(VmHost *host, VmClaim what, const char *id, const char *name, c
         const Claim *other;
         int r = 0;
 
-        if (disk_count > VM_DISKS_MAX)
-                return error_set(err, ERROR_LIMIT, 0, "\"%s\" has more than %d disks", name, VM_DISKS_MAX);
+        if (disk_count > VM_FILES_MAX)
+                return error_set(err, ERROR_LIMIT, 0, "\"%s\" has more than %d disks and media", name, VM_FILES_MAX);
         (void)clock_gettime(CLOCK_MONOTONIC, &deadline);
         deadline.tv_sec += SETTLE_WAIT_S;
         (void)pthread_mutex_lock(&host->lock);

@@ -72,7 +72,7 @@ static int look(Change *c, Error *err) {
         char us[MACHINE_NAME_MAX];
         Ledger ledger;
 
-        if (host_read_definition(&c->info.definition, &c->before, err) < 0 ||
+        if (host_read_file(&c->info.definition, &c->before, NULL, err) < 0 ||
             definition_path(&c->before, c->path, sizeof c->path, err) < 0 ||
             ledger_read(c->before.folder, &ledger, err) < 0)
                 return -1;

@@ -19,7 +19,7 @@ typedef struct Claim {
         VmClaim what;
         char id[UUID_TEXT_SIZE], name[VM_NAME_SIZE];
         unsigned disk_count;
-        char disks[VM_DISKS_MAX][DISK_ID_SIZE];
+        char disks[VM_FILES_MAX][DISK_ID_SIZE];
 } Claim;
 
 typedef struct Sample {                         /* for CPUUsage: what a machine had used when last asked */
@@ -82,7 +82,7 @@ int host_keeper_start(VmHost *host, Error *err) FAILS;
 void host_keeper_stop(VmHost *host);
 void host_keeper_wake(VmHost *host);            /* cheap, any thread */
 
-/* The disks that the domain XML of a machine names by their sockets, whatever else it says; at most VM_DISKS_MAX. */
+/* The disks that the domain XML of a machine names by their sockets, whatever else it says; at most VM_FILES_MAX. */
 unsigned host_disks_named(const char *xml, DiskName *ret);
 /* The running machine of this host that uses one of @disks; "" when none does. */
 int host_disk_user(VmHost *host, const DiskName *disks, unsigned disk_count, char ret_name[static VM_NAME_SIZE],
@@ -109,13 +109,21 @@ int host_no_such_machine(const char *name_or_id, Error *err);
 
 /* ---- host-power.c ---- */
 #define WRONG_STATE "The operation cannot be performed while the virtual machine is in its current state."
-/* What is on the share counts: another host may have changed the machine since we learnt of it. */
-int host_read_definition(const VmDefinition *known, VmDefinition *ret, Error *err) FAILS;
 /* Claims the machine with its disks, as libvirt knows them now. */
 int host_claim_running(VmHost *host, VmClaim what, const char *name_or_id, VmInfo *ret_info, virDomainPtr *ret,
                        Error *err) FAILS;
 /* When it was switched on, for Uptime: now.  Without it that is not shown, and the machine runs all the same. */
 void host_mark_started(virDomainPtr domain);
+/* The machine as the share has it now: what is there counts, another host may have changed it.  ERROR_CONFLICT when it
+ * is another machine by now.  @ret_text (may be NULL): the file itself; the caller frees it. */
+int host_read_file(const VmDefinition *known, VmDefinition *ret, char **ret_text, Error *err) FAILS;
+/* ERROR_NOT_FOUND names the first switch that this host lacks. */
+int host_check_switches(const VmDefinition *definition, Error *err) FAILS;
+/* Stops the disk processes of a machine that is off, but for those another one runs with, and takes our name out of
+ * its ledger. */
+int host_release(VmHost *host, const VmDefinition *definition, Error *err) FAILS;
+/* Takes our name, and only ours, out of the ledger in @folder. */
+int host_clear_ledger(VmHost *host, const char *folder, Error *err) FAILS;
 
 /* ---- host-save.c ---- */
 /* The saved machine of @definition runs again, its state file stays. */
@@ -126,12 +134,6 @@ int host_check_owner(const VmDefinition *definition, Error *err) FAILS;
 /* ---- host-edit.c ---- */
 /* A running domain learns what its definition says and it can take at once. */
 int host_apply_live(virDomainPtr domain, const VmDefinition *definition, Error *err) FAILS;
-
-/* Stops the disk processes of a machine that is off, but for those another one runs with, and takes our name out of
- * its ledger. */
-int host_release(VmHost *host, const VmDefinition *definition, Error *err) FAILS;
-/* Takes our name, and only ours, out of the ledger in @folder. */
-int host_clear_ledger(VmHost *host, const char *folder, Error *err) FAILS;
 
 /* ---- host-capability.c ---- */
 /* Whether machines run emulated here; ERROR_UNSUPPORTED when they would have to and must not. */

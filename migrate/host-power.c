@@ -49,16 +49,17 @@ static int stop_unused(VmHost *host, const DiskName *disk, Error *err) {
 }
 
 int host_release(VmHost *host, const VmDefinition *d, Error *err) {
-        auto_free DiskName *disks = calloc(VM_DISKS_MAX, sizeof *disks);
+        auto_free DiskName *disks = calloc(VM_FILES_MAX, sizeof *disks);
+        unsigned count = 0;
         Error later = { 0 };
         int r = 0;
 
         if (!disks)
                 return error_oom(err);
-        if (definition_disks(d, disks, err) < 0)
+        if (definition_files(d, disks, &count, err) < 0)
                 return -1;
         /* Each is tried: one that hangs must not keep the others locked.  The first failure is told. */
-        for (unsigned i = 0; i < d->disk_count; i++)
+        for (unsigned i = 0; i < count; i++)
                 if (stop_unused(host, &disks[i], r < 0 ? &later : err) < 0)
                         r = -1;
         if (host_clear_ledger(host, d->folder, r < 0 ? &later : err) < 0)
@@ -66,7 +67,7 @@ int host_release(VmHost *host, const VmDefinition *d, Error *err) {
         return r < 0 ? error_wrap(err, "\"%s\" is off, but its files were not released", d->name) : 0;
 }
 
-int host_read_definition(const VmDefinition *known, VmDefinition *ret, Error *err) {
+int host_read_file(const VmDefinition *known, VmDefinition *ret, char **ret_text, Error *err) {
         auto_free char *xml = NULL;
         char path[DISK_UNC_MAX];
         size_t size = 0;
@@ -89,21 +90,35 @@ int host_read_definition(const VmDefinition *known, VmDefinition *ret, Error *er
                                  path, ret->name, ret->id, known->name);
         (void)memcpy(ret->folder, known->folder, sizeof ret->folder);
         ret->saved = false;     /* that is the ledger's to say */
+        if (ret_text)
+                *ret_text = take_ptr(xml);
+        return 0;
+}
+
+int host_check_switches(const VmDefinition *d, Error *err) {
+        for (unsigned i = 0; i < d->adapter_count; i++) {
+                const char *name = d->adapters[i].switch_name;
+                if (!*name && !vmhost_switch_exists(VM_SWITCH_NONE))
+                        return error_set(err, ERROR_NOT_FOUND, 0,
+                                         "a network adapter of \"%s\" is connected to no switch, and this host lacks "
+                                         "the bridge " VM_SWITCH_NONE " for such adapters; start systemd-networkd, which "
+                                         "makes it", d->name);
+                if (*name && !vmhost_switch_exists(name))
+                        return error_set(err, ERROR_NOT_FOUND, 0,
+                                         "Could not find Ethernet switch '%s'. \"%s\" needs it; make it here with "
+                                         "New-VMSwitch, or connect the adapter to another one with "
+                                         "Connect-VMNetworkAdapter", name, d->name);
+        }
         return 0;
 }
 
 static int read_definition(VmHost *host, const VmDefinition *known, VmDefinition *ret, Error *err) {
         Ledger ledger;
 
-        if (host_read_definition(known, ret, err) < 0 || ledger_read(known->folder, &ledger, err) < 0)
+        if (host_read_file(known, ret, NULL, err) < 0 || ledger_read(known->folder, &ledger, err) < 0 ||
+            host_check_switches(ret, err) < 0)
                 return -1;
         ret->saved = ledger.saved;
-        for (unsigned i = 0; i < ret->adapter_count; i++)
-                if (!vmhost_switch_exists(ret->adapters[i].switch_name))
-                        return error_set(err, ERROR_NOT_FOUND, 0,
-                                         "Could not find Ethernet switch '%s'. \"%s\" needs it; "
-                                         "make a bridge of that name on this host",
-                                         ret->adapters[i].switch_name, ret->name);
         return host_define(host, ret, err);
 }
 
@@ -112,8 +127,8 @@ typedef struct Start {
         VmHost *host;
         const VmDefinition *definition;
         const Ledger *before;
-        DiskName *disks;
-        unsigned started;
+        DiskName *disks;                        /* then media */
+        unsigned file_count, started;
         bool ledger_written;
 } Start;
 
@@ -153,7 +168,7 @@ static int take_disks(Start *s, uint64_t epoch, const char *us, Error *err) {
                                  "\"%s\" was not started: \"%s\" runs on this host and uses one of "
                                  "its disks; turn that off first",
                                  d->name, user);
-        for (; s->started < d->disk_count; s->started++) {
+        for (; s->started < s->file_count; s->started++) {
                 /* No machine runs with it, and it is claimed: a disk process of it is a leftover. */
                 if (disk_stop(&s->disks[s->started], err) < 0)
                         return -1;
@@ -192,8 +207,8 @@ static int unknown_start(const VmDefinition *d, Error *err) {
                          "when libvirt answers again (%.200s)", d->name, why.text);
 }
 
-static int start_claimed(VmHost *host, virDomainPtr domain, VmDefinition *d, DiskName *disks, const VmWait *wait,
-                         Error *err) {
+static int start_claimed(VmHost *host, virDomainPtr domain, VmDefinition *d, DiskName *disks, unsigned file_count,
+                         const VmWait *wait, Error *err) {
         char us[MACHINE_NAME_MAX];
         Ledger before = { 0 }, after = { 0 };
 
@@ -207,7 +222,8 @@ static int start_claimed(VmHost *host, virDomainPtr domain, VmDefinition *d, Dis
         if (d->disk_count > 0)          /* without a disk nothing says when it is off: the ledger would name us for ever */
                 (void)memcpy(after.host, us, sizeof after.host);
 
-        Start s = { .host = host, .definition = d, .before = &before, .disks = disks };
+        Start s = { .host = host, .definition = d, .before = &before, .disks = disks,
+                    .file_count = file_count };
         if (take_disks(&s, after.epoch, us, err) < 0)
                 goto undo;
         before.epoch = after.epoch;     /* this term is used up, whatever follows */
@@ -243,7 +259,8 @@ int vmhost_start(VmHost *host, const char *name_or_id, const VmWait *wait, bool 
         auto_(domain_freep) virDomainPtr domain = NULL;
         auto_free VmInfo *info = malloc(sizeof *info);
         auto_free VmDefinition *d = calloc(1, sizeof *d);
-        auto_free DiskName *disks = calloc(VM_DISKS_MAX, sizeof *disks);
+        auto_free DiskName *disks = calloc(VM_FILES_MAX, sizeof *disks);
+        unsigned count = 0;
 
         if (!info || !d || !disks)
                 return error_oom(err);
@@ -265,13 +282,13 @@ int vmhost_start(VmHost *host, const char *name_or_id, const VmWait *wait, bool 
                 return -1;
         int r = read_definition(host, &info->definition, d, err);
         host_unclaim_quietly(host, id);
-        if (r < 0 || definition_disks(d, disks, err) < 0 ||
-            vmhost_claim(host, VM_CLAIM_START, id, d->name, disks, d->disk_count, err) < 0)
+        if (r < 0 || definition_files(d, disks, &count, err) < 0 ||
+            vmhost_claim(host, VM_CLAIM_START, id, d->name, disks, count, err) < 0)
                 return -1;
         if (virDomainIsActive(domain) == 1)
                 r = error_set(err, ERROR_CONFLICT, 0, WRONG_STATE " \"%s\" was started by somebody else.", d->name);
         else
-                r = start_claimed(host, domain, d, disks, wait, err);
+                r = start_claimed(host, domain, d, disks, count, wait, err);
         if (r == 0 && d->saved)
                 forget_saved(host, domain, d);
         vmhost_unclaim(host, id);
@@ -281,15 +298,16 @@ int vmhost_start(VmHost *host, const char *name_or_id, const VmWait *wait, bool 
 
 int host_claim_running(VmHost *host, VmClaim what, const char *name_or_id, VmInfo *info, virDomainPtr *ret,
                        Error *err) {
-        auto_free DiskName *disks = calloc(VM_DISKS_MAX, sizeof *disks);
+        auto_free DiskName *disks = calloc(VM_FILES_MAX, sizeof *disks);
+        unsigned count = 0;
 
         if (!disks)
                 return error_oom(err);
-        if (vmhost_find(host, name_or_id, info, err) < 0 || definition_disks(&info->definition, disks, err) < 0 ||
+        if (vmhost_find(host, name_or_id, info, err) < 0 ||
+            definition_files(&info->definition, disks, &count, err) < 0 ||
             vmhost_domain(host, info->definition.id, ret, err) < 0)
                 return -1;
-        if (vmhost_claim(host, what, info->definition.id, info->definition.name, disks, info->definition.disk_count,
-                         err) < 0)
+        if (vmhost_claim(host, what, info->definition.id, info->definition.name, disks, count, err) < 0)
                 return -1;
         char id[UUID_TEXT_SIZE];
         (void)memcpy(id, info->definition.id, sizeof id);

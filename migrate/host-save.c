@@ -149,7 +149,7 @@ int host_restore(VmHost *host, const VmDefinition *d, const VmWait *wait, Error 
         if (err->kind == ERROR_NOT_FOUND)
                 return error_set(err, ERROR_NOT_FOUND, 0, "its saved state is gone from the share (%s); put it back there, "
                                  "or give it up with Remove-VMSavedState", path);
-        return error_wrap(err, "%s", path);
+        return -1;
 }
 
 /* ---- giving it up ------------------------------------------------------------------------------ */

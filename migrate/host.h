@@ -102,13 +102,15 @@ int vmhost_connection(VmHost *host, virConnectPtr *ret, Error *err) FAILS;
 /* ---- claims ----------------------------------------------------------------------------------- */
 
 typedef enum VmClaim {
-        VM_CLAIM_CREATE, VM_CLAIM_START, VM_CLAIM_STOP, VM_CLAIM_REMOVE, VM_CLAIM_DISK, VM_CLAIM_MOVE_OUT,
-        VM_CLAIM_MOVE_IN, VM_CLAIM_SETTLE, VM_CLAIM_SAVE, VM_CLAIM_CHANGE,
+        VM_CLAIM_CREATE, VM_CLAIM_START, VM_CLAIM_STOP, VM_CLAIM_DEVICE, VM_CLAIM_EXPORT, VM_CLAIM_REMOVE,
+        VM_CLAIM_DISK, VM_CLAIM_MOVE_OUT, VM_CLAIM_MOVE_IN, VM_CLAIM_SETTLE,
+        VM_CLAIM_SAVE, VM_CLAIM_CHANGE,
 } VmClaim;
 
 /* Exclusive right to change a machine (by id; need not exist here yet) and its disks until vmhost_unclaim().  While
  * claimed, the keeper leaves machine, disk processes and ledger alone.  ERROR_CONFLICT says what is going on, e.g.
- * 'The virtual machine "web01" is being moved …'.  @disks NULL: none. */
+ * 'The virtual machine "web01" is being moved …'.  @disks NULL: none; at most VM_FILES_MAX, and the media of DVD
+ * drives among them, or the keeper may end their disk processes. */
 int vmhost_claim(VmHost *host, VmClaim what, const char *id, const char *name, const DiskName *disks,
                  unsigned disk_count, Error *err) FAILS;
 /* The keeper looks at it once more.  Not claimed is fine. */

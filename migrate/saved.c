@@ -133,15 +133,16 @@ static bool text_is(xmlXPathContextPtr xpath, const char *what, const char *want
         return is;
 }
 
-/* Its disks are those of the definition, no fewer and no more. */
+/* Its disks and media are those of the definition, no fewer and no more. */
 static int check_disks(xmlXPathContextPtr xpath, const VmDefinition *d, Error *err) {
-        auto_free DiskName *disks = calloc(VM_DISKS_MAX, sizeof *disks);
+        auto_free DiskName *disks = calloc(VM_FILES_MAX, sizeof *disks);
+        unsigned n = 0;
 
         if (!disks)
                 return error_oom(err);
-        if (definition_disks(d, disks, err) < 0)
+        if (definition_files(d, disks, &n, err) < 0)
                 return -1;
-        for (unsigned i = 0; i < d->disk_count; i++) {
+        for (unsigned i = 0; i < n; i++) {
                 auto_free char *count = text_format("count(/domain/devices/disk[source/host/@socket='%s'])",
                                                     disks[i].nbd_socket);
                 if (!count)
@@ -149,7 +150,7 @@ static int check_disks(xmlXPathContextPtr xpath, const VmDefinition *d, Error *e
                 if (!text_is(xpath, count, "1"))
                         return bad(err, "its disks are not those of the virtual machine");
         }
-        auto_free char *all = text_format("%u", d->disk_count);
+        auto_free char *all = text_format("%u", n);
         if (!all)
                 return error_oom(err);
         return text_is(xpath, "count(/domain/devices/disk/source)", all)

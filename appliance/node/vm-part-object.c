@@ -92,6 +92,12 @@ int vm_boot_name(sd_json_variant *device, const char *vm_id, char ret[static DIS
         if (owner && !text_equal_nocase(owner, vm_id))
                 return error_set(err, ERROR_INVALID, 0, "a machine can only boot from a device of its own, and the one given "
                                  "is of \"%.200s\"", object_string(device, "VMName") ?: owner);
+        if (strcmp(object_type(device), "DvdDrive") == 0) {     /* also an empty one: what counts is where it is */
+                VmSlot slot = { VM_IDE, (unsigned)object_unsigned(device, "ControllerNumber", VM_IDE_CONTROLLERS),
+                                (unsigned)object_unsigned(device, "ControllerLocation", VM_IDE_LOCATIONS) };
+                vm_slot_text(slot, ret);
+                return 0;
+        }
         path = object_string(device, "Path");
         mac = object_string(device, "MacAddress");
         if (path && *path) {
@@ -108,10 +114,10 @@ int vm_boot_name(sd_json_variant *device, const char *vm_id, char ret[static DIS
         return 0;
 }
 
-/* Without an order of its own a machine tries its first disk. */
-static bool is_tried(const VmInfo *info, const char *name, unsigned rank, bool is_first_disk) {
-        unsigned wanted = definition_boot_rank(&info->definition, name);
-        return info->definition.boot_count ? wanted == rank : is_first_disk && rank == 1;
+/* Without an order of its own a machine tries its first disk and its first DVD drive.  @otherwise: the rank then, or 0. */
+static bool is_tried(const VmInfo *info, const char *name, unsigned rank, unsigned otherwise) {
+        const VmDefinition *d = &info->definition;
+        return rank == (definition_has_boot(d) ? definition_boot_rank(d, name) : otherwise);
 }
 
 static int add_source(const VmInfo *info, sd_json_variant *vm, sd_json_variant *device, sd_json_variant **list,
@@ -130,7 +136,7 @@ static int add_source(const VmInfo *info, sd_json_variant *vm, sd_json_variant *
 }
 
 static int boot_order(const VmInfo *info, sd_json_variant *vm, sd_json_variant **ret, Error *err) {
-        static const char *const kinds[] = { "HardDrives", "DVDDrives", "NetworkAdapters" };
+        static const char *const kinds[] = { "HardDrives", "DVDDrives", "NetworkAdapters" };    /* the first two: as in is_tried() */
 
         if (sd_json_variant_new_array(ret, NULL, 0) < 0)
                 return error_oom(err);
@@ -142,7 +148,7 @@ static int boot_order(const VmInfo *info, sd_json_variant *vm, sd_json_variant *
                                 char name[DISK_ID_SIZE];
                                 Error none = { 0 };
                                 if (vm_boot_name(device, info->definition.id, name, &none) < 0 ||
-                                    !is_tried(info, name, rank, k == 0 && i == 0))
+                                    !is_tried(info, name, rank, i == 0 && k < 2 ? (unsigned)k + 1 : 0))
                                         continue;
                                 if (add_source(info, vm, device, ret, err) < 0)
                                         return -1;
