@@ -57,8 +57,10 @@ static int act_on_matching(Invocation *invocation, Act act, const char *pattern,
         return 0;
 }
 
-int vm_targets(Invocation *invocation, Act act, Error *err) {
-        size_t names = invocation_count(invocation, "Name"), machines = invocation_count(invocation, "VM");
+int vm_targets(Invocation *invocation, Act act, Error *err) { return vm_targets_of(invocation, "Name", act, err); }
+
+int vm_targets_of(Invocation *invocation, const char *parameter, Act act, Error *err) {
+        size_t names = invocation_count(invocation, parameter), machines = invocation_count(invocation, "VM");
 
         for (size_t i = 0; i < machines; i++) {
                 const char *id = object_string(invocation_item(invocation, "VM", i), "Id");
@@ -69,7 +71,7 @@ int vm_targets(Invocation *invocation, Act act, Error *err) {
                         return -1;
         }
         for (size_t i = 0; i < names; i++) {
-                sd_json_variant *item = invocation_item(invocation, "Name", i);
+                sd_json_variant *item = invocation_item(invocation, parameter, i);
                 const char *name = sd_json_variant_is_string(item) ? sd_json_variant_string(item) : "";
                 if ((text_has_wildcard(name) ? act_on_matching(invocation, act, name, err)
                                              : vm_target(invocation, name, act, err)) < 0)
