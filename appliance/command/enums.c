@@ -22,6 +22,8 @@ static const struct {
         { "BootSourceType", "Unknown=0,Drive=1,Network=2,File=3" },
         { "VMReplicationState", "Disabled=0" },
         { "ControllerType", "IDE=0,SCSI=1" },
+        { "DvdMediaType", "None=0,ISO=1,PassThrough=2" },
+        { "VMSwitchType", "Private=0,Internal=1,External=2" },
         { "MigrationAuthenticationType", "CredSSP=0,Kerberos=1" },
         { "VMMigrationPerformance", "TCPIP=0,Compression=1,SMB=2" },
         { "VhdType", "Unknown=0,Fixed=2,Dynamic=3,Differencing=4" },

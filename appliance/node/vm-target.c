@@ -86,9 +86,12 @@ static int act_on_id(Invocation *invocation, Act act, const char *id, Error *err
 }
 
 int vm_targets(Invocation *invocation, Act act, Error *err) {
+        return vm_targets_of(invocation, invocation_has(invocation, "VMName") ? "VMName" : "Name", act, err);
+}
+
+int vm_targets_of(Invocation *invocation, const char *parameter, Act act, Error *err) {
         static const char *const objects[] = { "VM", "VMMemory", "VMProcessor", "VMFirmware" };
-        const char *by = invocation_has(invocation, "VMName") ? "VMName" : "Name";
-        size_t names = invocation_count(invocation, by), machines = 0;
+        size_t names = invocation_count(invocation, parameter), machines = 0;
 
         for (size_t i = 0; i < ARRAY_SIZE(objects); i++) {
                 machines += invocation_count(invocation, objects[i]);
@@ -96,7 +99,7 @@ int vm_targets(Invocation *invocation, Act act, Error *err) {
                         return -1;
         }
         for (size_t i = 0; i < names; i++) {
-                sd_json_variant *item = invocation_item(invocation, by, i);
+                sd_json_variant *item = invocation_item(invocation, parameter, i);
                 const char *name = sd_json_variant_is_string(item) ? sd_json_variant_string(item) : "";
                 if ((text_has_wildcard(name) ? act_on_matching(invocation, act, name, err)
                                              : vm_target(invocation, name, act, err)) < 0)

@@ -12,6 +12,10 @@
 int vm_targets(Invocation *invocation, int (*act)(Invocation *invocation, const VmInfo *info, Error *err),
                Error *err) FAILS;
 
+/* The same, with the names in another parameter: -VMName. */
+int vm_targets_of(Invocation *invocation, const char *names, int (*act)(Invocation *invocation, const VmInfo *info, Error *err),
+                  Error *err) FAILS;
+
 /* The same for one machine, by its name or id. */
 int vm_target(Invocation *invocation, const char *name_or_id,
               int (*act)(Invocation *invocation, const VmInfo *info, Error *err), Error *err) FAILS;
