@@ -111,7 +111,7 @@ static void take_glance(const GlanceFile *seen, Opening *o) {
 }
 
 static int look_at_all(Opening *openings, unsigned count, Error *err) {
-        auto_free GlanceFile *seen = calloc(VM_DISKS_MAX, sizeof *seen);
+        auto_free GlanceFile *seen = calloc(VM_FILES_MAX, sizeof *seen);
 
         if (!seen)
                 return error_oom(err);
@@ -149,10 +149,10 @@ static int report(const Opening *o, bool *silent, Findings *findings, Error *err
         return 0;
 }
 
-int compare_disks(const CompareRequest *request, const DiskName *disks, unsigned *ret_started, Findings *findings,
-                  Error *err) {
-        auto_free Opening *openings = calloc(VM_DISKS_MAX, sizeof *openings);
-        unsigned count = request->definition.disk_count, started = 0;
+int compare_disks(const CompareRequest *request, const DiskName *disks, unsigned count, unsigned *ret_started,
+                  Findings *findings, Error *err) {
+        auto_free Opening *openings = calloc(VM_FILES_MAX, sizeof *openings);
+        unsigned started = 0;
         bool silent = false;
         Error ignored;
         int r = 0;
@@ -170,9 +170,10 @@ int compare_disks(const CompareRequest *request, const DiskName *disks, unsigned
                 started++;
         *ret_started = started;
         for (unsigned i = 0; i < count; i++) {
-                if (openings[i].result == 0)
+                /* a medium is only read, and that it can be was shown by opening it */
+                if (openings[i].result == 0 && i < request->definition.disk_count)
                         check_disk(request, i, &disks[i], &openings[i].status, findings);
-                else if (r == 0)
+                else if (openings[i].result < 0 && r == 0)
                         r = report(&openings[i], &silent, findings, err);
                 /* behind one that failed they were only looked at: there will be no move */
                 if (request->keep && i > started && openings[i].result == 0)

@@ -42,7 +42,7 @@ int compare_source(VmHost *host, const VmInfo *vm, CompareRequest *request, Find
 
 /* On the destination, but for the disks: clock, emulator, processor, memory, names, switches. */
 int compare_destination(VmHost *host, const CompareRequest *request, Findings *findings, Error *err) FAILS;
-/* Opens the disks, all at once.  With request->keep by disk processes: the first @ret_started of @disks run afterwards,
- * also on failure; no other does. */
-int compare_disks(const CompareRequest *request, const DiskName *disks, unsigned *ret_started,
+/* Opens @files (the disks, then the media of DVD drives), all at once.  With request->keep by disk processes: the first
+ * @ret_started of them run afterwards, also on failure; no other does. */
+int compare_disks(const CompareRequest *request, const DiskName *files, unsigned file_count, unsigned *ret_started,
                   Findings *findings, Error *err) FAILS;

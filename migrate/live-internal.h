@@ -58,7 +58,8 @@ typedef struct Outgoing {
         const LiveMove *move;
         MoveRecord record;
         VmInfo vm;
-        DiskName disks[VM_DISKS_MAX];
+        DiskName disks[VM_FILES_MAX];   /* record.disk_count disks, then media */
+        unsigned file_count;
         CompareRequest request;
         Receipt receipt;
         Channel *channel;
@@ -90,7 +91,8 @@ typedef struct Incoming {
         pthread_t thread;
         bool threaded, finished;        /* finished: the thread may be joined */
         MoveRecord record;
-        DiskName disks[VM_DISKS_MAX];
+        DiskName disks[VM_FILES_MAX];   /* record.disk_count disks, then media */
+        unsigned file_count;
         unsigned started;               /* disk processes */
 
         /* under Live.lock */

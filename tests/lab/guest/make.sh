@@ -3,7 +3,7 @@
 #
 #   0        GRUB's boot sector, then its core image        (no file system anywhere: GRUB reads by block numbers)
 #   1020 KiB config block, text
-#   1 MiB    kernel, then initrd with init and three modules
+#   1 MiB    kernel, then initrd with init and its modules
 #   32 MiB   ring of records, to the end
 set -euo pipefail
 out=$1 source=/src/tests/lab/guest size_mib=64
@@ -13,8 +13,10 @@ cd "$work"
 kernel=$(ls /boot/vmlinuz-*-cloud-amd64 | tail -n 1)
 modules=/lib/modules/${kernel#/boot/vmlinuz-}/kernel
 mkdir tree
-gcc -std=gnu17 -D_GNU_SOURCE -O2 -Wall -Wextra -Werror -static -pthread -s -o tree/init "$source/init.c"
-for module in drivers/block/virtio_blk drivers/input/evdev drivers/acpi/button; do
+gcc -std=gnu17 -D_GNU_SOURCE -O2 -Wall -Wextra -Werror -static -pthread -s -o tree/init "$source/init.c" "$source/devices.c"
+for module in drivers/block/virtio_blk drivers/input/evdev drivers/acpi/button \
+        net/core/failover drivers/net/net_failover drivers/net/virtio_net drivers/scsi/scsi_common drivers/scsi/scsi_mod \
+        drivers/scsi/virtio_scsi drivers/scsi/sd_mod drivers/cdrom/cdrom drivers/scsi/sr_mod drivers/ata/libata drivers/ata/ata_piix; do
         python3 -c 'import lzma, sys; sys.stdout.buffer.write(lzma.open(sys.argv[1]).read())' "$modules/$module.ko.xz" \
                 >"tree/${module##*/}.ko"
 done

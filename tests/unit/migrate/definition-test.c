@@ -20,6 +20,8 @@ static VmDefinition sample(void) {
         strcpy(d.disks[1], "\\\\fs2.lab.test\\vms\\data & more.raw");
         strcpy(d.adapters[0].switch_name, "br0");
         strcpy(d.adapters[0].mac, "52:54:00:12:34:56");
+        strcpy(d.adapters[0].name, "Network Adapter");
+        d.disk_slots[1] = (VmSlot){ VM_SCSI, 0, 3 };
         return d;
 }
 
