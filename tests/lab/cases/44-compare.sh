@@ -61,7 +61,7 @@ both=$(ask 'r["Realtime"] -= 600 * 10**6')
 [[ $both == *'"MessageId":50002'* && $both == *'"MessageId":50014'* ]] || fail "the clock hides the disk: $both"
 
 story "each disk that cannot be used is named, and the others are let go again"
-three='r["Disks"] *= 3; r["Definition"] = re.sub(r"(<hf:disk>)([^<]*)(compare-me.raw)(</hf:disk>)", r"\1\2missing1.raw\4\1\2compare-me.raw\4\1\2missing2.raw\4", r["Definition"])'
+three='r["Disks"] *= 3; r["Definition"] = re.sub(r"<hf:disk[^>]*>([^<]*)compare-me.raw(</hf:disk>)", r"<hf:disk>\1missing1.raw\2<hf:disk>\1compare-me.raw\2<hf:disk>\1missing2.raw\2", r["Definition"])'
 three_found=$(ask "$three")
 [[ $three_found == *'"MessageId":40010'*missing1.raw*'"MessageId":50014'*'"MessageId":40010'*missing2.raw* ]] ||
         fail "not every disk is named: $three_found"
