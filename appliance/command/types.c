@@ -52,7 +52,7 @@ static const Type network_adapter = {
         .properties = (const Property[]){
                 { "Name", "String" }, { "IsManagementOs", "Boolean" }, { "VMName", "String" }, { "VMId", "Guid" },
                 { "SwitchName", "String" }, { "MacAddress", "String" }, { "Status", "String[]" },
-                { "IPAddresses", "String[]" }, { NULL } },
+                { "IPAddresses", "String[]" }, { "ComputerName", "String" }, { NULL } },
         .table = (const Column[]){
                 { NULL, "Name" }, { NULL, "IsManagementOs" }, { NULL, "VMName" }, { NULL, "SwitchName" },
                 { NULL, "MacAddress" }, { NULL, "Status" }, { NULL, "IPAddresses" }, { NULL, NULL } },
@@ -111,7 +111,8 @@ static const Type migration_job = {
                 { "SourceHost", "String" }, { "DestinationHost", "String" }, { "Phase", "String" },
                 { "PercentComplete", "Int32" }, { "State", "String" }, { "Started", "DateTime" },
                 { "Ended", "DateTime" }, { "Duration", "TimeSpan" }, { "DowntimeMs", "UInt64" },
-                { "UserName", "String" }, { "Reason", "String" }, { "MigrationReport", "MigrationReport" },
+                { "UserName", "String" }, { "Reason", "String" }, { "ComputerName", "String" },
+                { "MigrationReport", "MigrationReport" },
                 { NULL } },
         .table = (const Column[]){
                 { NULL, "VMName" }, { NULL, "DestinationHost" }, { NULL, "State" }, { NULL, "Phase" },
