@@ -8,12 +8,12 @@
 /* As Hyper-V gives a guest with open files. */
 #define SHUTDOWN_US (300 * 1000000ULL)
 #define NAME_HELP "Names of virtual machines; wildcards are allowed."
-#define ELSEWHERE "ComputerName,Credential,CimSession"
+#define ELSEWHERE "Credential,CimSession"
 
 #define VM_HELP "Virtual machines, as Get-VM returns them."
 #define BY_VALUE PARAMETER_PIPELINE_BY_VALUE
 #define PARAMETER_NAMES { "Name", "String[]", "VMName", BY_VALUE | PARAMETER_WILDCARD, NULL, NAME_HELP }
-#define PARAMETER_VM { "VM", "VirtualMachine[]", NULL, BY_VALUE, NULL, VM_HELP }
+#define PARAMETER_VM { "VM", "VirtualMachine[]", NULL, BY_VALUE | PARAMETER_PLACED, NULL, VM_HELP }
 #define PARAMETER_PASSTHRU { "Passthru", "SwitchParameter", NULL, 0, NULL, "Returns the virtual machine." }
 
 static void already(Invocation *invocation) {
@@ -43,9 +43,9 @@ const Command command_get_vm = {
                 PARAMETER_NAMES,
                 { "Id", "Guid", NULL, PARAMETER_PIPELINE_BY_VALUE | PARAMETER_PIPELINE_BY_NAME, NULL,
                   "Id of a virtual machine." },
-                { .name = NULL } },
+                PARAMETER_COMPUTER_NAME, { .name = NULL } },
         .sets = (const ParameterSet[]){
-                { "Name", "", "Name", "" }, { "Id", "", "Id", "" }, { .name = NULL } },
+                { "Name", "", "Name", "ComputerName" }, { "Id", "", "Id", "ComputerName" }, { .name = NULL } },
         .refused = "ClusterObject," ELSEWHERE,
         .run = get_vm,
 };
@@ -73,7 +73,7 @@ static int start_one(Invocation *invocation, const VmInfo *info, Error *err) {
 static int start_vm(Invocation *invocation, Error *err) { return vm_targets(invocation, start_one, err); }
 
 static const ParameterSet start_sets[] = {
-        { "Name", "Name", "Name", "Passthru" }, { "VMObject", "VM", "VM", "Passthru" }, { .name = NULL },
+        { "Name", "Name", "Name", "Passthru,ComputerName" }, { "VMObject", "VM", "VM", "Passthru" }, { .name = NULL },
 };
 
 const Command command_start_vm = {
@@ -81,7 +81,8 @@ const Command command_start_vm = {
         .synopsis = "Starts a virtual machine; the file server lets only one host hold its disks.",
         .role = ROLE_OPERATOR, .confirm = true,
         .output = "Microsoft.HyperV.PowerShell.VirtualMachine",
-        .parameters = (const Parameter[]){ PARAMETER_NAMES, PARAMETER_VM, PARAMETER_PASSTHRU, { .name = NULL } },
+        .parameters = (const Parameter[]){ PARAMETER_NAMES, PARAMETER_VM, PARAMETER_PASSTHRU, PARAMETER_COMPUTER_NAME,
+                                             { .name = NULL } },
         .sets = start_sets,
         .refused = "AsJob," ELSEWHERE,
         .run = start_vm,
@@ -123,9 +124,9 @@ const Command command_stop_vm = {
                 { "TurnOff", "SwitchParameter", NULL, 0, NULL, "Cuts the power; the guest is not asked." },
                 { "Force", "SwitchParameter", NULL, 0, NULL,
                   "Does not ask about unsaved data; the guest has five minutes either way." },
-                { .name = NULL } },
+                PARAMETER_COMPUTER_NAME, { .name = NULL } },
         .sets = (const ParameterSet[]){
-                { "Name", "Name", "Name", "TurnOff,Force,Passthru" },
+                { "Name", "Name", "Name", "TurnOff,Force,Passthru,ComputerName" },
                 { "VMObject", "VM", "VM", "TurnOff,Force,Passthru" }, { .name = NULL } },
         .refused = "Save,AsJob," ELSEWHERE,
         .run = stop_vm,
@@ -166,9 +167,9 @@ const Command command_remove_vm = {
         .parameters = (const Parameter[]){
                 PARAMETER_NAMES, PARAMETER_VM, PARAMETER_PASSTHRU,
                 { "Force", "SwitchParameter", NULL, 0, NULL, "Does not ask." },
-                { .name = NULL } },
+                PARAMETER_COMPUTER_NAME, { .name = NULL } },
         .sets = (const ParameterSet[]){
-                { "Name", "Name", "Name", "Force,Passthru" }, { "VMObject", "VM", "VM", "Force,Passthru" },
+                { "Name", "Name", "Name", "Force,Passthru,ComputerName" }, { "VMObject", "VM", "VM", "Force,Passthru" },
                 { .name = NULL } },
         .refused = "AsJob," ELSEWHERE,
         .run = remove_vm,

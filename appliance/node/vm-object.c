@@ -10,8 +10,7 @@
 
 static void json_unrefp(sd_json_variant **v) { *v = sd_json_variant_unref(*v); }
 
-/* Hyper-V's ComputerName is the NetBIOS name. */
-static void computer_name(const char *host, char *to, size_t size) {
+void vm_computer_name(const char *host, char *to, size_t size) {
         (void)snprintf(to, size, "%s", host);
         to[strcspn(to, ".")] = '\0';
         for (char *p = to; *p; p++)
@@ -89,7 +88,7 @@ int vm_object(const VmInfo *info, const char *host, sd_json_variant **ret, Error
         char computer[MACHINE_NAME_MAX], uptime[TIMESPAN_TEXT_SIZE];
         bool critical = info->state == VM_PAUSED_CRITICAL;
 
-        computer_name(host, computer, sizeof computer);
+        vm_computer_name(host, computer, sizeof computer);
         uptime_text(info, uptime);
         if (hard_drives(info, computer, &drives) < 0 || adapters(info, computer, &nets) < 0 ||
             sd_json_buildo(&object,
@@ -131,7 +130,7 @@ int vhd_object(const VhdInfo *info, const char *host, sd_json_variant **ret, Err
          * them. */
         bool dynamic = info->on_share || info->format == VHD_QCOW2;
 
-        computer_name(host, computer, sizeof computer);
+        vm_computer_name(host, computer, sizeof computer);
         if (sd_json_buildo(&object, SD_JSON_BUILD_PAIR_STRING("$type", "Microsoft.Vhd.PowerShell.VirtualHardDisk"),
                            SD_JSON_BUILD_PAIR_STRING("ComputerName", computer),
                            SD_JSON_BUILD_PAIR_STRING("Path", info->path),
