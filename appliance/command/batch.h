@@ -36,11 +36,38 @@ typedef struct SecretNeed {
         const char *command, *parameter, *user; /* borrowed from the Batch */
 } SecretNeed;
 
+/* One command for one other host. */
+typedef struct BatchCall {
+        const char *host;               /* as typed, or as an object says */
+        const char *text;               /* the command in this language; its values are $variables */
+        sd_json_variant *variables;     /* object, or NULL */
+} BatchCall;
+
+typedef struct BatchCalls {
+        const BatchCall *list;
+        size_t count;
+        /* Once, when the others are under way: what is to run on this host.  May be NULL. */
+        void (*here)(void *userdata);
+        /* One record of call @i.  -1: stop them all.  @record comes from another host: it may be anything. */
+        int (*record)(void *userdata, size_t i, RecordStream stream, sd_json_variant *record);
+        /* Call @i has ended; @why has ERROR_NONE when it came to its end. */
+        void (*ended)(void *userdata, size_t i, const Error *why);
+        void *userdata;
+} BatchCalls;
+
+/* How commands reach other hosts. */
+typedef struct BatchElsewhere {
+        bool (*is_here)(void *sink, const char *host);
+        /* Runs all calls side by side and blocks until each has ended; everything is called on this thread. */
+        void (*run)(void *sink, const BatchCalls *calls);
+} BatchElsewhere;
+
 typedef struct BatchText {
         const char *text;
         sd_json_variant *variables;     /* object: values of the text's variables, or NULL */
         bool has_input;                 /* BatchRun.input will be piped in: where $input stands, else into the first command */
         Role role;                      /* what the caller may do */
+        bool from_host;                 /* another host brings it: only commands with -ComputerName are taken */
 } BatchText;
 
 /* @table and its rows outlive the Batch. */
@@ -57,6 +84,7 @@ typedef struct BatchRun {
         const atomic_bool *cancelled;   /* set from any thread: stop soon */
         /* The secret for a key of batch_secret(), or NULL.  May be NULL when there are none. */
         const char *(*secret)(void *sink, const char *key);
+        const BatchElsewhere *elsewhere; /* NULL: commands run on this host only */
         /* One record; @record is borrowed and must be turned into something of its own before another
          * thread sees it.  May block.  -1: the caller is gone, stop. */
         int (*record)(void *sink, RecordStream stream, sd_json_variant *record, Error *err);

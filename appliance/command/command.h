@@ -24,6 +24,8 @@ enum {                                  /* Parameter.flags */
         PARAMETER_WILDCARD = 4,
         PARAMETER_SECRET = 8,           /* SecureString, PSCredential: never logged */
         PARAMETER_REMAINING = 16,       /* takes all positional arguments: Write-Host a b c */
+        PARAMETER_COMPUTERS = 32,       /* names hosts: the command runs on each of them (elsewhere.h) */
+        PARAMETER_PLACED = 64,          /* objects whose ComputerName says on which host the command runs */
 };
 
 typedef struct Parameter {

@@ -122,11 +122,16 @@ void invocation_error(Invocation *invocation, const Error *error, const char *ta
         invocation_report(invocation, &record, false);
 }
 
-static void say(Invocation *invocation, RecordStream stream, const char *text) {
+void invocation_say(Invocation *invocation, RecordStream stream, const char *text) {
         auto_(sd_json_variant_unrefp) sd_json_variant *message = NULL;
         Error err = { 0 };
+        if ((stream == STREAM_WARNING && invocation->warnings == ACTION_SILENT) ||
+            (stream == STREAM_VERBOSE && !invocation->verbose))
+                return;
         if (sd_json_variant_new_string(&message, text) >= 0)
                 (void)invocation_record(invocation, stream, message, &err);
+        if (stream == STREAM_WARNING && invocation->warnings == ACTION_STOP)
+                invocation->execution->stopped = invocation->execution->stop_all = true;
 }
 
 #pragma GCC diagnostic push
@@ -134,24 +139,18 @@ static void say(Invocation *invocation, RecordStream stream, const char *text) {
 static void vsay(Invocation *invocation, RecordStream stream, const char *fmt, va_list ap) {
         char text[RECORD_MESSAGE_MAX];
         (void)vsnprintf(text, sizeof text, fmt, ap);
-        say(invocation, stream, text);
+        invocation_say(invocation, stream, text);
 }
 #pragma GCC diagnostic pop
 
 void invocation_warning(Invocation *invocation, const char *fmt, ...) {
-        if (invocation->warnings == ACTION_SILENT)
-                return;
         va_list ap;
         va_start(ap, fmt);
         vsay(invocation, STREAM_WARNING, fmt, ap);
         va_end(ap);
-        if (invocation->warnings == ACTION_STOP)
-                invocation->execution->stopped = invocation->execution->stop_all = true;
 }
 
 void invocation_verbose(Invocation *invocation, const char *fmt, ...) {
-        if (!invocation->verbose)
-                return;
         va_list ap;
         va_start(ap, fmt);
         vsay(invocation, STREAM_VERBOSE, fmt, ap);
@@ -229,7 +228,7 @@ bool invocation_should_process(Invocation *invocation, const char *target, const
         if (invocation_switch(invocation, "WhatIf")) {
                 (void)snprintf(text, sizeof text, "What if: Performing the operation \"%s\" on target \"%s\".",
                                operation, target);
-                say(invocation, STREAM_INFORMATION, text);
+                invocation_say(invocation, STREAM_INFORMATION, text);
                 return false;
         }
         if (!invocation_switch(invocation, "Confirm"))

@@ -44,6 +44,8 @@ int invocation_record(Invocation *invocation, RecordStream stream, sd_json_varia
 void invocation_report(Invocation *invocation, const ErrorRecord *record, bool terminating);
 /* Commands in front of this one may stop: everything wanted is there. */
 void invocation_enough(Invocation *invocation);
+/* A line of the warning, verbose or information stream, as far as the caller wants it. */
+void invocation_say(Invocation *invocation, RecordStream stream, const char *text);
 const CommandTable *invocation_table(const Invocation *invocation);
 /* Reads -ErrorAction and its like from the bound common parameters, else $ErrorActionPreference and its like. */
 void invocation_preferences(Invocation *invocation, sd_json_variant *variables);

@@ -69,6 +69,8 @@ static int serve(sd_event *event, const Paths *paths, Error *err) {
         if (r == 0)
                 r = serve_gateway(server, paths->gateway, err);
         if (r == 0)
+                r = server_admit_hosts(server, err);
+        if (r == 0)
                 r = identity_start(node, ready, NULL, err);
         if (r == 0) {
                 (void)sd_event_add_time_relative(event, NULL, CLOCK_MONOTONIC, READY_AFTER_US, 0, on_late, NULL);

@@ -9,6 +9,7 @@
 #include "appliance/base/cleanup.h"
 #include "appliance/base/log.h"
 #include "appliance/command/batch.h"
+#include "appliance/node/errand.h"
 
 typedef struct Secret {
         char key[RECORD_NAME_MAX];
@@ -18,7 +19,10 @@ typedef struct Secret {
 struct Run {
         Node *node;
         Pool *pool;
-        char *text, caller[256], origin[80];
+        char *text, caller[VOUCH_NAME_MAX], sid[SID_TEXT_MAX], origin[VOUCH_ORIGIN_MAX];
+        char host[MACHINE_NAME_MAX];    /* another host brings it; "" none */
+        VouchClaim claim;
+        Errands *errands;               /* the pool thread's, while it runs */
         char *variables, *input;        /* JSON, or NULL: a variant must not be seen by two threads */
         Role role;
         unsigned width;
@@ -174,13 +178,15 @@ static void audit(void *sink, const Command *command, const ErrorRecord *failure
         const Run *run = sink;
         const LogField fields[] = { { "USER", run->caller },
                                     { "FROM", run->origin[0] ? run->origin : NULL },
+                                    { "VIA", run->host[0] ? run->host : NULL },
                                     { "COMMAND", command->name },
                                     { "RESULT", failure ? "failed" : "done" },
                                     { "ERROR_ID", failure ? failure->id : "" },
                                     { "ERROR_KIND", failure ? error_kind_name(failure->kind) : "" },
                                     { NULL, NULL } };
-        log_write(failure ? LOG_NOTICE : LOG_INFO, LOG_ID_COMMAND, fields, "%s%s%s ran %s%s%s", run->caller,
-                  run->origin[0] ? " from " : "", run->origin, command->name, failure ? ": " : "", failure ? failure->message : "");
+        log_write(failure ? LOG_NOTICE : LOG_INFO, LOG_ID_COMMAND, fields, "%s%s%s%s%s ran %s%s%s", run->caller,
+                  run->host[0] ? " by way of " : "", run->host, run->origin[0] ? " from " : "", run->origin,
+                  command->name, failure ? ": " : "", failure ? failure->message : "");
 }
 
 static void refuse(Run *run, const ErrorRecord *record) {
@@ -224,6 +230,65 @@ static int parse_input(const char *text, sd_json_variant **ret) {
         return r;
 }
 
+/* Who asks, when another host says so.  A refusal is on record like a refused sign-in. */
+static int judge(Run *run) {
+        const Command self = { .name = "Holdfast", .module = "Holdfast" };
+        ErrorRecord record;
+        Error err = { 0 };
+
+        if (vouch_judge(run->node, run->host, &run->claim, run->caller, &run->role, &err) == 0)
+                return 0;
+        const LogField fields[] = { { "USER_SID", run->claim.sid[0] ? run->claim.sid : NULL },
+                                    { "FROM", run->origin[0] ? run->origin : NULL },
+                                    { "VIA", run->host },
+                                    { "RESULT", "refused" },
+                                    { "ERROR_KIND", error_kind_name(err.kind) },
+                                    { NULL, NULL } };
+        log_write(LOG_NOTICE, LOG_ID_SIGNIN, fields, "a command by way of %s refused: %s", run->host, err.text);
+        (void)record_error(&record, &self, &err, NULL, NULL);
+        refuse(run, &record);
+        return -1;
+}
+
+static bool is_here(void *sink, const char *host) {
+        const Run *run = sink;
+        return errands_is_here(run->errands, host);
+}
+
+static void go_elsewhere(void *sink, const BatchCalls *calls) {
+        const Run *run = sink;
+        errands_run(run->errands, calls);
+}
+
+/* What another host brought goes no further: a host vouches for its own callers only. */
+static int prepare_errands(Run *run, Error *err) {
+        VouchClaim claim = { .role = run->role };
+
+        if (*run->host)
+                return 0;
+        (void)snprintf(claim.sid, sizeof claim.sid, "%s", run->sid);
+        (void)snprintf(claim.origin, sizeof claim.origin, "%s", run->origin);
+        return errands_new(run->node, &claim, &run->cancelled, &run->errands, err);
+}
+
+static void execute(Run *run, Batch *batch, sd_json_variant *input) {
+        static const BatchElsewhere elsewhere = { .is_here = is_here, .run = go_elsewhere };
+        Error err = { 0 };
+
+        if (prepare_errands(run, &err) < 0) {
+                ErrorRecord record;
+                (void)record_syntax(&record, "OutOfMemory", "There is not enough memory for the command.");
+                refuse(run, &record);
+                return;
+        }
+        const BatchRun how = { .userdata = run->node, .caller = run->caller, .width = run->width,
+                               .input = input, .cancelled = &run->cancelled, .secret = find_secret,
+                               .elsewhere = run->errands ? &elsewhere : NULL,
+                               .record = send_record, .ended = audit, .sink = run };
+        run->had_errors = batch_run(batch, &how);
+        errands_free(take_ptr(run->errands));
+}
+
 static void work(void *userdata) {
         Run *run = userdata;
         auto_(batch_freep) Batch *batch = NULL;
@@ -236,10 +301,10 @@ static void work(void *userdata) {
                 refuse(run, &record);
                 return;
         }
-        const BatchText source = { .text = run->text, .variables = variables, .has_input = input, .role = run->role };
-        const BatchRun how = { .userdata = run->node, .caller = run->caller, .width = run->width,
-                               .input = input, .cancelled = &run->cancelled, .secret = find_secret,
-                               .record = send_record, .ended = audit, .sink = run };
+        if (*run->host && judge(run) < 0)
+                return;
+        const BatchText source = { .text = run->text, .variables = variables, .has_input = input,
+                                   .role = run->role, .from_host = *run->host != '\0' };
 
         if (batch_new(&node_commands, &source, &batch, &record) < 0) {
                 refuse(run, &record);
@@ -249,7 +314,7 @@ static void work(void *userdata) {
                 (void)record_syntax(&record, "OutOfMemory", "There is not enough memory for the command.");
                 refuse(run, &record);
         } else if (!run->needs) {
-                run->had_errors = batch_run(batch, &how);
+                execute(run, batch, input);
         }
 }
 
@@ -276,7 +341,9 @@ int run_start(const RunRequest *request, Run **ret, Error *err) {
         if (!run)
                 return error_oom(err);
         *run = (Run){ .node = request->node,
-                      .pool = request->origin ? request->node->remote_pool : request->node->pool,
+                      .pool = request->claim    ? request->node->peer_pool
+                              : request->origin ? request->node->remote_pool
+                                                : request->node->pool,
                       .role = request->role,
                       .width = request->width,
                       .ended = request->ended,
@@ -285,6 +352,12 @@ int run_start(const RunRequest *request, Run **ret, Error *err) {
                       .wake = PTHREAD_COND_INITIALIZER };
         (void)snprintf(run->caller, sizeof run->caller, "%s", request->caller);
         (void)snprintf(run->origin, sizeof run->origin, "%s", request->origin ? request->origin : "");
+        (void)snprintf(run->sid, sizeof run->sid, "%s", request->sid ? request->sid : "");
+        if (request->claim) {
+                run->claim = *request->claim;
+                (void)snprintf(run->host, sizeof run->host, "%s", request->host);
+                (void)snprintf(run->origin, sizeof run->origin, "%s", request->claim->origin);
+        }
         if (!(run->text = strdup(request->text)) ||
             (request->variables && sd_json_variant_format(request->variables, 0, &run->variables) < 0) ||
             (request->input && sd_json_variant_format(request->input, 0, &run->input) < 0)) {

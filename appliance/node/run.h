@@ -9,6 +9,7 @@
 #include <systemd/sd-varlink.h>
 
 #include "appliance/node/node-internal.h"
+#include "appliance/node/vouch.h"
 
 enum { RUN_UNSENT_MAX = 64, RUN_SECRETS_MAX = 16 };
 
@@ -25,7 +26,10 @@ typedef struct RunRequest {
         sd_json_variant *input;         /* array, or NULL: piped into the first command */
         sd_json_variant *secrets;       /* object of strings, or NULL; copied to memory that is erased */
         const char *caller;
+        const char *sid;                /* of an account of the domain, or NULL */
         const char *origin;             /* the address of a remote caller, or NULL */
+        const VouchClaim *claim;        /* another host brings it: caller, sid and role are still to be judged; or NULL */
+        const char *host;               /* that host: HV1 */
         Role role;
         unsigned width;
         RunEnded ended;

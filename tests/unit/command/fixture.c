@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "appliance/base/cleanup.h"
+#include "appliance/base/text.h"
 #include "appliance/command/object.h"
 #include "appliance/command/utility.h"
 
@@ -56,9 +57,10 @@ static const Command get_vm_row = {
         .parameters = (const Parameter[]){
                 { "Name", "String[]", "VMName", PARAMETER_PIPELINE_BY_VALUE | PARAMETER_WILDCARD, NULL, "Names." },
                 { "Id", "Guid", NULL, PARAMETER_PIPELINE_BY_VALUE | PARAMETER_PIPELINE_BY_NAME, NULL, "Its id." },
+                { "ComputerName", "String[]", NULL, PARAMETER_COMPUTERS, NULL, "Hosts." },
                 { NULL } },
-        .sets = (const ParameterSet[]){ { "Name", NULL, "Name", NULL }, { "Id", NULL, "Id", NULL }, { NULL } },
-        .refused = "ComputerName,Credential,CimSession,ClusterObject",
+        .sets = (const ParameterSet[]){ { "Name", NULL, "Name", "ComputerName" }, { "Id", NULL, "Id", NULL }, { NULL } },
+        .refused = "Credential,CimSession,ClusterObject",
         .run = get_vm,
 };
 
@@ -91,7 +93,7 @@ static const Command move_row = {
         .name = "Move-VM", .module = "Hyper-V", .synopsis = "Echoes.", .role = ROLE_OPERATOR, .confirm = true,
         .parameters = (const Parameter[]){
                 { "Name", "String", "VMName", PARAMETER_PIPELINE_BY_VALUE, NULL, "" },
-                { "VM", "VirtualMachine", NULL, PARAMETER_PIPELINE_BY_VALUE, NULL, "" },
+                { "VM", "VirtualMachine", NULL, PARAMETER_PIPELINE_BY_VALUE | PARAMETER_PLACED, NULL, "" },
                 { "DestinationHost", "String", NULL, 0, NULL, "" },
                 { "Count", "Int16", NULL, 0, NULL, "" },
                 { "Size", "UInt64", "SizeBytes", 0, NULL, "" },
@@ -105,9 +107,10 @@ static const Command move_row = {
                 { "Force", "SwitchParameter", NULL, 0, NULL, "" },
                 { "Passthru", "SwitchParameter", NULL, 0, NULL, "" },
                 { "Credential", "PSCredential", NULL, PARAMETER_SECRET, NULL, "" },
+                { "ComputerName", "String[]", NULL, PARAMETER_COMPUTERS, NULL, "" },
                 { NULL } },
         .sets = (const ParameterSet[]){
-                { "Name", "Name,DestinationHost", "Name,DestinationHost", NAMES ",Credential" },
+                { "Name", "Name,DestinationHost", "Name,DestinationHost", NAMES ",Credential,ComputerName" },
                 { "VM", "VM,DestinationHost", "VM,DestinationHost", NAMES }, { NULL } },
         .run = echo,
 };
@@ -153,13 +156,61 @@ static int put(void *sink, RecordStream stream, sd_json_variant *record, Error *
         return 0;
 }
 
-static char *run(const char *text, Role role, unsigned after) {
+/* ---- a site: the other hosts are this table once more ------------------------------------------------- */
+
+typedef struct Other {
+        const BatchCalls *calls;
+        size_t i;
+} Other;
+
+static int pass_on(void *sink, RecordStream stream, sd_json_variant *record, Error *err) {
+        const Other *other = sink;
+        return other->calls->record(other->calls->userdata, other->i, stream, record) < 0
+                       ? error_set(err, ERROR_CANCELLED, 0, "stopped")
+                       : 0;
+}
+
+static bool is_here(void *sink, const char *host) { return text_equal_nocase(host, "hv1"); }
+
+static void run_there(const BatchCalls *calls, size_t i) {
+        const BatchCall *call = &calls->list[i];
+        Other other = { calls, i };
+        Batch *batch = NULL;
+        ErrorRecord record = { 0 };
+        Error why = { 0 };
+        const BatchText text = { .text = call->text, .variables = call->variables, .role = ROLE_ADMINISTRATOR,
+                                 .from_host = true };
+        const BatchRun how = { .caller = "other", .record = pass_on, .sink = &other };
+
+        if (!text_starts_nocase(call->host, "hv"))
+                (void)error_set(&why, ERROR_UNREACHABLE, 0, "nobody answers");
+        else if (batch_new(&fixture_table, &text, &batch, &record) < 0) {
+                sd_json_variant *json = record_json(&record);
+                (void)calls->record(calls->userdata, i, STREAM_ERROR, json);
+                (void)sd_json_variant_unref(json);
+        } else
+                (void)batch_run(batch, &how);
+        batch_free(batch);
+        calls->ended(calls->userdata, i, &why);
+}
+
+static void go(void *sink, const BatchCalls *calls) {
+        if (calls->here)
+                calls->here(calls->userdata);
+        for (size_t i = 0; i < calls->count; i++)
+                run_there(calls, i);
+}
+
+static const BatchElsewhere site = { .is_here = is_here, .run = go };
+
+static char *run(const char *text, Role role, unsigned after, const BatchElsewhere *elsewhere) {
         char *result = NULL;
         size_t size = 0;
         Lines lines = { .to = open_memstream(&result, &size), .left = after };
         Batch *batch = NULL;
         ErrorRecord record = { 0 };
-        const BatchRun how = { .caller = "root", .cancelled = &lines.cancelled, .record = put, .sink = &lines };
+        const BatchRun how = { .caller = "root", .cancelled = &lines.cancelled, .elsewhere = elsewhere,
+                               .record = put, .sink = &lines };
 
         if (batch_new(&fixture_table, &(BatchText){ .text = text, .role = role }, &batch, &record) < 0)
                 (void)fprintf(lines.to, "refused: %s: %s: %s", record.category, record.id, record.message);
@@ -170,5 +221,6 @@ static char *run(const char *text, Role role, unsigned after) {
         return result;
 }
 
-char *fixture_run(const char *text, Role role) { return run(text, role, 0); }
-char *fixture_run_cancelled(const char *text, unsigned after) { return run(text, ROLE_ADMINISTRATOR, after); }
+char *fixture_run(const char *text, Role role) { return run(text, role, 0, NULL); }
+char *fixture_run_cancelled(const char *text, unsigned after) { return run(text, ROLE_ADMINISTRATOR, after, NULL); }
+char *fixture_run_on_site(const char *text) { return run(text, ROLE_ADMINISTRATOR, 0, &site); }
