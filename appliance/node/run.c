@@ -8,6 +8,7 @@
 
 #include "appliance/base/cleanup.h"
 #include "appliance/base/log.h"
+#include "appliance/base/memory.h"
 #include "appliance/command/batch.h"
 
 typedef struct Secret {
@@ -119,6 +120,7 @@ static void ended(void *userdata) {
                         SD_JSON_BUILD_PAIR_BOOLEAN("HadErrors", run->had_errors),
                         SD_JSON_BUILD_PAIR_BOOLEAN("Refused", run->refused)));
         run->ended(run->userdata, run);
+        memory_used(run->node->memory);
         run_free(run);
 }
 
