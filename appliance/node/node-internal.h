@@ -31,7 +31,7 @@ struct Node {
         void *admit_userdata;
         Roles *roles;
         Pool *notes;                    /* only its way to the loop: lines for the journal */
-        sd_event_source *renewal, *looking;     /* loop only */
+        sd_event_source *renewal, *looking, *memory;    /* loop only */
         Jobs *jobs;
         uint64_t refusals_since_us;     /* loop only: sign-ins refused lately, for the journal's sake */
         unsigned refusals;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "appliance/base/cleanup.h"
+#include "appliance/base/memory.h"
 #include "appliance/node/config.h"
 #include "appliance/node/moves.h"
 #include "appliance/node/note.h"
@@ -89,6 +90,7 @@ int node_new(sd_event *event, const char *config_path, const char *jobs_path, No
             pool_new(event, REMOTE_THREADS, REMOTE_QUEUE, &node->remote_pool, err) < 0 ||
             pool_new(event, PEER_THREADS, PEER_QUEUE, &node->peer_pool, err) < 0 ||
             pool_new(event, SIGN_IN_THREADS, SIGN_IN_QUEUE, &node->sign_ins, err) < 0 ||
+            memory_watch(event, &node->memory, err) < 0 ||
             roles_new(&node->config, &node->roles, err) < 0 ||
             start_machines(node, err) < 0)
                 return -1;
@@ -101,6 +103,7 @@ void node_free(Node *node) {
                 return;
         (void)sd_event_source_disable_unref(node->renewal);
         (void)sd_event_source_disable_unref(node->looking);
+        (void)sd_event_source_disable_unref(node->memory);
         pool_free(node->pool);          /* commands first: they use everything else */
         pool_free(node->remote_pool);
         pool_free(node->peer_pool);

@@ -8,7 +8,9 @@
 
 #include "appliance/base/cleanup.h"
 #include "appliance/base/log.h"
+#include "appliance/base/memory.h"
 #include "appliance/command/batch.h"
+#include "appliance/command/object.h"
 #include "appliance/node/errand.h"
 
 typedef struct Secret {
@@ -45,8 +47,15 @@ struct Run {
 
 typedef struct Message {
         Run *run;
-        char *text;                     /* {"Stream": …, "Value": …} */
+        sd_json_variant *record;        /* {"Stream": …, "Value": …}: nobody else has a part of it */
 } Message;
+
+static void message_free(Message *message) {
+        if (message)
+                (void)sd_json_variant_unref(message->record);
+        free(message);
+}
+DEFINE_FREEP(Message, message_free);
 
 static void run_free(Run *run) {
         for (size_t i = 0; i < run->secret_count; i++) {
@@ -93,15 +102,12 @@ void run_breathe(Run *run) {
 static void deliver(void *userdata) {
         Message *message = userdata;
         Run *run = message->run;
-        auto_(sd_json_variant_unrefp) sd_json_variant *record = NULL;
 
         run->held++;
-        if (run->link && sd_json_parse(message->text, 0, &record, NULL, NULL) >= 0 &&
-            sd_varlink_notify(run->link, record) < 0)
+        if (run->link && sd_varlink_notify(run->link, message->record) < 0)
                 run_cancel(run);        /* more than a caller who reads could have left */
         run_breathe(run);
-        free(message->text);
-        free(message);
+        message_free(message);
 }
 
 static void reply_needs(Run *run) {
@@ -123,6 +129,7 @@ static void ended(void *userdata) {
                         SD_JSON_BUILD_PAIR_BOOLEAN("HadErrors", run->had_errors),
                         SD_JSON_BUILD_PAIR_BOOLEAN("Refused", run->refused)));
         run->ended(run->userdata, run);
+        memory_used(run->node->memory);
         run_free(run);
 }
 
@@ -147,25 +154,24 @@ static int take_turn(Run *run, Error *err) {
         return gone ? error_set(err, ERROR_CANCELLED, 0, "the caller is gone") : 0;
 }
 
-/* As text: a variant's reference count is not atomic, and the handler may keep parts of it. */
+/* A copy of its own for the loop: a variant's reference count is not atomic, and the handler may keep parts of it. */
 static int send_record(void *sink, RecordStream stream, sd_json_variant *record, Error *err) {
         Run *run = sink;
-        auto_free char *value = NULL;
-        auto_free Message *message = calloc(1, sizeof *message);
-        bool plain = !sd_json_variant_is_object(record);
+        auto_(message_freep) Message *message = calloc(1, sizeof *message);
+        auto_(sd_json_variant_unrefp) sd_json_variant *value = NULL;
 
+        if (!message || object_copy(record, &value) < 0)
+                return error_oom(err);
+        message->run = run;
+        if (sd_json_buildo(&message->record, SD_JSON_BUILD_PAIR_STRING("Stream", stream_name(stream)),
+                           SD_JSON_BUILD_PAIR_CONDITION(sd_json_variant_is_object(value), "Value", SD_JSON_BUILD_VARIANT(value)),
+                           SD_JSON_BUILD_PAIR_CONDITION(!sd_json_variant_is_object(value), "Value",
+                                                        SD_JSON_BUILD_OBJECT(SD_JSON_BUILD_PAIR_VARIANT("$value", value)))) < 0)
+                return error_oom(err);
+        value = sd_json_variant_unref(value);   /* now: afterwards the loop has it */
         if (take_turn(run, err) < 0)
                 return -1;
-        if (message && sd_json_variant_format(record, 0, &value) >= 0)
-                message->text = text_format("{\"Stream\":\"%s\",\"Value\":%s%s%s}", stream_name(stream),
-                                            plain ? "{\"$value\":" : "", value, plain ? "}" : "");
-        if (!message || !message->text) {
-                release(run, 1);
-                return error_oom(err);
-        }
-        message->run = run;
         if (pool_post(run->pool, deliver, message, err) < 0) {
-                free(message->text);
                 release(run, 1);
                 return -1;
         }
