@@ -13,7 +13,7 @@ static const Command *const rows[] = {
         &command_get_vmhost, &command_set_vmhost,
         &command_enable_vmmigration, &command_disable_vmmigration, &command_add_vmmigrationnetwork,
         &command_get_vmmigrationnetwork, &command_set_vmmigrationnetwork, &command_remove_vmmigrationnetwork,
-        &command_get_vm, &command_new_vm, &command_start_vm, &command_stop_vm, &command_remove_vm, &command_import_vm,
+        &command_get_vm, &command_new_vm, &command_start_vm, &command_stop_vm, &command_remove_vm, &command_import_vm, &command_export_vm,
         &command_new_vhd, &command_get_vhd, &command_convert_vhd,
         &command_get_vmharddiskdrive, &command_add_vmharddiskdrive, &command_set_vmharddiskdrive,
         &command_remove_vmharddiskdrive,
