@@ -49,7 +49,7 @@ static bool is_wanted(const Mending *m, const char *path) {
         for (size_t i = 0; i < m->wanted_count; i++) {
                 unc_text(&m->wanted[i].unc, text);
                 if (text_equal_nocase(text, path))
-                        return true;
+                        return m->wanted[i].use != WANTED_MEDIUM;
         }
         return false;
 }
