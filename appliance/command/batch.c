@@ -41,6 +41,7 @@ static const char *const stream_names[STREAM_COUNT] = {
         [STREAM_INFORMATION] = "information",
         [STREAM_PROGRESS] = "progress",
         [STREAM_STATE] = "state",
+        [STREAM_PROMPT] = "prompt",
 };
 
 const char *stream_name(RecordStream stream) {

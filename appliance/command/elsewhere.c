@@ -27,6 +27,7 @@ typedef struct Places {
         BatchCall calls[ELSEWHERE_HOSTS_MAX];
         size_t place_of[ELSEWHERE_HOSTS_MAX]; /* by call */
         size_t call_count;
+        BatchCalls all;
         size_t here;                    /* the place that is this host, or SIZE_MAX */
         int result;                     /* of what ran here */
         bool failed;                    /* what came from elsewhere could not go on; *err says why */
@@ -153,6 +154,8 @@ static void write_preferences(FILE *to, const Invocation *invocation) {
                         (void)fprintf(to, " -%s %s", all[i].name, actions[all[i].action]);
         if (invocation->verbose)
                 (void)fputs(" -Verbose", to);
+        if (invocation->command->confirm && !invocation_has(invocation, "Confirm") && invocation->confirms != IMPACT_HIGH)
+                (void)fprintf(to, " -Confirm:$%s", invocation->confirms == IMPACT_BEYOND ? "false" : "true");
 }
 
 static int write_call(const Places *p, Place *place, Error *err) {
@@ -235,6 +238,19 @@ static void take_progress(Invocation *invocation, sd_json_variant *record) {
                                     done && sd_json_variant_is_boolean(done) && sd_json_variant_boolean(done));
 }
 
+/* The caller is here, so he is asked here; what it is about is said there. */
+static void take_prompt(Places *p, size_t i, sd_json_variant *record) {
+        const BatchRun *run = p->invocation->execution->run;
+        const char *id = object_string(record, "Id"), *message = object_string(record, "Message");
+        char text[RECORD_MESSAGE_MAX];
+
+        if (!id || !message)
+                return;
+        (void)snprintf(text, sizeof text, "%s", message);
+        text_mend(text);
+        run->elsewhere->answer(run->sink, &p->all, i, id, confirm_for_host(p->invocation, text));
+}
+
 static int take_record(void *userdata, size_t i, RecordStream stream, sd_json_variant *record) {
         Places *p = userdata;
         Invocation *invocation = p->invocation;
@@ -261,6 +277,10 @@ static int take_record(void *userdata, size_t i, RecordStream stream, sd_json_va
                 if (sd_json_variant_is_object(record))
                         take_progress(invocation, record);
                 break;
+        case STREAM_PROMPT:
+                if (sd_json_variant_is_object(record))
+                        take_prompt(p, i, record);
+                break;
         case STREAM_STATE:
         case STREAM_COUNT:
         default:
@@ -284,10 +304,9 @@ static int run_all(Places *p, Error *err) {
 
         if (write_calls(p, err) < 0)
                 return -1;
-        const BatchCalls calls = { .list = p->calls, .count = p->call_count,
-                                   .here = p->here < p->count ? run_here : NULL,
-                                   .record = take_record, .ended = take_end, .userdata = p };
-        run->elsewhere->run(run->sink, &calls);
+        p->all = (BatchCalls){ .list = p->calls, .count = p->call_count, .here = p->here < p->count ? run_here : NULL,
+                               .record = take_record, .ended = take_end, .userdata = p };
+        run->elsewhere->run(run->sink, &p->all);
         if (p->result < 0 || p->failed)
                 return -1;
         return invocation_cancelled(p->invocation)

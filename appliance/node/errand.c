@@ -28,6 +28,8 @@ struct Errands {
         Node *node;
         VouchClaim claim;
         const atomic_bool *cancelled;
+        bool interactive;
+        struct Trip *trip;              /* the innermost */
         Known known[ERRAND_HOSTS_MAX];
         size_t known_count;
 };
@@ -52,6 +54,7 @@ typedef struct Leg {                    /* one host of one command */
 } Leg;
 
 typedef struct Trip {
+        struct Trip *outer;             /* whose record led to this one */
         Errands *errands;
         const BatchCalls *calls;
         Leg *legs;
@@ -59,13 +62,15 @@ typedef struct Trip {
         bool stop;
 } Trip;
 
-int errands_new(Node *node, const VouchClaim *claim, const atomic_bool *cancelled, Errands **ret, Error *err) {
+int errands_new(Node *node, const VouchClaim *claim, const atomic_bool *cancelled, bool interactive, Errands **ret,
+                Error *err) {
         Errands *errands = calloc(1, sizeof *errands);
         if (!errands)
                 return error_oom(err);
         errands->node = node;
         errands->claim = *claim;
         errands->cancelled = cancelled;
+        errands->interactive = interactive;
         *ret = errands;
         return 0;
 }
@@ -233,8 +238,31 @@ static int ask(Leg *leg, Error *err) {
                         SD_JSON_BUILD_OBJECT(SD_JSON_BUILD_PAIR_STRING("Pipeline", call->text),
                                              SD_JSON_BUILD_PAIR_CONDITION(call->variables != NULL, "Variables",
                                                                           SD_JSON_BUILD_VARIANT(call->variables)),
+                                             SD_JSON_BUILD_PAIR_BOOLEAN("Interactive", leg->trip->errands->interactive),
                                              SD_JSON_BUILD_PAIR_VARIANT("Vouched", claim)));
         return r < 0 ? error_set(err, ERROR_INTERNAL, -r, "this host cannot ask: %s", strerror(-r)) : 0;
+}
+
+/* Over a stream of its own: the one of the question is at work. */
+void errands_answer(Errands *errands, const BatchCalls *calls, size_t i, const char *id, BatchAnswer answer) {
+        const Trip *trip = errands->trip;
+        sd_varlink *link = NULL;
+        Error err = { 0 };
+        int fd = -1;
+
+        while (trip && trip->calls != calls)
+                trip = trip->outer;
+        if (!trip || channel_open(trip->legs[i].channel, LIVE_COMMANDS, &fd, &err) < 0)
+                return;                 /* the question's own stream shows why */
+        if (sd_varlink_connect_fd(&link, fd) < 0) {
+                (void)close(fd);
+                return;
+        }
+        if (sd_varlink_sendb(link, "io.holdfast.Node.Answer",
+                             SD_JSON_BUILD_OBJECT(SD_JSON_BUILD_PAIR_STRING("Id", id),
+                                                  SD_JSON_BUILD_PAIR_INTEGER("Choice", answer))) >= 0)
+                (void)sd_varlink_flush(link);
+        (void)sd_varlink_close_unref(link);
 }
 
 /* What dialling came to. */
@@ -336,7 +364,7 @@ static void look_after(Leg *leg) {
 }
 
 void errands_run(Errands *errands, const BatchCalls *calls) {
-        Trip trip = { .errands = errands, .calls = calls, .wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) };
+        Trip trip = { .outer = errands->trip, .errands = errands, .calls = calls, .wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) };
         auto_free Leg *legs = calloc(calls->count + 1, sizeof *legs);
         Error err = { 0 };
 
@@ -349,6 +377,7 @@ void errands_run(Errands *errands, const BatchCalls *calls) {
                 return;
         }
         trip.legs = legs;
+        errands->trip = &trip;
         for (size_t i = 0; i < calls->count; i++)
                 legs[i] = (Leg){ .trip = &trip, .i = i };
         (void)set_out(&trip);
@@ -363,5 +392,6 @@ void errands_run(Errands *errands, const BatchCalls *calls) {
         for (size_t i = 0; i < calls->count; i++)
                 if (legs[i].state != LEG_ENDED)
                         leave(&legs[i]);
+        errands->trip = trip.outer;
         (void)close(trip.wake_fd);
 }

@@ -18,13 +18,15 @@ enum { ERRAND_HOSTS_MAX = 64 };         /* channels of one caller's run */
 
 typedef struct Errands Errands;         /* of one run, on its thread */
 
-/* @claim is copied; @cancelled outlives it. */
-int errands_new(Node *node, const VouchClaim *claim, const atomic_bool *cancelled, Errands **ret, Error *err) FAILS;
+/* @interactive: the caller can be asked, so a host may ask him.  @claim is copied; @cancelled outlives it. */
+int errands_new(Node *node, const VouchClaim *claim, const atomic_bool *cancelled, bool interactive, Errands **ret,
+                Error *err) FAILS;
 void errands_free(Errands *errands);    /* accepts NULL */
 
 /* For BatchElsewhere, whose sink the caller of batch_run() chooses. */
 bool errands_is_here(Errands *errands, const char *host);
 void errands_run(Errands *errands, const BatchCalls *calls);
+void errands_answer(Errands *errands, const BatchCalls *calls, size_t i, const char *id, BatchAnswer answer);
 
 /* One reply of another host as a record.  Pure.  1: a record, with *ret_value borrowed from @reply; 0: none that we know;
  * -1: not what Run may answer. */

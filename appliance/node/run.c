@@ -1,14 +1,18 @@
 #include "appliance/node/run.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/random.h>
+#include <time.h>
 
 #include "appliance/base/cleanup.h"
 #include "appliance/base/log.h"
 #include "appliance/base/memory.h"
+#include "appliance/base/text.h"
 #include "appliance/command/batch.h"
 #include "appliance/command/object.h"
 #include "appliance/node/errand.h"
@@ -28,6 +32,7 @@ struct Run {
         char *variables, *input;        /* JSON, or NULL: a variant must not be seen by two threads */
         Role role;
         unsigned width;
+        bool interactive;
         Secret secrets[RUN_SECRETS_MAX];
         size_t secret_count;
         RunEnded ended;
@@ -37,9 +42,12 @@ struct Run {
         unsigned held;                  /* loop only: sent, not yet read by the caller */
 
         atomic_bool cancelled;
-        pthread_mutex_t lock;           /* guards unsent */
+        pthread_mutex_t lock;           /* guards unsent, question and answer */
         pthread_cond_t wake;
         unsigned unsent;
+        char question[RUN_QUESTION_SIZE]; /* that waits for its answer; "" none */
+        bool answered;
+        BatchAnswer answer;
 
         bool had_errors, refused;       /* the pool thread's, read by the loop when it has ended */
         char *needs;                    /* JSON array of secrets that are missing */
@@ -179,6 +187,56 @@ static int send_record(void *sink, RecordStream stream, sd_json_variant *record,
         return 0;
 }
 
+bool run_answer(Run *run, const char *id, BatchAnswer answer) {
+        (void)pthread_mutex_lock(&run->lock);
+        bool ours = *run->question && strcmp(run->question, id) == 0 && !run->answered;
+        if (ours) {
+                run->answered = true;
+                run->answer = answer;
+                (void)pthread_cond_signal(&run->wake);
+        }
+        (void)pthread_mutex_unlock(&run->lock);
+        return ours;
+}
+
+static BatchAnswer wait_for_answer(Run *run) {
+        struct timespec until;
+        int r = 0;
+
+        (void)clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_sec += RUN_ANSWER_S;
+        (void)pthread_mutex_lock(&run->lock);
+        while (!run->answered && !atomic_load(&run->cancelled) && r != ETIMEDOUT)
+                r = pthread_cond_clockwait(&run->wake, &run->lock, CLOCK_MONOTONIC, &until);
+        BatchAnswer answer = run->answered ? run->answer : ANSWER_NOBODY;
+        *run->question = '\0';
+        (void)pthread_mutex_unlock(&run->lock);
+        return answer;
+}
+
+/* Whoever knows the id was sent the question. */
+static BatchAnswer ask(void *sink, const char *message) {
+        auto_(sd_json_variant_unrefp) sd_json_variant *record = NULL;
+        uint8_t random[(RUN_QUESTION_SIZE - 1) / 2];
+        char id[RUN_QUESTION_SIZE];
+        Run *run = sink;
+        Error err = { 0 };
+
+        if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
+                return ANSWER_NOBODY;
+        text_hex(random, sizeof random, id);
+        if (sd_json_build(&record, SD_JSON_BUILD_OBJECT(SD_JSON_BUILD_PAIR_STRING("Id", id),
+                                                        SD_JSON_BUILD_PAIR_STRING("Message", message))) < 0)
+                return ANSWER_NOBODY;
+        (void)pthread_mutex_lock(&run->lock);
+        memcpy(run->question, id, sizeof id);
+        run->answered = false;
+        (void)pthread_mutex_unlock(&run->lock);
+        if (send_record(run, STREAM_PROMPT, record, &err) < 0)
+                return ANSWER_NOBODY;
+        return wait_for_answer(run);
+}
+
 /* The audit line: who, what, with which result.  Arguments are not logged: they may name secrets. */
 static void audit(void *sink, const Command *command, const ErrorRecord *failure) {
         const Run *run = sink;
@@ -261,6 +319,11 @@ static bool is_here(void *sink, const char *host) {
         return errands_is_here(run->errands, host);
 }
 
+static void answer_elsewhere(void *sink, const BatchCalls *calls, size_t i, const char *id, BatchAnswer answer) {
+        const Run *run = sink;
+        errands_answer(run->errands, calls, i, id, answer);
+}
+
 static void go_elsewhere(void *sink, const BatchCalls *calls) {
         const Run *run = sink;
         errands_run(run->errands, calls);
@@ -274,11 +337,12 @@ static int prepare_errands(Run *run, Error *err) {
                 return 0;
         (void)snprintf(claim.sid, sizeof claim.sid, "%s", run->sid);
         (void)snprintf(claim.origin, sizeof claim.origin, "%s", run->origin);
-        return errands_new(run->node, &claim, &run->cancelled, &run->errands, err);
+        return errands_new(run->node, &claim, &run->cancelled, run->interactive, &run->errands, err);
 }
 
 static void execute(Run *run, Batch *batch, sd_json_variant *input) {
-        static const BatchElsewhere elsewhere = { .is_here = is_here, .run = go_elsewhere };
+        static const BatchElsewhere elsewhere = { .is_here = is_here, .run = go_elsewhere,
+                                                   .answer = answer_elsewhere };
         Error err = { 0 };
 
         if (prepare_errands(run, &err) < 0) {
@@ -290,6 +354,7 @@ static void execute(Run *run, Batch *batch, sd_json_variant *input) {
         const BatchRun how = { .userdata = run->node, .caller = run->caller, .width = run->width,
                                .input = input, .cancelled = &run->cancelled, .secret = find_secret,
                                .elsewhere = run->errands ? &elsewhere : NULL,
+                               .ask = run->interactive ? ask : NULL,
                                .record = send_record, .ended = audit, .sink = run };
         run->had_errors = batch_run(batch, &how);
         errands_free(take_ptr(run->errands));
@@ -352,6 +417,7 @@ int run_start(const RunRequest *request, Run **ret, Error *err) {
                                                 : request->node->pool,
                       .role = request->role,
                       .width = request->width,
+                      .interactive = request->interactive,
                       .ended = request->ended,
                       .userdata = request->userdata,
                       .lock = PTHREAD_MUTEX_INITIALIZER,

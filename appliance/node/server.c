@@ -128,7 +128,7 @@ static int find_caller(Server *server, sd_varlink *link, const char *session, Si
 
 /* Only over a channel: there the host is proven, and who he vouches for is judged on a pool thread. */
 static int run_for_host(Server *server, sd_varlink *link, const char *text, sd_json_variant *variables,
-                        sd_json_variant *vouched) {
+                        sd_json_variant *vouched, bool interactive) {
         const Link *own = find_link(server, link);
         VouchClaim claim;
         Error err = { 0 };
@@ -139,7 +139,7 @@ static int run_for_host(Server *server, sd_varlink *link, const char *text, sd_j
                 return sd_varlink_error_invalid_parameter_name(link, "Vouched");
         const RunRequest request = { .node = server->node, .link = link, .text = text, .variables = variables,
                                      .caller = "", .claim = &claim, .host = own->host, .role = ROLE_READER,
-                                     .ended = on_ended, .userdata = server };
+                                     .interactive = interactive, .ended = on_ended, .userdata = server };
         return start(server, &request);
 }
 
@@ -152,6 +152,7 @@ static int on_run(sd_varlink *link, sd_json_variant *parameters, sd_varlink_meth
                 sd_json_variant *secrets, *variables, *input;
                 const char *session;
                 sd_json_variant *vouched;
+                bool interactive;
         } p = { 0 };
         static const sd_json_dispatch_field fields[] = {
                 { "Pipeline", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string, 0, SD_JSON_MANDATORY },
@@ -167,6 +168,7 @@ static int on_run(sd_varlink *link, sd_json_variant *parameters, sd_varlink_meth
                   SD_JSON_NULLABLE },
                 { "Vouched", SD_JSON_VARIANT_OBJECT, sd_json_dispatch_variant_noref, 6 * sizeof(void *),
                   SD_JSON_NULLABLE },
+                { "Interactive", SD_JSON_VARIANT_BOOLEAN, sd_json_dispatch_stdbool, 7 * sizeof(void *), SD_JSON_NULLABLE },
                 { 0 },
         };
 
@@ -177,15 +179,48 @@ static int on_run(sd_varlink *link, sd_json_variant *parameters, sd_varlink_meth
                 return sd_varlink_error_invalid_parameter_name(link, p.width > WIDTH_MAX ? "Width" : "Pipeline");
         SignInCaller caller;
         if (p.vouched)
-                return run_for_host(server, link, p.pipeline, p.variables, p.vouched);
+                return run_for_host(server, link, p.pipeline, p.variables, p.vouched, p.interactive);
         r = find_caller(server, link, p.session, &caller);
         if (r != 0)
                 return r;
         const RunRequest request = { .node = server->node, .link = link, .text = p.pipeline,
                                      .variables = p.variables, .input = p.input, .secrets = p.secrets,
                                      .caller = caller.name, .sid = caller.sid, .origin = caller.origin, .role = caller.role,
-                                     .width = (unsigned)p.width, .ended = on_ended, .userdata = server };
+                                     .width = (unsigned)p.width, .interactive = p.interactive, .ended = on_ended, .userdata = server };
         return start(server, &request);
+}
+
+/* Came the same way: the id of a question is a secret of that way. */
+static bool is_same_way(const Link *a, const Link *b) {
+        bool hosts = a->host && b->host ? strcmp(a->host, b->host) == 0 : !a->host && !b->host;
+        return hosts && a->gateway == b->gateway;
+}
+
+/* io.holdfast.Node.Answer */
+static int on_answer(sd_varlink *link, sd_json_variant *parameters, sd_varlink_method_flags_t flags, void *userdata) {
+        Server *server = userdata;
+        struct {
+                const char *id;
+                int64_t choice;
+        } p = { 0 };
+        static const sd_json_dispatch_field fields[] = {
+                { "Id", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string, 0, SD_JSON_MANDATORY },
+                { "Choice", _SD_JSON_VARIANT_TYPE_INVALID, sd_json_dispatch_int64, sizeof(void *), SD_JSON_MANDATORY },
+                { 0 },
+        };
+        const Link *own = find_link(server, link);
+        bool silent = flags & SD_VARLINK_METHOD_ONEWAY, known = false;
+
+        int r = sd_varlink_dispatch(link, parameters, fields, &p);
+        if (r != 0)
+                return r;
+        if (!own || p.choice < ANSWER_NOBODY || p.choice > ANSWER_NO_TO_ALL)
+                return silent ? 0 : sd_varlink_error_invalid_parameter_name(link, "Choice");
+        for (const Link *l = server->links; l && !known; l = l->next)
+                known = l->run && is_same_way(own, l) && run_answer(l->run, p.id, (BatchAnswer)p.choice);
+        if (silent)
+                return 0;
+        return known ? sd_varlink_reply(link, NULL) : sd_varlink_error(link, "io.holdfast.Node.QuestionUnknown", NULL);
 }
 
 /* io.holdfast.Node.SignIn */
@@ -228,6 +263,7 @@ static int make_varlink(Server *server, const char *address, mode_t mode, unsign
                 r = sd_varlink_server_add_interface(varlink, &vl_interface_io_holdfast_Node);
         if (r >= 0)
                 r = sd_varlink_server_bind_method_many(varlink, "io.holdfast.Node.Run", on_run,
+                                                       "io.holdfast.Node.Answer", on_answer,
                                                        "io.holdfast.Node.SignIn", on_sign_in);
         if (r >= 0)
                 r = sd_varlink_server_bind_connect(varlink, on_connect);

@@ -75,8 +75,19 @@ static int who_asks(Invocation *invocation, Error *err) {
                                                    { NULL } },                                                      \
                 .sets = (const ParameterSet[]){ { "Default", NULL, NULL, "ComputerName" }, { NULL } }, .run = who_asks, \
         }
+static int ask_me(Invocation *invocation, Error *err) {
+        sd_json_variant *said = NULL;
+        bool yes = invocation_should_continue(invocation, "it", "Really?");
+        return sd_json_variant_new_string(&said, yes ? "said yes" : "said no") < 0 ? error_oom(err)
+                                                                                : invocation_emit(invocation, said, err);
+}
+
+static const Command ask_row = {
+        .name = "Ask-Me", .module = "Hyper-V", .synopsis = "Test.", .role = ROLE_READER, .confirm = true,
+        .parameters = (const Parameter[]){ { NULL } }, .sets = (const ParameterSet[]){ { "Default" }, { NULL } }, .run = ask_me,
+};
 static const Command there_row = ASKED("Get", ROLE_READER), change_row = ASKED("Set", ROLE_ADMINISTRATOR);
-static const Command *const rows[] = { &many_row, &wait_row, &secret_row, &there_row, &change_row, NULL };
+static const Command *const rows[] = { &many_row, &wait_row, &secret_row, &there_row, &change_row, &ask_row, NULL };
 const CommandTable node_commands = { rows };    /* instead of the product's */
 
 typedef struct Fixture {
@@ -154,6 +165,8 @@ static bool all_read(void *userdata) {
                 r->size += (size_t)n;
                 r->text[r->size] = '\0';
         }
+        if (r->size > 0 && memmem(r->text, r->size, "\"prompt\"", 8) && r->text[r->size - 1] == '\0')
+                return true;    /* it waits for us */
         const char *last = r->size > 200 ? r->text + r->size - 200 : r->text;
         for (size_t i = 0; last && i + 6 < (size_t)(r->text + r->size - last); i++)
                 if (memcmp(last + i, "\"Done\"", 6) == 0 || memcmp(last + i, "\"error", 6) == 0)
@@ -342,6 +355,48 @@ static void test_host(void **state) {
         free(replies.text);
 }
 
+/* A question waits for the answer that names it; who cannot be asked is not. */
+static void test_question(void **state) {
+        static const struct { const char *why; int choice; const char *says; } answers[] = {
+                { "yes", 0, "said yes" },
+                { "no", 2, "said no" },
+                { "nobody", -1, "HostFunctionNotImplemented" },
+        };
+        Fixture *f = *state;
+        char text[200], id[64];
+
+        for (size_t i = 0; i < ARRAY_SIZE(answers); i++) {
+                auto_fd int fd = dial(f), other = dial(f), wrong = dial(f);
+                Replies asked = { .fd = fd }, refused = { .fd = wrong }, done = { .fd = fd };
+                ask(fd, "\"Pipeline\":\"Ask-Me\",\"Interactive\":true");
+                assert_true(turn(f, all_read, &asked));
+                const char *at = strstr(asked.text, "\"Id\":\"");
+                assert_non_null(at);
+                assert_non_null(strstr(asked.text, "Really?"));
+                assert_int_equal(sscanf(at, "\"Id\":\"%32[0-9a-f]\"", id), 1);
+                free(asked.text);
+
+                int n = snprintf(text, sizeof text, "{\"method\":\"io.holdfast.Node.Answer\",\"parameters\":{\"Id\":\"0\",\"Choice\":0}}");
+                assert_int_equal(write(wrong, text, (size_t)n + 1), n + 1);
+                assert_true(turn(f, all_read, &refused));
+                assert_non_null(strstr(refused.text, "QuestionUnknown"));
+                free(refused.text);
+
+                n = snprintf(text, sizeof text, "{\"method\":\"io.holdfast.Node.Answer\",\"oneway\":true,\"parameters\":{\"Id\":\"%s\",\"Choice\":%d}}", id, answers[i].choice);
+                assert_int_equal(write(other, text, (size_t)n + 1), n + 1);
+                assert_true(turn(f, all_read, &done));
+                if (!memmem(done.text, done.size, answers[i].says, strlen(answers[i].says)))
+                        fail_msg("%s: %s", answers[i].why, done.text);
+                free(done.text);
+        }
+        auto_fd int fd = dial(f);
+        Replies replies = { .fd = fd };
+        ask(fd, "\"Pipeline\":\"Ask-Me\"");
+        assert_true(turn(f, all_read, &replies));
+        assert_non_null(memmem(replies.text, replies.size, "HostFunctionNotImplemented", 26));
+        free(replies.text);
+}
+
 int main(void) {
         if (geteuid() != 0)
                 return 77;              /* the server serves root only */
@@ -353,6 +408,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_gateway, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_host, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_question, setup, teardown),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
