@@ -44,6 +44,9 @@ int out_take(Out *o, char **ret_xml, Error *err) {
 
 /* ---- metadata ------------------------------------------------------------------------------------ */
 
+/* "hf:vm" inside a domain, else "vm". */
+static const char *prefixed(const char *name, bool inside) { return inside ? name : name + sizeof "hf:" - 1; }
+
 static void out_place(Out *o, const char *name, VmSlot slot, const char *path) {
         char at[VM_SLOT_TEXT_SIZE];
 
@@ -54,18 +57,19 @@ static void out_place(Out *o, const char *name, VmSlot slot, const char *path) {
         end(o);
 }
 
-void out_metadata(Out *o, const VmDefinition *d) {
-        begin(o, "hf:vm");
-        attribute(o, "xmlns:hf", DEFINITION_NAMESPACE);
+void out_metadata(Out *o, const VmDefinition *d, bool inside) {
+        begin(o, prefixed("hf:vm", inside));
+        if (inside)
+                attribute(o, "xmlns:hf", DEFINITION_NAMESPACE);
         attribute(o, "version", DEFINITION_VERSION);
         attribute_number(o, "generation", d->generation);
-        text(o, "hf:folder", d->folder);
+        text(o, prefixed("hf:folder", inside), d->folder);
         for (unsigned i = 0; i < d->disk_count; i++)
-                out_place(o, "hf:disk", d->disk_slots[i], d->disks[i]);
+                out_place(o, prefixed("hf:disk", inside), d->disk_slots[i], d->disks[i]);
         for (unsigned i = 0; i < d->dvd_count; i++)
-                out_place(o, "hf:dvd", d->dvds[i].slot, d->dvds[i].path);
+                out_place(o, prefixed("hf:dvd", inside), d->dvds[i].slot, d->dvds[i].path);
         for (unsigned i = 0; i < d->adapter_count; i++) {
-                begin(o, "hf:adapter");
+                begin(o, prefixed("hf:adapter", inside));
                 attribute(o, "mac", d->adapters[i].mac);
                 attribute(o, "name", d->adapters[i].name);
                 attribute_number(o, "slot", d->adapters[i].slot);
@@ -92,7 +96,7 @@ int definition_write_metadata(const VmDefinition *d, char **ret_xml, Error *err)
 
         if (definition_check(d, err) < 0 || out_open(&o, err) < 0)
                 return -1;
-        out_metadata(&o, d);
+        out_metadata(&o, d, false);
         return out_take(&o, ret_xml, err);
 }
 
@@ -178,7 +182,7 @@ static int out_dvd(Out *o, const VmDefinition *d, const VmDvd *dvd, Error *err) 
         if (*dvd->path && definition_medium(d, dvd, &medium, err) < 0)
                 return -1;
         begin(o, "disk");
-        attribute(o, "type", "network");
+        attribute(o, "type", *dvd->path ? "network" : "file");
         attribute(o, "device", "cdrom");
         LEAF(o, "driver", { "name", "qemu" }, { "type", "raw" }, { "cache", "none" }, { "error_policy", "report" });
         if (*dvd->path)

@@ -44,7 +44,8 @@ int out_open(Out *o, Error *err) FAILS;
 void out_close(Out *o);
 /* What was written; the caller frees it. */
 int out_take(Out *o, char **ret_xml, Error *err) FAILS;
-void out_metadata(Out *o, const VmDefinition *definition);
+/* @inside a domain: with our prefix and its namespace; libvirt adds both to what it is given alone. */
+void out_metadata(Out *o, const VmDefinition *definition, bool inside);
 /* Disks, DVD drives and the controller of those that are SCSI. */
 int out_drives(Out *o, const VmDefinition *definition, Error *err) FAILS;
 void out_adapter(Out *o, const VmDefinition *definition, const VmAdapter *adapter);

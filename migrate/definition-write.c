@@ -15,7 +15,7 @@ static void write_identity(Out *o, const VmDefinition *d) {
         if (*d->notes)
                 text(o, "description", d->notes);
         begin(o, "metadata");
-        out_metadata(o, d);
+        out_metadata(o, d, true);
         end(o);
 }
 

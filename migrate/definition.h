@@ -144,7 +144,7 @@ bool vm_slot_parse(const char *text, VmSlot *ret);
 int definition_write_disk(const VmDefinition *definition, unsigned index, char **ret_xml, Error *err) FAILS;
 int definition_write_dvd(const VmDefinition *definition, unsigned index, char **ret_xml, Error *err) FAILS;
 int definition_write_adapter(const VmDefinition *definition, unsigned index, char **ret_xml, Error *err) FAILS;
-/* The metadata element, as it stands in the domain. */
+/* The metadata element, as virDomainSetMetadata() wants it: libvirt adds the namespace. */
 int definition_write_metadata(const VmDefinition *definition, char **ret_xml, Error *err) FAILS;
 
 /* ---- booting: definition-boot.c ---- */

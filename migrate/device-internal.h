@@ -33,7 +33,7 @@ struct Change {
         VmAdapter *adapter;
         const AdapterChange *adapter_change;
         DiskName file, old_medium;
-        bool started;
+        bool started, told;                     /* told: QEMU has done it */
         int index;                      /* of the device in @running */
 };
 

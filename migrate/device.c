@@ -53,8 +53,9 @@ static int must_be_ours(const Change *c, Error *err) {
         return 0;
 }
 
-/* The file, and what libvirt starts next. */
-static int store(const Change *c, const VmDefinition *d, Error *err) {
+/* What libvirt starts next, which it checks, and the file; then both say @d, or both what they said. */
+static int store(const Change *c, const VmDefinition *d, const VmDefinition *otherwise, Error *err) {
+        Error ignored = { 0 };
         auto_(connection_freep) virConnectPtr connection = NULL;
         auto_free char *xml = NULL;
         char path[DISK_UNC_MAX];
@@ -63,14 +64,18 @@ static int store(const Change *c, const VmDefinition *d, Error *err) {
         if (vmhost_connection(c->host, &connection, err) < 0 ||
             host_emulated(c->host, connection, &emulated, err) < 0 ||
             definition_write(d, emulated, &xml, err) < 0 || definition_path(d, path, sizeof path, err) < 0 ||
-            files_write(path, xml, strlen(xml), err) < 0)
+            host_define(c->host, d, err) < 0)
                 return -1;
-        return host_define(c->host, d, err);
+        if (files_write(path, xml, strlen(xml), err) == 0)
+                return 0;
+        (void)!host_define(c->host, otherwise, &ignored);       /* read from the file again at the next start */
+        return -1;
 }
 
 static int tell_qemu(Change *c, virDomainPtr domain, Error *err) {
         if (c->live && c->live(c, domain, err) < 0)
                 return -1;
+        c->told = true;
         return set_metadata(c, domain, err);
 }
 
@@ -81,12 +86,14 @@ static int change_running(Change *c, const VmDefinition *before, const VmDefinit
         if (vmhost_domain(c->host, c->vm.definition.id, &domain, err) < 0 || (c->prepare && c->prepare(c, err) < 0))
                 return -1;
         if (c->live_first)
-                return tell_qemu(c, domain, err) < 0 ? -1 : store(c, after, err);
-        if (store(c, after, err) < 0)
+                return tell_qemu(c, domain, err) < 0 ? -1 : store(c, after, before, err);
+        if (store(c, after, before, err) < 0)
                 return -1;
         if (tell_qemu(c, domain, err) == 0)
                 return 0;
-        if (store(c, before, &why) < 0) {
+        if (c->told)            /* so the file is right */
+                return -1;
+        if (store(c, before, after, &why) < 0) {
                 Error first = *err;
                 return error_set(err, first.kind, first.cause, "%.200s; its file says otherwise now, because it could "
                                  "not be put back (%.160s)", first.text, why.text);
@@ -107,7 +114,7 @@ static int change_claimed(Change *c, Error *err) {
         if (c->apply(c, after, c->vm.active, err) < 0 || definition_check(after, err) < 0)
                 return -1;
         if (!c->vm.active)
-                return store(c, after, err);
+                return store(c, after, before, err);
         c->running = c->vm.definition;
         if (c->apply(c, &c->running, true, err) < 0 || definition_check(&c->running, err) < 0)
                 return -1;

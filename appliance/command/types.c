@@ -259,7 +259,8 @@ static const Type compatibility_report = {
         .properties = (const Property[]){
                 { "VM", "VirtualMachine" }, { "OperationType", "OperationType" }, { "Destination", "String" },
                 { "Path", "String" }, { "SnapshotPath", "String" }, { "VhdDestinationPath", "String" },
-                { "VhdSourcePath", "String" }, { "Incompatibilities", "VMIncompatibility[]" }, { NULL } },
+                { "VhdSourcePath", "String" }, { "Incompatibilities", "VMIncompatibility[]" },
+                { "Advice", "VMIncompatibility[]" }, { NULL } },
         .list = "VM,OperationType,Destination,Path,SnapshotPath,VhdDestinationPath,VhdSourcePath,Incompatibilities",
 };
 
@@ -267,8 +268,10 @@ static const Type incompatibility = {
         .name = HYPERV "VMIncompatibility",
         .properties = (const Property[]){
                 { "Message", "String" }, { "MessageId", "Int64" }, { "Source", "PSObject" },
-                { "ComputerName", "String" }, { "Evidence", "String" }, { "Remedy", "String" }, { NULL } },
-        .list = "Message,MessageId,Source",
+                { "ComputerName", "String" }, { "Evidence", "String" }, { "Path", "String" }, { "Remedy", "String" },
+                { "RemedyComputerName", "String" }, { "Windows", "String[]" }, { "Samba", "String[]" },
+                { "NetApp", "String[]" }, { NULL } },
+        .list = "Message,MessageId,Source,ComputerName,Evidence,Remedy,RemedyComputerName,Windows,Samba,NetApp",
         .text = "Message",
 };
 

@@ -10,6 +10,7 @@
 
 static const Command *const rows[] = {
         &command_add_computer, &command_remove_computer, &command_reset_computer_machine_password,
+        &command_test_computer_secure_channel,
         &command_get_vmhost, &command_set_vmhost,
         &command_enable_vmmigration, &command_disable_vmmigration, &command_add_vmmigrationnetwork,
         &command_get_vmmigrationnetwork, &command_set_vmmigrationnetwork, &command_remove_vmmigrationnetwork,

@@ -53,7 +53,7 @@ static int pick_switch(const Invocation *invocation, VmDefinition *d, Error *err
         const char *name = invocation_string(invocation, "SwitchName");
         uint8_t r[3];
 
-        if (!name)
+        if (!name || !*name)
                 return 0;
         if (strlen(name) >= VM_SWITCH_SIZE || !vmhost_switch_exists(name))
                 return error_set(err, ERROR_NOT_FOUND, 0, "Hyper-V was unable to find a virtual switch with name "

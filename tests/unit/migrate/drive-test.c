@@ -138,7 +138,7 @@ static void test_devices(void **state) {
         assert_non_null(strstr(xml, files[2].nbd_socket));
 
         assert_int_equal(definition_write_metadata(d, &metadata, &err), 0);
-        assert_non_null(strstr(metadata, DEFINITION_NAMESPACE));
+        assert_null(strstr(metadata, "hf:"));
         assert_non_null(strstr(metadata, "at=\"scsi:0:27\""));
         definition_take_adapter(d, 0);
         assert_string_equal(d->adapters[0].name, "Spare");
