@@ -163,6 +163,15 @@ int vmhost_rename(VmHost *host, const char *name_or_id, const char *new_name, Er
  * not answer. */
 int vmhost_remove(VmHost *host, const char *name_or_id, bool *ret_kept, char ret_why[static ERROR_TEXT_MAX],
                   Error *err) FAILS;
+typedef struct VmExport {
+        const char *folder;                     /* on a share: the copy lies in <folder>\<name> */
+        void (*progress)(void *userdata, int percent);  /* or NULL */
+        void *userdata;
+        VmWait wait;
+} VmExport;
+/* Off only.  Copies definition and disks; the copy has the same id, and is imported on a host that does not know it.
+ * ERROR_CONFLICT when the folder exists; nothing is left of a copy that failed. */
+int vmhost_export(VmHost *host, const char *name_or_id, const VmExport *ask, Error *err) FAILS;
 /* Forgets an inactive domain, keeps every file: a leftover at a move's destination.  Not there is success. */
 int vmhost_undefine(VmHost *host, const char *id, Error *err) FAILS;
 

@@ -1,5 +1,6 @@
 /* devices.c — see devices.h */
 #include "devices.h"
+#include "record.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -36,21 +37,20 @@ __attribute__((format(printf, 1, 2))) static void say(const char *format, ...) {
         out.say(out.userdata, line);
 }
 
-/* In the order in which they need each other. */
+/* From the disk, behind the initrd (make.sh). */
 static void load_modules(void) {
-        static const char *const names[] = {
-                "failover", "net_failover", "virtio_net", "scsi_common", "scsi_mod", "virtio_scsi", "sd_mod", "cdrom",
-                "sr_mod", "libata", "ata_piix",
-        };
-        for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-                char path[64];
-                snprintf(path, sizeof path, "/%s.ko", names[i]);
-                int fd = open(path, O_RDONLY | O_CLOEXEC);
-                if (fd < 0 || syscall(SYS_finit_module, fd, "", 0) < 0)
-                        say("ERROR %s: %s", path, strerror(errno));
-                if (fd >= 0)
-                        close(fd);
+        off_t at = MODULES_AT;
+        int fd = open("/dev/vda", O_RDONLY | O_CLOEXEC);
+        char head[17] = "";
+
+        for (unsigned long size; pread(fd, head, 16, at) == 16 && (size = strtoul(head, NULL, 10)) > 0; at += 16 + (off_t)size) {
+                void *module = malloc(size);
+                if (!module || pread(fd, module, size, at + 16) != (ssize_t)size ||
+                    syscall(SYS_init_module, module, size, "") < 0)
+                        say("ERROR module at %ld: %s", (long)at, strerror(errno));
+                free(module);
         }
+        close(fd);
 }
 
 /* ---- drives ---- */
