@@ -40,6 +40,7 @@ static ErrorKind kind_of(int code) {
                 { LDAP_LOCAL_ERROR, ERROR_DENIED },             { LDAP_INAPPROPRIATE_AUTH, ERROR_DENIED },
                 { LDAP_NO_MEMORY, ERROR_LIMIT },                { LDAP_SIZELIMIT_EXCEEDED, ERROR_LIMIT },
                 { LDAP_DECODING_ERROR, ERROR_PROTOCOL },        { LDAP_OPERATIONS_ERROR, ERROR_UNREACHABLE },
+                { LDAP_CONSTRAINT_VIOLATION, ERROR_CONFLICT },  { LDAP_ALREADY_EXISTS, ERROR_CONFLICT },
         };
         for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
                 if (kinds[i].code == code)
@@ -351,6 +352,24 @@ int ldap_link_search(LdapLink *link, const LdapQuery *query,
         }
         ber_memfree(cookie.bv_val);
         return error_set(err, ERROR_LIMIT, 0, "the directory on %s never ends its answer", link->server);
+}
+
+static int modify(LdapLink *link, int how, const char *dn, const char *attribute, const char *value, Error *err) {
+        /* libldap's structures have no const; it does not write to them */
+        char *values[] = { (char *)(uintptr_t)value, NULL };
+        LDAPMod change = { .mod_op = how, .mod_type = (char *)(uintptr_t)attribute, .mod_values = values };
+        LDAPMod *changes[] = { &change, NULL };
+
+        int r = ldap_modify_ext_s(link->ldap, dn, changes, NULL, NULL);
+        return r == LDAP_SUCCESS || r == LDAP_TYPE_OR_VALUE_EXISTS ? 0 : fail(err, link->ldap, link->server, "write", r);
+}
+
+int ldap_link_add_value(LdapLink *link, const char *dn, const char *attribute, const char *value, Error *err) {
+        return modify(link, LDAP_MOD_ADD, dn, attribute, value, err);
+}
+
+int ldap_link_set_value(LdapLink *link, const char *dn, const char *attribute, const char *value, Error *err) {
+        return modify(link, LDAP_MOD_REPLACE, dn, attribute, value, err);
 }
 
 int ldap_link_delete(LdapLink *link, const char *dn, Error *err) {

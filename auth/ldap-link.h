@@ -62,6 +62,11 @@ int ldap_link_search(LdapLink *link, const LdapQuery *query,
                      int (*each)(void *userdata, const LdapEntry *entry, Error *err), void *userdata,
                      Error *err) FAILS;
 
+/* One value more of @attribute; 0 also when it has that value.  ERROR_DENIED: not ours to write; ERROR_CONFLICT: the
+ * domain has a rule against it, such as another account with that name.  @dn is not escaped here. */
+int ldap_link_add_value(LdapLink *link, const char *dn, const char *attribute, const char *value, Error *err) FAILS;
+/* @value instead of whatever @attribute has.  Errors as above. */
+int ldap_link_set_value(LdapLink *link, const char *dn, const char *attribute, const char *value, Error *err) FAILS;
 /* 0 also when there is no such entry.  @dn is not escaped here. */
 int ldap_link_delete(LdapLink *link, const char *dn, Error *err) FAILS;
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "appliance/base/cleanup.h"
+#include "auth/dns-pointer.h"
 #include "auth/dns-record.h"
 #include "auth/join.h"
 #include "auth/ldap-link.h"
@@ -90,6 +91,8 @@ int leave_domain(const Machine *machine, const char *user, const char *password,
         const char *server = all.list[0].host;
         (void)snprintf(tickets, sizeof tickets, "KRB5CCNAME=FILE:%s", machine->ccache);
         bool ours = locate_has_address(machine->host, address);
+        if (ours)       /* one that stays leads to a name that is no more: harmless, and the next host replaces it */
+                (void)!dns_pointer_remove(machine, server, address, &why);
         if (ours && dns_record_set(server, machine->host, NULL, tickets, &why) < 0) {
                 ours = false;
                 Error say;

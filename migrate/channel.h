@@ -20,6 +20,8 @@
 #include "auth/machine.h"
 
 enum { CHANNEL_PORT = 6600 };
+/* Error.cause of a refusal by another host than the one that was wanted */
+enum { CHANNEL_CAUSE_OTHER_HOST = -6600 };
 
 typedef struct Channel Channel;
 typedef struct ChannelServer ChannelServer;

@@ -17,43 +17,52 @@
 typedef struct Row {
         const char *xpath;
         FindingId id;
-        const char *what;               /* "\"web01\" cannot be moved while …; <remedy>" */
+        const char *what;               /* "\"web01\" cannot be moved while …; <mend>" */
         const char *mend;
         const char *labels[3];          /* of each node: what can be told of it, up to NULL */
-        const char *remedy;             /* a command, or NULL; %s is the machine */
+        const char *remedy;             /* a command for each node: %V is the machine, %A the node's alias, %T its target;
+                                         * %N the machine for one of our commands */
 } Row;
+
+#define DETACH "virsh detach-device-alias %V %A --live"
+#define RESTART "Stop-VM %N\nStart-VM %N"
 
 static const Row rows[] = {
         { "/domain/devices/hostdev[@type='scsi_host'] | /domain/devices/disk[@type='volume' and not(" MEDIUM ")]",
           FINDING_FIBRE_CHANNEL, "it has a virtual Fibre Channel adapter or a volume of a storage pool",
           "its disks must lie on SMB shares: copy their content there and detach it",
-          { "source/@wwpn", "source/@pool", "source/@volume" }, "virsh detach-device %s FILE.xml --live" },
+          { "source/@wwpn", "source/@pool", "source/@volume" }, DETACH },
         { "/domain/devices/hostdev[not(@type='scsi_host')]", FINDING_HOST_DEVICE,
           "a device of the host is attached to it", "detach it first",
-          { "@type", "alias/@name", "source/vendor/@id" }, "virsh detach-device %s FILE.xml --live" },
+          { "@type", "alias/@name", "source/vendor/@id" }, DETACH },
         { "/domain/devices/redirdev", FINDING_HOST_DEVICE, "a device of the host is attached to it",
-          "detach it first", { "@bus", "alias/@name" }, "virsh detach-device %s FILE.xml --live" },
+          "detach it first", { "@bus", "alias/@name" }, DETACH },
         { "/domain/devices/interface[@type='hostdev' or @type='direct']", FINDING_HOST_DEVICE,
           "a network card of the host is attached to it", "connect the adapter to a switch first",
-          { "@type", "mac/@address", "source/@dev" }, "virsh detach-interface %s TYPE --live" },
+          { "@type", "mac/@address", "source/@dev" }, DETACH },
         { "/domain/devices/disk[" MEDIUM " and source/@* and not" OURS "]", FINDING_LOCAL_FILE,
           "the medium in its drive is a file of this host", "eject it, or bring it onto the share first",
-          { "source/@file", "source/@dev", "target/@dev" }, "virsh change-media %s TARGET --eject --live" },
-        { "/domain/devices/disk[not(" MEDIUM ") and not(@type='volume') and source/@* and not" OURS "]",
+          { "source/@file", "source/@dev", "target/@dev" }, "virsh change-media %V %T --eject --live --force" },
+        { "/domain/devices/disk[not(" MEDIUM ") and not(@type='volume') and source/@* and not" OURS
+          " and not(backingStore/source)]",
           FINDING_LOCAL_FILE, "a file or device that is not on an SMB share is attached to it",
           "bring it onto the share with Convert-VHD, or detach it first",
-          { "source/@file", "source/@dev", "source/@name" }, "virsh detach-disk %s TARGET --live" },
+          { "source/@file", "source/@dev", "source/@name" }, "virsh detach-disk %V %T --live" },
         { "/domain/devices/filesystem", FINDING_LOCAL_FILE, "a folder of the host is attached to it",
-          "detach it first", { "source/@dir", "target/@dir" }, "virsh detach-device %s FILE.xml --live" },
+          "turn it off and start it with Start-VM, which gives it what its definition holds and nothing else",
+          { "source/@dir", "target/@dir" }, RESTART },
         { "/domain/devices/disk[" OURS " and driver/@type!='raw']", FINDING_DISK_FORMAT,
           "QEMU reads a disk of it in a format other than raw", "turn it off and start it with Start-VM",
-          { "target/@dev", "driver/@type" }, NULL },
-        { "/domain/devices/disk[backingStore/source or mirror]", FINDING_DISK_FORMAT,
-          "a disk of it is a layer over another one, or is being copied", "end the block job first",
-          { "target/@dev" }, "virsh blockjob %s TARGET --abort" },
+          { "target/@dev", "driver/@type" }, RESTART },
+        { "/domain/devices/disk[mirror]", FINDING_DISK_FORMAT, "a disk of it is being copied",
+          "wait until the copy ends, or end it", { "target/@dev" }, "virsh blockjob %V %T --abort" },
+        { "/domain/devices/disk[backingStore/source and not(mirror)]", FINDING_DISK_FORMAT,
+          "a disk of it is a layer over another one", "bring the layer back into the disk below it",
+          { "source/@file", "target/@dev" }, "virsh blockcommit %V %T --active --pivot --wait" },
         { "/domain/devices/tpm | /domain/os/nvram | /domain/devices/shmem | /domain/devices/memory[@model='nvdimm']",
           FINDING_LOCAL_STATE, "it has a TPM, firmware variables or memory that lie on this host",
-          "turn it off and take them from its definition", { "@model", "backend/@type", "@name" }, NULL },
+          "turn it off and start it with Start-VM, which gives it what its definition holds and nothing else",
+          { "@model", "backend/@type", "@name" }, RESTART },
 };
 
 static void document_freep(xmlDocPtr *document) { xmlFreeDoc(*document); }
@@ -82,21 +91,62 @@ static size_t label(xmlXPathContextPtr xpath, xmlNodePtr node, const Row *row, c
         return used + n;
 }
 
+/* What @xpath finds below the context's node, without a quote that could end one. */
+static void text_of(xmlXPathContextPtr xpath, const char *query, char *to, size_t size) {
+        auto_(object_freep) xmlXPathObjectPtr found = xmlXPathEvalExpression((const xmlChar *)query, xpath);
+
+        to[0] = '\0';
+        if (!found || !found->nodesetval || found->nodesetval->nodeNr == 0)
+                return;
+        xmlChar *value = xmlNodeGetContent(found->nodesetval->nodeTab[0]);
+        if (value && !strpbrk((const char *)value, "'\"\\ ;&|$`\n"))
+                (void)snprintf(to, size, "%s", (const char *)value);
+        xmlFree(value);
+}
+
+/* The row's command for @node; "" when the node lacks what it needs. */
+static void fill(xmlXPathContextPtr xpath, xmlNodePtr node, const char *remedy, const char *vm, char *to, size_t size) {
+        auto_free char *ours = finding_quote(vm), *shell = finding_quote_shell(vm);
+        char alias[64], target[32];
+        size_t at = 0;
+
+        to[0] = '\0';
+        xpath->node = node;
+        text_of(xpath, "alias/@name", alias, sizeof alias);
+        text_of(xpath, "target/@dev", target, sizeof target);
+        for (const char *from = remedy; *from && at + 1 < size; from++) {
+                const char *value = from[0] != '%'   ? NULL
+                                    : from[1] == 'V' ? shell
+                                    : from[1] == 'N' ? ours
+                                    : from[1] == 'A' ? alias
+                                                     : target;
+                if (from[0] == '%' && (!value || !*value)) {
+                        to[0] = '\0';
+                        return;
+                }
+                at += (size_t)snprintf(to + at, size - at, "%.*s", value ? (int)strlen(value) : 1, value ?: from);
+                from += value != NULL;
+        }
+        if (at >= size)
+                to[0] = '\0';
+}
+
 static void report(xmlXPathContextPtr xpath, const xmlNodeSet *nodes, const Row *row, const char *vm,
                    Findings *findings) {
-        char evidence[FINDING_EXTRA_MAX] = "", remedy[FINDING_EXTRA_MAX] = "";
+        char evidence[FINDING_EXTRA_MAX] = "", command[FINDING_REMEDY_MAX], before[FINDING_REMEDY_MAX] = "";
         size_t used = 0;
 
         for (int i = 0; i < nodes->nodeNr; i++)
                 used = label(xpath, nodes->nodeTab[i], row, evidence, sizeof evidence, used);
-        if (row->remedy && !strchr(vm, '\'')) {      /* a name that ends the quote would end the command, too */
-                const char *hole = strstr(row->remedy, "%s");
-                (void)snprintf(remedy, sizeof remedy, "%.*s'%s'%s", (int)(hole - row->remedy), row->remedy, vm,
-                               hole + 2);
-        }
         Finding *f = finding_add(findings, row->id, ERROR_UNSUPPORTED, "\"%s\" cannot be moved while %s (%.160s); %s", vm,
                                  row->what, evidence, row->mend);
-        finding_because(f, remedy, "%s", evidence);
+        finding_because(f, NULL, "%s", evidence);
+        for (int i = 0; i < nodes->nodeNr; i++) {
+                fill(xpath, nodes->nodeTab[i], row->remedy, vm, command, sizeof command);
+                if (*command && strcmp(command, before) != 0)
+                        finding_remedy(f, NULL, "%s", command);
+                (void)memcpy(before, command, sizeof before);
+        }
 }
 
 int compare_devices(const char *xml, const char *vm, Findings *findings, bool *ret_emulated, Error *err) {

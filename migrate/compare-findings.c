@@ -2,6 +2,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "appliance/base/cleanup.h"
@@ -38,6 +39,7 @@ Finding *finding_add(Findings *findings, FindingId id, ErrorKind kind, const cha
         Finding *finding = &findings->list[findings->count++];
         *finding = (Finding){ .id = id, .kind = kind };
         (void)memcpy(finding->host, findings->host, sizeof finding->host);
+        (void)memcpy(finding->remedy_host, findings->host, sizeof finding->remedy_host);
         va_start(ap, fmt);
         (void)vsnprintf(finding->message, sizeof finding->message, fmt, ap);
         va_end(ap);
@@ -58,9 +60,60 @@ void finding_because(Finding *finding, const char *remedy, const char *fmt, ...)
         keep_utf8(finding->evidence);
 }
 
+void finding_about(Finding *finding, const char *object) {
+        if (!finding)
+                return;
+        (void)snprintf(finding->object, sizeof finding->object, "%s", object);
+        keep_utf8(finding->object);
+}
+
+void finding_remedy(Finding *finding, const char *host, const char *fmt, ...) {
+        va_list ap;
+
+        if (!finding)
+                return;
+        if (host)
+                (void)snprintf(finding->remedy_host, sizeof finding->remedy_host, "%s", host);
+        size_t used = strlen(finding->remedy), left = sizeof finding->remedy - used, newline = used > 0;
+        if (left <= newline)
+                return;
+        va_start(ap, fmt);
+        int n = vsnprintf(finding->remedy + used + newline, left - newline, fmt, ap);
+        va_end(ap);
+        if (n < 0 || (size_t)n >= left - newline)      /* half a command is worse than none */
+                finding->remedy[used] = '\0';
+        else if (newline)
+                finding->remedy[used] = '\n';
+        keep_utf8(finding->remedy);
+}
+
+static char *quote(const char *name, const char *instead) {
+        char *quoted = malloc(strlen(name) * strlen(instead) + 3), *to = quoted;
+
+        if (!quoted)
+                return NULL;
+        *to++ = '\'';
+        for (; *name; name++)
+                if (*name == '\'')
+                        to = stpcpy(to, instead);
+                else
+                        *to++ = *name;
+        *to++ = '\'';
+        *to = '\0';
+        return quoted;
+}
+
+char *finding_quote(const char *name) { return quote(name, "''"); }
+char *finding_quote_shell(const char *name) { return quote(name, "'\\''"); }
+
 void finding_advise(Finding *finding) {
         if (finding)
                 finding->advice = true;
+}
+
+void findings_append(Findings *findings, const Findings *from) {
+        for (size_t i = 0; i < from->count && findings->count < FINDINGS_MAX; i++)
+                findings->list[findings->count++] = from->list[i];
 }
 
 bool findings_block(const Findings *findings) {
@@ -84,7 +137,9 @@ int findings_json(const Findings *findings, sd_json_variant **ret, Error *err) {
                                    SD_JSON_BUILD_PAIR_STRING("Host", f->host),
                                    SD_JSON_BUILD_PAIR_STRING("Message", f->message),
                                    SD_JSON_BUILD_PAIR_STRING("Evidence", f->evidence),
-                                   SD_JSON_BUILD_PAIR_STRING("Remedy", f->remedy)) < 0 ||
+                                   SD_JSON_BUILD_PAIR_STRING("Object", f->object),
+                                   SD_JSON_BUILD_PAIR_STRING("Remedy", f->remedy),
+                                   SD_JSON_BUILD_PAIR_STRING("RemedyHost", f->remedy_host)) < 0 ||
                     sd_json_variant_append_array(&list, v) < 0)
                         return error_oom(err);
         }
@@ -95,7 +150,7 @@ int findings_json(const Findings *findings, sd_json_variant **ret, Error *err) {
 typedef struct Fields {
         uint64_t id;
         int advice;
-        const char *kind, *host, *message, *evidence, *remedy;
+        const char *kind, *host, *message, *evidence, *object, *remedy, *remedy_host;
 } Fields;
 
 int findings_append_json(Findings *findings, sd_json_variant *list, Error *err) {
@@ -111,7 +166,9 @@ int findings_append_json(Findings *findings, sd_json_variant *list, Error *err) 
                   SD_JSON_MANDATORY },
                 { "Evidence", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string, offsetof(Fields, evidence),
                   0 },
+                { "Object", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string, offsetof(Fields, object), 0 },
                 { "Remedy", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string, offsetof(Fields, remedy), 0 },
+                { "RemedyHost", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string, offsetof(Fields, remedy_host), 0 },
                 { 0 },
         };
 
@@ -129,7 +186,11 @@ int findings_append_json(Findings *findings, sd_json_variant *list, Error *err) 
                 (void)snprintf(finding->host, sizeof finding->host, "%s", f.host);
                 (void)snprintf(finding->message, sizeof finding->message, "%s", f.message);
                 (void)snprintf(finding->evidence, sizeof finding->evidence, "%s", f.evidence ?: "");
+                (void)snprintf(finding->object, sizeof finding->object, "%s", f.object ?: "");
                 (void)snprintf(finding->remedy, sizeof finding->remedy, "%s", f.remedy ?: "");
+                (void)snprintf(finding->remedy_host, sizeof finding->remedy_host, "%s", f.remedy_host ?: f.host);
+                keep_utf8(finding->object);
+                keep_utf8(finding->remedy_host);
                 keep_utf8(finding->host);
                 keep_utf8(finding->message);
                 keep_utf8(finding->evidence);

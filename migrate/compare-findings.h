@@ -8,7 +8,13 @@
 
 #include "appliance/base/error.h"
 
-enum { FINDINGS_MAX = 64, FINDING_HOST_MAX = 256, FINDING_EXTRA_MAX = 256 };
+enum {
+        FINDINGS_MAX = 64,
+        FINDING_HOST_MAX = 256,
+        FINDING_EXTRA_MAX = 256,
+        FINDING_OBJECT_MAX = 1400,      /* a UNC path */
+        FINDING_REMEDY_MAX = 1024,
+};
 
 /* Compare-VM's MessageId.  Hyper-V's own numbers where it has one. */
 typedef enum FindingId {
@@ -43,6 +49,15 @@ typedef enum FindingId {
         FINDING_SEALED = 50027,
         FINDING_CONTROLLER = 50028,     /* the only domain controller */
         FINDING_SPACE = 50029,
+        FINDING_HOST = 50030,           /* the other host does not answer, or may not take part */
+        FINDING_READ_ONLY = 50031,      /* a file has the attribute */
+        /* of the host itself, in its domain: */
+        FINDING_NAME = 50041,           /* its address in the DNS */
+        FINDING_SPN = 50042,
+        FINDING_KEY = 50043,            /* older than the domain's */
+        FINDING_FABRIC = 50044,
+        FINDING_ACCOUNT = 50045,        /* disabled */
+        FINDING_DOMAIN = 50046,         /* does not answer */
 } FindingId;
 
 typedef struct Finding {
@@ -52,7 +67,11 @@ typedef struct Finding {
         char host[FINDING_HOST_MAX];    /* on which host it is so */
         char message[ERROR_TEXT_MAX];   /* one sentence that names the object and the next step */
         char evidence[FINDING_EXTRA_MAX];       /* what was seen */
-        char remedy[FINDING_EXTRA_MAX]; /* a command that mends it, or "" */
+        char object[FINDING_OBJECT_MAX];        /* the share, file or switch it is about; "": the machine or a host */
+        /* Commands that mend it, one a line, or "".  A Verb-Noun is one of ours, everything else is typed at a shell; both
+         * by an administrator of @remedy_host, which is @host unless said otherwise. */
+        char remedy[FINDING_REMEDY_MAX];
+        char remedy_host[FINDING_HOST_MAX];
 } Finding;
 
 typedef struct Findings {
@@ -68,7 +87,15 @@ Finding *finding_add(Findings *findings, FindingId id, ErrorKind kind, const cha
 void finding_because(Finding *finding, const char *remedy, const char *fmt, ...)
         __attribute__((format(printf, 3, 4)));
 
+void finding_about(Finding *finding, const char *object);       /* accepts NULL */
+/* One more line of the remedy; one that does not fit whole is left out.  @host NULL: where it was found. */
+void finding_remedy(Finding *finding, const char *host, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* @name inside '…' of one of our commands, and of a shell.  The caller frees; NULL when memory is gone. */
+char *finding_quote(const char *name);
+char *finding_quote_shell(const char *name);
 void finding_advise(Finding *finding);  /* accepts NULL */
+/* What is in @from, at the end of @findings. */
+void findings_append(Findings *findings, const Findings *from);
 /* Whether one of them keeps the machine from moving. */
 bool findings_block(const Findings *findings);
 

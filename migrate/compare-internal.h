@@ -3,14 +3,19 @@
 #pragma once
 
 #include "auth/locate.h"
+#include "auth/standing.h"
+#include "migrate/compare-access.h"
 #include "migrate/compare.h"
 
 enum { SMB_3_0 = 0x0300 };      /* the dialect, [MS-SMB2] 2.2.4 */
-#define COMPARE_SPACE_MIN (16ULL << 20)    /* bytes: the record of a move, the log of a machine */
 
 /* compare-processor.c, on the destination.  An answer of libvirt's that it does not fit is a finding. */
 int compare_processor(VmHost *host, const CompareRequest *request, const VmCapabilities *caps, Findings *findings,
                       Error *err) FAILS;
+
+/* compare-memory.c, on the destination: what is free counts less what running machines were promised and have not touched. */
+int compare_memory(VmHost *host, const CompareRequest *request, const VmCapabilities *caps, Findings *findings,
+                   Error *err) FAILS;
 
 /* compare-devices.c, on the source: what of @xml, libvirt's description of the running machine @vm, cannot go along. */
 int compare_devices(const char *xml, const char *vm, Findings *findings, bool *ret_emulated, Error *err) FAILS;
@@ -20,3 +25,18 @@ void compare_controller(const VmDefinition *definition, const char *domain, cons
                         Findings *findings);
 /* On the destination: at least @needed bytes are free where @folder lies. */
 void compare_space(const char *folder, uint64_t needed, Findings *findings);
+
+/* compare-identity.c.  Of the host this runs on: what of its standing in the domain keeps others from trusting it, or it
+ * from being found.  findings->host names it. */
+void compare_identity(const Machine *machine, const Standing *standing, Findings *findings);
+
+typedef struct ComparePeer {
+        const DirectoryAccount *account;
+        bool in_fabric, fabric_there;
+        char spn_holder[MACHINE_NAME_MAX];      /* of the first name that the account lacks, or "" */
+        const LocateAddresses *in_dns;          /* NULL: the DNS did not answer */
+        const Error *why;                       /* it could not be reached */
+} ComparePeer;
+
+/* Of another host, findings->host, that could not be reached: nothing is added when none of this explains it. */
+void compare_identity_peer(const ComparePeer *peer, Findings *findings);

@@ -21,6 +21,14 @@ static void check_model(const CompareRequest *request, const VmCapabilities *cap
                         *common ? common : "none");
 }
 
+/* A machine that is off starts on the other host with what that one has. */
+static void turn_off(Finding *finding, const CompareRequest *request) {
+        auto_free char *name = finding_quote(request->definition.name);
+
+        if (name)
+                finding_remedy(finding, request->source, "Stop-VM %s", name);
+}
+
 /* Some instructions differ between makers and no feature flag tells of them. */
 static void check_vendor(const CompareRequest *request, const VmCapabilities *caps, Findings *findings) {
         const char *there = request->host_processor.vendor;
@@ -31,8 +39,9 @@ static void check_vendor(const CompareRequest *request, const VmCapabilities *ca
                                  NOT_COMPATIBLE "The processor of %s is made by %s and that of %s by %s; turn \"%s\" "
                                  "off to move it", request->source, there, findings->host, caps->cpu_vendor,
                                  request->definition.name);
-        finding_because(f, "Stop-VM", "%s %s there, %s %s here", there, request->host_processor.model,
+        finding_because(f, NULL, "%s %s there, %s %s here", there, request->host_processor.model,
                         caps->cpu_vendor, caps->cpu_model_name);
+        turn_off(f, request);
 }
 
 int compare_processor(VmHost *host, const CompareRequest *request, const VmCapabilities *caps, Findings *findings,
@@ -53,7 +62,8 @@ int compare_processor(VmHost *host, const CompareRequest *request, const VmCapab
         Finding *f = finding_add(findings, FINDING_PROCESSOR_FEATURE, ERROR_UNSUPPORTED,
                                  NOT_COMPATIBLE "The processor of %s lacks what \"%s\" runs with: %s", findings->host,
                                  request->definition.name, missing);
-        finding_because(f, "Stop-VM", "it runs with %s; a model for both hosts: %s", request->processor.model,
+        finding_because(f, NULL, "it runs with %s; a model for both hosts: %s", request->processor.model,
                         *common ? common : "none");
+        turn_off(f, request);
         return 0;
 }

@@ -1,6 +1,7 @@
 #include "migrate/compare-internal.h"
 
 #include <libvirt/virterror.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -20,21 +21,44 @@ static uint64_t realtime_us(void) {
 
 /* ---- the source -------------------------------------------------------------------------------- */
 
+static void snapshot_freep(virDomainSnapshotPtr *snapshot) { (void)virDomainSnapshotFree(*snapshot); }
+static void checkpoint_freep(virDomainCheckpointPtr *checkpoint) { (void)virDomainCheckpointFree(*checkpoint); }
+
+/* Only libvirt's notes go: a file that a snapshot has made stays where it is. */
+static void forget_each(Finding *f, const char *vm, virDomainSnapshotPtr *snapshots, int snapshot_count,
+                        virDomainCheckpointPtr *checkpoints, int checkpoint_count) {
+        auto_free char *machine = finding_quote_shell(vm);
+
+        for (int i = 0; i < snapshot_count; i++) {
+                auto_(snapshot_freep) virDomainSnapshotPtr snapshot = snapshots[i];
+                auto_free char *name = finding_quote_shell(virDomainSnapshotGetName(snapshot));
+                if (machine && name)
+                        finding_remedy(f, NULL, "virsh snapshot-delete %s %s --metadata", machine, name);
+        }
+        for (int i = 0; i < checkpoint_count; i++) {
+                auto_(checkpoint_freep) virDomainCheckpointPtr checkpoint = checkpoints[i];
+                auto_free char *name = finding_quote_shell(virDomainCheckpointGetName(checkpoint));
+                if (machine && name)
+                        finding_remedy(f, NULL, "virsh checkpoint-delete %s %s --metadata", machine, name);
+        }
+}
+
 /* libvirt moves no machine that has snapshots or checkpoints of its own: they are files of this host. */
 static int check_checkpoints(virDomainPtr domain, const char *vm, Findings *findings, Error *err) {
-        int snapshots = virDomainSnapshotNum(domain, 0), checkpoints = virDomainListAllCheckpoints(domain, NULL, 0);
+        auto_free virDomainSnapshotPtr *snapshots = NULL;
+        auto_free virDomainCheckpointPtr *checkpoints = NULL;
+        Finding *f = NULL;
+        int made = virDomainListAllSnapshots(domain, &snapshots, 0);
+        int marked = made < 0 ? -1 : virDomainListAllCheckpoints(domain, &checkpoints, 0);
 
-        if (snapshots < 0 || checkpoints < 0)
-                return libvirt_error(err, "the checkpoints of \"%s\" cannot be counted", vm);
-        if (snapshots + checkpoints == 0)
-                return 0;
-        auto_free char *remedy = text_format("%s '%s' NAME --metadata",
-                                             snapshots ? "virsh snapshot-delete" : "virsh checkpoint-delete", vm);
-        Finding *f = finding_add(findings, FINDING_CHECKPOINT, ERROR_UNSUPPORTED,
-                                 "\"%s\" cannot be moved while it has checkpoints that libvirt keeps on this host; "
-                                 "delete them first", vm);
-        finding_because(f, strchr(vm, '\'') ? NULL : remedy, "%d snapshots, %d checkpoints", snapshots, checkpoints);
-        return 0;
+        if (made > 0 || marked > 0) {
+                f = finding_add(findings, FINDING_CHECKPOINT, ERROR_UNSUPPORTED,
+                                "\"%s\" cannot be moved while it has checkpoints that libvirt keeps on this host; "
+                                "delete them first", vm);
+                finding_because(f, NULL, "%d snapshots, %d checkpoints", made, marked > 0 ? marked : 0);
+                forget_each(f, vm, snapshots, made, checkpoints, marked);
+        }
+        return made < 0 || marked < 0 ? libvirt_error(err, "the checkpoints of \"%s\" cannot be counted", vm) : 0;
 }
 
 static int check_running(VmHost *host, const VmInfo *vm, CompareRequest *request, Findings *findings, Error *err) {
@@ -52,6 +76,14 @@ static int check_running(VmHost *host, const VmInfo *vm, CompareRequest *request
         return processor_read(xml, "cpu", NULL, &request->processor, err);
 }
 
+/* Its disk is gone from under it: there is nothing left to shut down. */
+static void start_again(Finding *finding, const char *vm) {
+        auto_free char *name = finding_quote(vm);
+
+        if (name)
+                finding_remedy(finding, NULL, "Stop-VM -TurnOff %s\nStart-VM %s", name, name);
+}
+
 static void check_source_disk(const VmInfo *vm, const DiskName *disk, const DiskStatus *status,
                               Findings *findings) {
         Finding *f;
@@ -63,12 +95,18 @@ static void check_source_disk(const VmInfo *vm, const DiskName *disk, const Disk
                         "turn it off and start it again",
                         disk->unc, disk_state_name(status->state), vm->definition.name);
                 finding_because(f, NULL, "%s", status->reason);
+                finding_about(f, disk->unc);
+                start_again(f, vm->definition.name);
         }
         if (status->state == DISK_OWNER && !status->durable) {
                 f = finding_add(findings, FINDING_DURABLE, ERROR_UNSUPPORTED,
                                 "the file server gives no durable handle on %s: \"%s\" stops on the first interruption of "
                                 "the network, on any host", disk->unc, vm->definition.name);
                 finding_because(f, NULL, "dialect 0x%04x, handle not durable", status->dialect);
+                finding_about(f, disk->unc);
+                auto_free char *name = finding_quote(vm->definition.name);
+                if (name)       /* once the file server gives them: the handle is of the time before */
+                        finding_remedy(f, NULL, "Stop-VM %s\nStart-VM %s", name, name);
                 finding_advise(f);
         }
         if (status->dialect && status->dialect < SMB_3_0) {
@@ -76,7 +114,26 @@ static void check_source_disk(const VmInfo *vm, const DiskName *disk, const Disk
                                 "the file server of %s speaks SMB %x.%02x; live migration needs SMB 3.0 or later",
                                 disk->unc, status->dialect >> 8, status->dialect & 0xFF);
                 finding_because(f, NULL, "dialect 0x%04x", status->dialect);
+                finding_about(f, disk->unc);
         }
+}
+
+static void check_state(const VmInfo *vm, Findings *findings) {
+        auto_free char *name = finding_quote(vm->definition.name);
+        bool paused = vm->state == VM_PAUSED;
+
+        if (!vm->active || vm->state == VM_RUNNING)
+                return;
+        Finding *f = finding_add(findings, FINDING_STATE, ERROR_CONFLICT,
+                                 "The operation cannot be performed while the virtual machine is in its current state. "
+                                 "\"%s\" is %s; %s, or turn it off",
+                                 vm->definition.name, vm_state_name(vm->state),
+                                 paused ? "let it go on with Resume-VM" : "wait until it runs");
+        finding_because(f, NULL, "state %d", vm->state);
+        if (paused && name)
+                finding_remedy(f, NULL, "Resume-VM %s", name);
+        if (vm->state == VM_PAUSED_CRITICAL)
+                start_again(f, vm->definition.name);
 }
 
 int compare_source(VmHost *host, const VmInfo *vm, CompareRequest *request, Findings *findings, Error *err) {
@@ -84,13 +141,12 @@ int compare_source(VmHost *host, const VmInfo *vm, CompareRequest *request, Find
 
         if (!disks)
                 return error_oom(err);
-        if (vm->active && vm->state != VM_RUNNING) {
-                Finding *f = finding_add(findings, FINDING_STATE, ERROR_CONFLICT,
-                                         "The operation cannot be performed while the virtual machine is in its "
-                                         "current state. \"%s\" is %s; %s, or turn it off",
-                                         vm->definition.name, vm_state_name(vm->state),
-                                         vm->state == VM_PAUSED ? "let it run again" : "wait until it runs");
-                finding_because(f, NULL, "state %d", vm->state);
+        check_state(vm, findings);
+        if (vm->state == VM_SAVED) {
+                VmCapabilities caps;
+                if (vmhost_capabilities(host, &caps, err) < 0)
+                        return -1;
+                request->emulated = !caps.hardware_virtualization;
         }
         if (!vm->active)
                 return 0;
@@ -132,7 +188,8 @@ static void check_emulator(const CompareRequest *request, const VmCapabilities *
         const char *vm = request->definition.name;
         Finding *f;
 
-        if (request->running && !request->emulated && !caps->hardware_virtualization) {
+        /* What was saved goes on as what it was, too. */
+        if ((request->running || request->definition.saved) && !request->emulated && !caps->hardware_virtualization) {
                 f = finding_add(
                         findings, FINDING_VIRTUALIZATION, ERROR_UNSUPPORTED,
                         "The virtual machine cannot be moved to the destination computer. The hardware on the "
@@ -148,29 +205,16 @@ static void check_emulator(const CompareRequest *request, const VmCapabilities *
                         "in /etc/holdfast/node.json there",
                         vm, findings->host);
                 finding_because(f, NULL, "AllowEmulation is false");
+                finding_remedy(f, NULL, "sed -i 's/\"AllowEmulation\" *: *false/\"AllowEmulation\": true/' "
+                               "/etc/holdfast/node.json && systemctl restart holdfastd");
         }
         if (!caps->machine_type) {
                 f = finding_add(findings, FINDING_MACHINE_TYPE, ERROR_UNSUPPORTED,
                                 "QEMU on %s does not know the machine type %s that \"%s\" needs; install the same "
                                 "version on both hosts", findings->host, DEFINITION_MACHINE, vm);
-                finding_because(f, "apt install qemu-system-x86", "QEMU %lu.%lu.%lu", caps->qemu_version / 1000000,
+                finding_because(f, "apt-get update && apt-get install -y qemu-system-x86", "QEMU %lu.%lu.%lu", caps->qemu_version / 1000000,
                                 caps->qemu_version / 1000 % 1000, caps->qemu_version % 1000);
         }
-}
-
-static void check_memory(const CompareRequest *request, const VmCapabilities *caps, Findings *findings) {
-        uint64_t needed = request->definition.memory_bytes + COMPARE_MEMORY_EXTRA;
-
-        if (!request->running || caps->memory_free_bytes >= needed)
-                return;
-        Finding *f =
-                finding_add(findings, FINDING_MEMORY, ERROR_LIMIT,
-                            "%s has %llu MB of memory free and \"%s\" needs %llu MB; free memory there, or choose "
-                            "another host",
-                            findings->host, (unsigned long long)(caps->memory_free_bytes >> 20),
-                            request->definition.name, (unsigned long long)(needed >> 20));
-        finding_because(f, NULL, "%llu of %llu bytes free", (unsigned long long)caps->memory_free_bytes,
-                        (unsigned long long)caps->memory_total_bytes);
 }
 
 /* A machine of this id that is off is a leftover and is replaced; a running one is the worst of news. */
@@ -202,6 +246,11 @@ static int check_names(VmHost *host, const CompareRequest *request, Findings *fi
                                 "them",
                                 findings->host, d->name);
                 finding_because(f, NULL, "id %s is %s", there->definition.id, vm_state_name(there->state));
+                auto_free char *name = finding_quote(there->definition.name);
+                if (name && f && f->id == FINDING_RUNNING_THERE)
+                        finding_remedy(f, NULL, "Stop-VM -TurnOff %s", name);
+                else if (name && !there->active)
+                        finding_remedy(f, NULL, "Remove-VM -Force %s", name);
                 break;
         }
         return 0;
@@ -216,7 +265,8 @@ int compare_destination(VmHost *host, const CompareRequest *request, Findings *f
         check_emulator(request, &caps, findings);
         if (compare_processor(host, request, &caps, findings, err) < 0)
                 return -1;
-        check_memory(request, &caps, findings);
+        if (compare_memory(host, request, &caps, findings, err) < 0)
+                return -1;
         if (request->running) {
                 compare_space("/run/holdfast", COMPARE_SPACE_MIN, findings);
                 compare_space("/var/log/libvirt", COMPARE_SPACE_MIN, findings);
@@ -230,8 +280,11 @@ int compare_destination(VmHost *host, const CompareRequest *request, Findings *f
                                     "Could not find Ethernet switch '%s'. \"%s\" needs it on %s; make it there with "
                                     "New-VMSwitch, or connect the adapter to another one",
                                     *name ? name : VM_SWITCH_NONE, request->definition.name, findings->host);
-                finding_because(f, "Connect-VMNetworkAdapter or Disconnect-VMNetworkAdapter on the Source of this finding",
-                                "no bridge %s on %s", *name ? name : VM_SWITCH_NONE, findings->host);
+                finding_because(f, NULL, "no bridge %s on %s", *name ? name : VM_SWITCH_NONE, findings->host);
+                finding_about(f, name);
+                auto_free char *quoted = finding_quote(name);
+                if (*name && quoted)
+                        finding_remedy(f, NULL, "New-VMSwitch %s -SwitchType Private", quoted);
         }
         return 0;
 }

@@ -167,6 +167,19 @@ static int check_devices(const VmDefinition *d, Error *err) {
         return check_slots(d, err);
 }
 
+static int check_processors(const VmDefinition *d, Error *err) {
+        if (d->processor_count < 1 || d->processor_count > VM_PROCESSORS_MAX)
+                return error_set(err, ERROR_INVALID, 0, "\"%s\" has %u processors; it must be 1 to %d", d->name,
+                                 d->processor_count, VM_PROCESSORS_MAX);
+        if (d->threads_per_core && d->processor_count % d->threads_per_core)
+                return error_set(err, ERROR_INVALID, 0, "\"%s\" has %u processors, which do not make whole cores of %u "
+                                 "threads", d->name, d->processor_count, d->threads_per_core);
+        if (d->processor_weight > 10000 || d->processor_maximum > 100)
+                return error_set(err, ERROR_INVALID, 0, "\"%s\" has a processor weight of %u and a maximum of %u percent; "
+                                 "they go to 10000 and to 100", d->name, d->processor_weight, d->processor_maximum);
+        return 0;
+}
+
 int definition_check(const VmDefinition *d, Error *err) {
         DiskName folder;
 
@@ -183,9 +196,8 @@ int definition_check(const VmDefinition *d, Error *err) {
         if (d->memory_bytes < VM_MEMORY_MIN || d->memory_bytes > VM_MEMORY_MAX || d->memory_bytes % (2ULL << 20))
                 return error_set(err, ERROR_INVALID, 0, "\"%s\" has %llu bytes of memory; it must be a multiple of "
                                  "2 MB between 32 MB and 12 TB", d->name, (unsigned long long)d->memory_bytes);
-        if (d->processor_count < 1 || d->processor_count > VM_PROCESSORS_MAX)
-                return error_set(err, ERROR_INVALID, 0, "\"%s\" has %u processors; it must be 1 to %d", d->name,
-                                 d->processor_count, VM_PROCESSORS_MAX);
+        if (check_processors(d, err) < 0 || definition_check_boot(d, err) < 0)
+                return -1;
         if (disk_name(d->folder, &folder, err) < 0)
                 return error_wrap(err, "the folder of \"%s\"", d->name);
         if (check_notes(d, err) < 0)

@@ -77,6 +77,17 @@ void out_metadata(Out *o, const VmDefinition *d, bool inside) {
                         attribute(o, "static", "yes");
                 end(o);
         }
+        for (unsigned i = 0; i < d->boot_count; i++)
+                text(o, "hf:boot", d->boot[i]);
+        if (d->threads_per_core || d->processor_weight || d->processor_maximum) {
+                begin(o, "hf:processor");
+                attribute_number(o, "threads", d->threads_per_core);
+                attribute_number(o, "weight", d->processor_weight);
+                attribute_number(o, "maximum", d->processor_maximum);
+                end(o);
+        }
+        if (d->saved)
+                LEAF(o, "hf:saved");
         end(o);
 }
 
@@ -87,6 +98,16 @@ int definition_write_metadata(const VmDefinition *d, char **ret_xml, Error *err)
                 return -1;
         out_metadata(&o, d, false);
         return out_take(&o, ret_xml, err);
+}
+
+static void out_boot(Out *o, const VmDefinition *d, const char *entry) {
+        unsigned rank = definition_boot_rank(d, entry);
+
+        if (!rank)
+                return;
+        begin(o, "boot");
+        attribute_number(o, "order", rank);
+        end(o);
 }
 
 /* ---- drives ------------------------------------------------------------------------------------- */
@@ -132,7 +153,7 @@ static void target_name(VmSlot slot, char to[static TARGET_SIZE]) {
 }
 
 /* An error stops the machine instead of reaching the guest: after a lost disk it waits, it does not corrupt. */
-static void out_disk(Out *o, const DiskName *disk, VmSlot slot) {
+static void out_disk(Out *o, const VmDefinition *d, const DiskName *disk, VmSlot slot) {
         char target[TARGET_SIZE], serial[21] = "";
 
         target_name(slot, target);
@@ -145,6 +166,7 @@ static void out_disk(Out *o, const DiskName *disk, VmSlot slot) {
         out_source(o, disk);
         LEAF(o, "target", { "dev", target }, { "bus", slot.bus == VM_IDE ? "virtio" : "scsi" });
         text(o, "serial", serial);
+        out_boot(o, d, disk->id);
         if (slot.bus == VM_IDE)
                 out_pci(o, PCI_DISKS + ide_index(slot));
         else
@@ -154,7 +176,7 @@ static void out_disk(Out *o, const DiskName *disk, VmSlot slot) {
 
 /* A medium that cannot be read is the guest's to report, as a scratched disc is. */
 static int out_dvd(Out *o, const VmDefinition *d, const VmDvd *dvd, Error *err) {
-        char target[] = { 'h', 'd', (char)('a' + ide_index(dvd->slot)), '\0' };
+        char target[] = { 'h', 'd', (char)('a' + ide_index(dvd->slot)), '\0' }, at[VM_SLOT_TEXT_SIZE];
         DiskName medium;
 
         if (*dvd->path && definition_medium(d, dvd, &medium, err) < 0)
@@ -167,6 +189,8 @@ static int out_dvd(Out *o, const VmDefinition *d, const VmDvd *dvd, Error *err) 
                 out_source(o, &medium);
         LEAF(o, "target", { "dev", target }, { "bus", "ide" });
         LEAF(o, "readonly");
+        vm_slot_text(dvd->slot, at);
+        out_boot(o, d, at);
         out_drive_address(o, dvd->slot.controller, 0, dvd->slot.location);
         end(o);
         return 0;
@@ -180,7 +204,7 @@ int out_drives(Out *o, const VmDefinition *d, Error *err) {
         if (definition_disks(d, disks, err) < 0)
                 return -1;
         for (unsigned i = 0; i < d->disk_count; i++)
-                out_disk(o, &disks[i], d->disk_slots[i]);
+                out_disk(o, d, &disks[i], d->disk_slots[i]);
         for (unsigned i = 0; i < d->dvd_count; i++)
                 if (out_dvd(o, d, &d->dvds[i], err) < 0)
                         return -1;
@@ -199,7 +223,7 @@ int definition_write_disk(const VmDefinition *d, unsigned index, char **ret_xml,
 
         if (disk_name(d->disks[index], &disk, err) < 0 || out_open(&o, err) < 0)
                 return -1;
-        out_disk(&o, &disk, d->disk_slots[index]);
+        out_disk(&o, d, &disk, d->disk_slots[index]);
         return out_take(&o, ret_xml, err);
 }
 
@@ -213,7 +237,7 @@ int definition_write_dvd(const VmDefinition *d, unsigned index, char **ret_xml, 
 
 /* ---- adapters ------------------------------------------------------------------------------------ */
 
-void out_adapter(Out *o, const VmAdapter *adapter) {
+void out_adapter(Out *o, const VmDefinition *d, const VmAdapter *adapter) {
         bool plugged = *adapter->switch_name;
 
         begin(o, "interface");
@@ -222,6 +246,7 @@ void out_adapter(Out *o, const VmAdapter *adapter) {
         LEAF(o, "source", { "bridge", plugged ? adapter->switch_name : VM_SWITCH_NONE });
         LEAF(o, "model", { "type", "virtio" });
         LEAF(o, "link", { "state", plugged ? "up" : "down" });
+        out_boot(o, d, adapter->mac);
         out_pci(o, PCI_ADAPTERS + adapter->slot);
         end(o);
 }
@@ -231,6 +256,6 @@ int definition_write_adapter(const VmDefinition *d, unsigned index, char **ret_x
 
         if (out_open(&o, err) < 0)
                 return -1;
-        out_adapter(&o, &d->adapters[index]);
+        out_adapter(&o, d, &d->adapters[index]);
         return out_take(&o, ret_xml, err);
 }

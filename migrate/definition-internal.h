@@ -48,4 +48,4 @@ int out_take(Out *o, char **ret_xml, Error *err) FAILS;
 void out_metadata(Out *o, const VmDefinition *definition, bool inside);
 /* Disks, DVD drives and the controller of those that are SCSI. */
 int out_drives(Out *o, const VmDefinition *definition, Error *err) FAILS;
-void out_adapter(Out *o, const VmAdapter *adapter);
+void out_adapter(Out *o, const VmDefinition *definition, const VmAdapter *adapter);

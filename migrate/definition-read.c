@@ -33,7 +33,7 @@ typedef struct Parse {
         VmAdapter hints[VM_ADAPTERS_MAX];       /* what the metadata knows of the adapters, by their MAC address */
         unsigned hint_count;
         unsigned nodes;
-        unsigned seen;                  /* one bit per row that may appear once */
+        uint64_t seen;                  /* one bit per row that may appear once */
         bool is_ours;
 } Parse;
 
@@ -181,6 +181,36 @@ static int take_hint_static(Parse *p, const char *v, Error *err) {
         return 0;
 }
 
+static int take_unsigned(const char *v, uint64_t max, unsigned *ret, Error *err) {
+        uint64_t n = 0;
+        if (number(v, max, &n, err) < 0)
+                return -1;
+        *ret = (unsigned)n;
+        return 0;
+}
+
+static int take_threads(Parse *p, const char *v, Error *err) {
+        return take_unsigned(v, VM_PROCESSORS_MAX, &p->d.threads_per_core, err);
+}
+static int take_weight(Parse *p, const char *v, Error *err) {
+        return take_unsigned(v, 10000, &p->d.processor_weight, err);
+}
+static int take_maximum(Parse *p, const char *v, Error *err) {
+        return take_unsigned(v, 100, &p->d.processor_maximum, err);
+}
+
+static int take_saved(Parse *p, const char *v, Error *err) {
+        (void)v, (void)err;
+        p->d.saved = true;
+        return 0;
+}
+
+static int take_boot(Parse *p, const char *v, Error *err) {
+        if (p->d.boot_count == VM_BOOT_MAX)
+                return bad(err, "it has too many devices to boot from");
+        return copy(p->d.boot[p->d.boot_count++], DISK_ID_SIZE, v, err);
+}
+
 static int take_interface(Parse *p, const char *v, Error *err) {
         p->is_bridge = strcmp(v, "bridge") == 0;
         if (!p->is_bridge)
@@ -220,6 +250,11 @@ static const struct {
         { "domain/metadata/hf:vm", "version", true, take_version },
         { "domain/metadata/hf:vm/hf:folder", NULL, true, take_folder },
         { "domain/metadata/hf:vm/hf:disk", NULL, false, take_disk },
+        { "domain/metadata/hf:vm/hf:boot", NULL, false, take_boot },
+        { "domain/metadata/hf:vm/hf:saved", NULL, true, take_saved },
+        { "domain/metadata/hf:vm/hf:processor", "threads", true, take_threads },
+        { "domain/metadata/hf:vm/hf:processor", "weight", true, take_weight },
+        { "domain/metadata/hf:vm/hf:processor", "maximum", true, take_maximum },
         { "domain/metadata/hf:vm/hf:disk", "at", false, take_at },
         { "domain/metadata/hf:vm/hf:dvd", "at", false, take_at },
         { "domain/metadata/hf:vm/hf:dvd", NULL, false, take_dvd },
@@ -231,12 +266,12 @@ static const struct {
         { "domain/devices/interface/source", "bridge", false, take_bridge },
         { "domain/devices/interface/mac", "address", false, take_mac },
 };
-_Static_assert(ARRAY_SIZE(rows) <= 32, "Parse.seen has a bit per row");
+_Static_assert(ARRAY_SIZE(rows) <= 64, "Parse.seen has a bit per row");
 
 static int use_row(Parse *p, size_t i, const char *value, Error *err) {
-        if (rows[i].once && p->seen & 1U << i)
+        if (rows[i].once && p->seen & 1ULL << i)
                 return bad(err, "a value is there twice");
-        p->seen |= 1U << i;
+        p->seen |= 1ULL << i;
         return rows[i].take(p, value, err);
 }
 

@@ -19,6 +19,28 @@ static void write_identity(Out *o, const VmDefinition *d) {
         end(o);
 }
 
+static void number(Out *o, const char *name, uint64_t value) {
+        begin(o, name);
+        o->failed |= xmlTextWriterWriteFormatString(o->w, "%llu", (unsigned long long)value) < 0;
+        end(o);
+}
+
+/* The kernel's weights and Hyper-V's have the same range and the same default. */
+static void write_shares(Out *o, const VmDefinition *d) {
+        bool capped = d->processor_maximum && d->processor_maximum < 100;
+
+        if (!d->processor_weight && !capped)
+                return;
+        begin(o, "cputune");
+        if (d->processor_weight)
+                number(o, "shares", d->processor_weight);
+        if (capped) {
+                number(o, "period", VM_QUOTA_PERIOD_US);
+                number(o, "quota", VM_QUOTA_PERIOD_US / 100 * d->processor_maximum);
+        }
+        end(o);
+}
+
 static void write_machine(Out *o, const VmDefinition *d, bool emulated) {
         begin(o, "memory");
         attribute(o, "unit", "KiB");
@@ -28,15 +50,18 @@ static void write_machine(Out *o, const VmDefinition *d, bool emulated) {
         attribute(o, "placement", "static");
         o->failed |= xmlTextWriterWriteFormatString(o->w, "%u", d->processor_count) < 0;
         end(o);
+        write_shares(o, d);
         begin(o, "os");
         begin(o, "type");
         attribute(o, "arch", "x86_64");
         attribute(o, "machine", DEFINITION_MACHINE);
         o->failed |= xmlTextWriterWriteString(o->w, X("hvm")) < 0;
         end(o);
-        LEAF(o, "boot", { "dev", "hd" });
-        if (d->dvd_count > 0)   /* an empty disk is passed over, and what is in the drive installs a system on it */
-                LEAF(o, "boot", { "dev", "cdrom" });
+        if (!definition_has_boot(d)) {  /* either the devices say when they are tried, or the machine does */
+                LEAF(o, "boot", { "dev", "hd" });
+                if (d->dvd_count > 0)   /* an empty disk is passed over, and what is in the drive installs a system on it */
+                        LEAF(o, "boot", { "dev", "cdrom" });
+        }
         LEAF(o, "bios", { "useserial", "no" });
         end(o);
         begin(o, "features");
@@ -51,6 +76,13 @@ static void write_machine(Out *o, const VmDefinition *d, bool emulated) {
         attribute(o, "fallback", "forbid");
         o->failed |= xmlTextWriterWriteString(o->w, X(definition_cpu(emulated))) < 0;
         end(o);
+        if (d->threads_per_core) {
+                begin(o, "topology");
+                attribute(o, "sockets", "1");
+                attribute_number(o, "cores", d->processor_count / d->threads_per_core);
+                attribute_number(o, "threads", d->threads_per_core);
+                end(o);
+        }
         end(o);
         begin(o, "clock");
         attribute(o, "offset", "utc");
@@ -94,7 +126,7 @@ static int write_domain(Out *o, const VmDefinition *d, bool emulated, Error *err
                 return -1;
         LEAF(o, "controller", { "type", "usb" }, { "model", "none" });
         for (unsigned i = 0; i < d->adapter_count; i++)
-                out_adapter(o, &d->adapters[i]);
+                out_adapter(o, d, &d->adapters[i]);
         if (write_serial(o, d, err) < 0)
                 return -1;
         begin(o, "rng");

@@ -35,11 +35,14 @@ enum {
         VM_ADAPTER_NAME_SIZE = 128,
         VM_SWITCH_SIZE = 16, /* IFNAMSIZ */
         VM_MAC_SIZE = 18,
+        VM_BOOT_MAX = 32,
+        VM_WEIGHT_DEFAULT = 100,        /* of 1 … 10000: Hyper-V's RelativeWeight, and the kernel's cpu.weight */
         VM_PROCESSORS_MAX = 240,
         VM_DEFINITION_MAX = 256 * 1024, /* bytes of XML we are willing to read */
 };
 #define VM_MEMORY_MIN (32ULL << 20)     /* bytes, as Hyper-V */
 #define VM_MEMORY_MAX (12ULL << 40)
+#define VM_QUOTA_PERIOD_US 100000ULL    /* in which a machine may use its processor_maximum */
 
 /* A bridge that every host has and that leads nowhere: adapters that are connected to no switch have to be plugged
  * in somewhere, with their link down (QEMU cannot turn one kind of plug into another while the machine runs). */
@@ -77,6 +80,16 @@ typedef struct VmDefinition {
         unsigned generation;                    /* 1 (BIOS) */
         uint64_t memory_bytes;                  /* a multiple of 2 MiB */
         unsigned processor_count;
+        unsigned threads_per_core;              /* 0: 1 */
+        unsigned processor_weight;              /* against other machines; 0: VM_WEIGHT_DEFAULT */
+        unsigned processor_maximum; /* percent of a processor of the host that each of its own may use; 0: 100 */
+        /* Its memory waits on the share (saved.h), as this host last saw it.  The ledger says so for all hosts; the
+         * file on the share never does. */
+        bool saved;
+        /* In order: the id of a disk (disk_name()), the place of a DVD drive (vm_slot_text()), the MAC of an adapter.  None
+         * that is there: the first disk, then the first DVD drive. */
+        unsigned boot_count;
+        char boot[VM_BOOT_MAX][DISK_ID_SIZE];
         unsigned disk_count, dvd_count, adapter_count;
         char disks[VM_DISKS_MAX][DISK_UNC_MAX]; /* in the guest's order: vda, vdb … */
         VmSlot disk_slots[VM_DISKS_MAX];
@@ -133,6 +146,14 @@ int definition_write_dvd(const VmDefinition *definition, unsigned index, char **
 int definition_write_adapter(const VmDefinition *definition, unsigned index, char **ret_xml, Error *err) FAILS;
 /* The metadata element, as virDomainSetMetadata() wants it: libvirt adds the namespace. */
 int definition_write_metadata(const VmDefinition *definition, char **ret_xml, Error *err) FAILS;
+
+/* ---- booting: definition-boot.c ---- */
+/* When the device of that @entry is tried: from 1; 0 when it is not.  Entries whose device is gone do not count. */
+unsigned definition_boot_rank(const VmDefinition *definition, const char *entry);
+/* Whether any entry names a device that is there. */
+bool definition_has_boot(const VmDefinition *definition);
+/* For definition_check(). */
+int definition_check_boot(const VmDefinition *definition, Error *err) FAILS;
 
 /* <folder>\<name>.vm and <folder>\owner.json; ERROR_LIMIT when longer than @size. */
 int definition_path(const VmDefinition *definition, char *ret, size_t size, Error *err) FAILS;

@@ -46,6 +46,10 @@ static int must_be_ours(const Change *c, Error *err) {
         if (*ledger.host && !text_equal_nocase(ledger.host, us))
                 return error_set(err, ERROR_CONFLICT, 0, "\"%s\" was not changed: %s runs it by its ledger; change it "
                                  "there", d->name, ledger.host);
+        if (ledger.saved)
+                return error_set(err, ERROR_CONFLICT, 0, DEVICE_WRONG_STATE " \"%s\" is Saved, and its memory expects the "
+                                 "devices that it had; start it, or give up what was saved with Remove-VMSavedState.",
+                                 d->name);
         return 0;
 }
 

@@ -25,6 +25,8 @@ static const struct {
                                 "wait until that ends, or cancel it with Stop-VMMigration" },
         [VM_CLAIM_MOVE_IN] = { "being moved to this host", "Moving virtual machine",
                                "wait until that ends, or cancel it with Stop-VMMigration on the source host" },
+        [VM_CLAIM_SAVE] = { "being saved", "Saving virtual machine", "wait until that ends" },
+        [VM_CLAIM_CHANGE] = { "being changed", "Modifying virtual machine", "wait until that ends" },
         [VM_CLAIM_SETTLE] = { "being put in order", "", "try again in a minute" },
 };
 
@@ -123,7 +125,9 @@ bool host_claim_settle(VmHost *host, const char *disk_id) {
         return ok;
 }
 
-void host_claim_text(VmHost *host, const char *id, char claim[static 64], char status[static 96]) {
+int host_claim_text(VmHost *host, const char *id, char claim[static 64], char status[static 96]) {
+        int what = -1;
+
         claim[0] = status[0] = '\0';
         (void)pthread_mutex_lock(&host->lock);
         for (size_t i = 0; i < CLAIMS_MAX; i++) {
@@ -132,6 +136,8 @@ void host_claim_text(VmHost *host, const char *id, char claim[static 64], char s
                         continue;
                 (void)snprintf(claim, 64, "%s", texts[c->what].claim);
                 (void)snprintf(status, 96, "%s", texts[c->what].status);
+                what = (int)c->what;
         }
         (void)pthread_mutex_unlock(&host->lock);
+        return what;
 }

@@ -12,7 +12,7 @@
 
 static const struct { VmState state; const char *name; } state_names[] = {
         { VM_RUNNING, "Running" }, { VM_OFF, "Off" }, { VM_STOPPING, "Stopping" }, { VM_PAUSED, "Paused" },
-        { VM_STARTING, "Starting" }, { VM_PAUSED_CRITICAL, "PausedCritical" }, { VM_OTHER, "Other" },
+        { VM_STARTING, "Starting" }, { VM_SAVED, "Saved" }, { VM_SAVING, "Saving" }, { VM_PAUSED_CRITICAL, "PausedCritical" }, { VM_OTHER, "Other" },
 };
 
 const char *vm_state_name(VmState state) {
@@ -166,7 +166,10 @@ static int info_of(VmHost *host, virDomainPtr domain, VmInfo *ret, Error *err) {
                 ret->started_us = started_us(domain);
                 cpu_usage(host, ret);
         }
-        host_claim_text(host, ret->definition.id, ret->claim, ret->claim_status);
+        if (ret->state == VM_OFF && ret->definition.saved)
+                ret->state = VM_SAVED;
+        if (host_claim_text(host, ret->definition.id, ret->claim, ret->claim_status) == VM_CLAIM_SAVE && ret->active)
+                ret->state = VM_SAVING;
         return 0;
 }
 

@@ -92,8 +92,8 @@ int host_disk_user(VmHost *host, const DiskName *disks, unsigned disk_count, cha
 /* Claims one disk for the keeper; false when somebody has it. */
 bool host_claim_settle(VmHost *host, const char *disk_id);
 void host_unclaim_quietly(VmHost *host, const char *id);        /* without waking the keeper */
-/* What is going on with a machine, for people; "" when nothing. */
-void host_claim_text(VmHost *host, const char *id, char claim[static 64], char status[static 96]);
+/* What is going on with a machine, for people; "" when nothing.  Gives the VmClaim, or -1. */
+int host_claim_text(VmHost *host, const char *id, char claim[static 64], char status[static 96]);
 
 /* ---- host-find.c ---- */
 /* The domains of ours; each entry and the array are the caller's (host_domains_free). */
@@ -108,6 +108,12 @@ int host_definition(virDomainPtr domain, unsigned flags, VmDefinition *ret, Erro
 int host_no_such_machine(const char *name_or_id, Error *err);
 
 /* ---- host-power.c ---- */
+#define WRONG_STATE "The operation cannot be performed while the virtual machine is in its current state."
+/* Claims the machine with its disks, as libvirt knows them now. */
+int host_claim_running(VmHost *host, VmClaim what, const char *name_or_id, VmInfo *ret_info, virDomainPtr *ret,
+                       Error *err) FAILS;
+/* When it was switched on, for Uptime: now.  Without it that is not shown, and the machine runs all the same. */
+void host_mark_started(virDomainPtr domain);
 /* The machine as the share has it now: what is there counts, another host may have changed it.  ERROR_CONFLICT when it
  * is another machine by now.  @ret_text (may be NULL): the file itself; the caller frees it. */
 int host_read_file(const VmDefinition *known, VmDefinition *ret, char **ret_text, Error *err) FAILS;
@@ -118,6 +124,16 @@ int host_check_switches(const VmDefinition *definition, Error *err) FAILS;
 int host_release(VmHost *host, const VmDefinition *definition, Error *err) FAILS;
 /* Takes our name, and only ours, out of the ledger in @folder. */
 int host_clear_ledger(VmHost *host, const char *folder, Error *err) FAILS;
+
+/* ---- host-save.c ---- */
+/* The saved machine of @definition runs again, its state file stays. */
+int host_restore(VmHost *host, const VmDefinition *definition, const VmWait *wait, Error *err) FAILS;
+/* ERROR_CONFLICT unless this host holds every disk for writing. */
+int host_check_owner(const VmDefinition *definition, Error *err) FAILS;
+
+/* ---- host-edit.c ---- */
+/* A running domain learns what its definition says and it can take at once. */
+int host_apply_live(virDomainPtr domain, const VmDefinition *definition, Error *err) FAILS;
 
 /* ---- host-capability.c ---- */
 /* Whether machines run emulated here; ERROR_UNSUPPORTED when they would have to and must not. */

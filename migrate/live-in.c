@@ -226,10 +226,37 @@ static bool disks_matter(const CompareRequest *request, const Findings *findings
         return true;
 }
 
+static void check_room(Live *live, Findings *findings) {
+        unsigned running = 0, maximum;
+
+        (void)pthread_mutex_lock(&live->lock);
+        for (size_t i = 0; i < LIVE_INCOMING_MAX; i++)
+                running += live->incoming[i] && !live->incoming[i]->finished;
+        maximum = live->config.moves.maximum;
+        (void)pthread_mutex_unlock(&live->lock);
+        if (running >= maximum)
+                live_limit(running, maximum, "receives", findings);
+}
+
+/* Compare-VM tells of a libvirt that is not there; a move fails with its words. */
+static int ask_libvirt(Live *live, const CompareRequest *request, Findings *findings, Error *err) {
+        int r = compare_destination(live->host, request, findings, err);
+
+        if (r == 0 || request->keep || (err->kind != ERROR_UNREACHABLE && err->kind != ERROR_TIMEOUT))
+                return r;
+        Finding *f = finding_add(findings, FINDING_HYPERVISOR, err->kind, "%s runs no virtual machines now: %s",
+                                 findings->host, err->text);
+        finding_because(f, "systemctl restart libvirtd", "%s", error_kind_name(err->kind));
+        *err = (Error){ 0 };
+        return 0;
+}
+
 /* Everything that changes something here, in the order in which tear_down() undoes it. */
-static int compare_claimed(Live *live, Incoming *in, const CompareRequest *request, Findings *findings,
-                           Error *err) {
-        if (compare_destination(live->host, request, findings, err) < 0)
+static int compare_claimed(Live *live, Incoming *in, const CompareRequest *request, AccessLook **files,
+                           Findings *findings, Error *err) {
+        if (!request->keep)
+                check_room(live, findings);
+        if (ask_libvirt(live, request, findings, err) < 0)
                 return -1;
         if (!request->running || !disks_matter(request, findings))
                 return 0;
@@ -237,6 +264,7 @@ static int compare_claimed(Live *live, Incoming *in, const CompareRequest *reque
                 return -1;
         if (compare_disks(request, in->disks, in->file_count, &in->started, findings, err) < 0)
                 return -1;
+        access_look_end(take_ptr(*files), findings);
         if (findings_block(findings) || !request->keep)
                 return 0;
         return make_room(live, in->record.vm_id, err);
@@ -250,8 +278,22 @@ static void undo_compare(Live *live, Incoming *in) {
         vmhost_unclaim(live->host, in->record.vm_id);
 }
 
+static int claim(Live *live, const Incoming *in, const CompareRequest *request, Findings *findings, Error *err) {
+        if (vmhost_claim(live->host, VM_CLAIM_MOVE_IN, in->record.vm_id, in->record.vm_name, in->disks,
+                         in->file_count, err) == 0)
+                return 1;
+        if (request->keep || err->kind != ERROR_CONFLICT)
+                return -1;
+        Finding *f = finding_add(findings, FINDING_STATE, err->kind, "%s cannot take \"%s\" now: %s", findings->host,
+                                 in->record.vm_name, err->text);
+        finding_because(f, NULL, "%s", error_kind_name(err->kind));
+        *err = (Error){ 0 };
+        return 0;
+}
+
 static int compare(Live *live, Channel *channel, const CompareRequest *request, Findings *findings, Error *err) {
         auto_free Incoming *in = calloc(1, sizeof *in);
+        auto_(access_look_freep) AccessLook *files = NULL;
 
         if (!in)
                 return error_oom(err);
@@ -263,10 +305,13 @@ static int compare(Live *live, Channel *channel, const CompareRequest *request, 
         if (definition_files(&request->definition, in->disks, &in->file_count, err) < 0)
                 return -1;
         live_tail_wait(live, in->record.vm_id, LIVE_TAIL_US); /* it may have left this host a moment ago */
-        if (vmhost_claim(live->host, VM_CLAIM_MOVE_IN, in->record.vm_id, in->record.vm_name, in->disks,
-                         in->file_count, err) < 0)
-                return -1;
-        int r = compare_claimed(live, in, request, findings, err);
+        int r = claim(live, in, request, findings, err);
+        if (r <= 0)
+                return r;
+        r = access_look_begin(&request->definition, findings->host, &files, err);
+        if (r == 0)
+                r = compare_claimed(live, in, request, &files, findings, err);
+        access_look_end(take_ptr(files), findings);
         bool keep = r == 0 && request->keep && request->running && !findings_block(findings);
         if (keep && (r = enter(live, in, err)) == 0) {
                 in = NULL;
@@ -293,7 +338,10 @@ int live_serve_compare(Live *live, Channel *channel, sd_json_variant *parameters
                                  channel_peer(channel)->host, request->source);
         (void)snprintf(findings->host, sizeof findings->host, "%s", machine.host);
         live_check_way(live, channel, findings);
-        if (compare(live, channel, request, findings, err) < 0)
+        LiveLook *look = request->keep ? NULL : live_look_begin(live);
+        int r = compare(live, channel, request, findings, err);
+        (void)live_look_end(look, findings);
+        if (r < 0)
                 return error_wrap(err, "%s", machine.host);
         if (findings_json(findings, &list, err) < 0)
                 return -1;

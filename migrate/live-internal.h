@@ -6,6 +6,7 @@
  *      live-give.c     giving disks away, or not
  *      live-tail.c     clearing away afterwards
  *      live-network.c  over which network
+ *      live-identity.c whether the domain lets the hosts trust each other
  *      live-settle.c   what a former process left        live.c       the object, port 6600, dispatch
  *
  * Calls between the two (JSON; every answer may be an error):
@@ -22,7 +23,9 @@
 
 #include <pthread.h>
 
+#include "auth/standing.h"
 #include "migrate/channel.h"
+#include "migrate/compare-access.h"
 #include "migrate/compare.h"
 #include "migrate/life.h"
 #include "migrate/live.h"
@@ -112,6 +115,11 @@ struct Live {
         Incoming *incoming[LIVE_INCOMING_MAX];
         bool stopping;
         pthread_mutex_t settle_lock;    /* giving by a record, and bringing back by one, exclude each other */
+        pthread_mutex_t standing_lock;  /* over the next four; held while the domain is asked, before lock */
+        Standing standing;
+        uint64_t standing_until_us;     /* boot time; 0: not known */
+        int64_t standing_clock_us;      /* wall clock against boot time at that moment */
+        struct timespec standing_key;   /* the keytab's time of change then */
         pthread_t settler;
         bool has_settler, settling;
 };
@@ -148,11 +156,22 @@ static inline void live_connection_freep(virConnectPtr *connection) {
 void live_moves(Live *live, MoveSettings *ret);
 /* Whether moves are switched on here and, with @channel, whether they may come in over it. */
 void live_check_way(Live *live, const Channel *channel, Findings *findings);
+/* This host @verb ("moves", "receives") @running machines, which is its limit. */
+void live_limit(unsigned running, unsigned maximum, const char *verb, Findings *findings);
 /* Serves "addresses": where this host receives moves, the most preferred first. */
 int live_serve_addresses(Live *live, sd_json_variant **ret, Error *err) FAILS;
 /* As live_connect(), over the migration network that this host prefers, then over one that @host accepts, then as the
  * DNS says. */
 int live_connect_preferred(Live *live, const char *host, Channel **ret, Error *err) FAILS;
+
+/* live-identity.c: how this host stands in its domain, looked at on a thread of its own while others look elsewhere */
+typedef struct LiveLook LiveLook;
+/* NULL when there is no thread or no memory for it: then there is nothing to say. */
+LiveLook *live_look_begin(Live *live);
+/* Waits for it and adds what it found; accepts NULL.  Whether something of it blocks. */
+bool live_look_end(LiveLook *look, Findings *findings);
+/* @destination could not be reached because of @why: adds what explains it, and says whether anything does. */
+bool live_explain(Live *live, const char *destination, const Error *why, Findings *findings);
 
 /* live-transfer.c: blocks until the destination owns the disks (libvirt then still ends our QEMU) or libvirt's
  * migration ended one way or the other */

@@ -40,6 +40,15 @@ void live_check_way(Live *live, const Channel *channel, Findings *findings) {
         finding_because(f, "Set-VMHost -UseAnyNetworkForMigration $true", "reached at %s", here);
 }
 
+void live_limit(unsigned running, unsigned maximum, const char *verb, Findings *findings) {
+        Finding *f = finding_add(findings, FINDING_LIMIT, ERROR_LIMIT,
+                                 "%s %s %u virtual machines already, which is its limit; wait, or raise it there",
+                                 findings->host, verb, running);
+        finding_because(f, NULL, "MaximumVirtualMachineMigrations is %u", maximum);
+        if (maximum < MOVE_MIGRATIONS_MAX)
+                finding_remedy(f, NULL, "Set-VMHost -MaximumVirtualMachineMigrations %u", maximum + 1);
+}
+
 /* ---- the destination's addresses ---------------------------------------------------------------- */
 
 static bool address_of(const struct ifaddrs *item, struct in6_addr *ret) {

@@ -62,6 +62,19 @@ static int enter(Outgoing *out, Error *err) {
                     : 0;
 }
 
+/* As many moves as there may be go out already: the next one would be refused. */
+static void check_room(Live *live, Findings *findings) {
+        unsigned running = 0, maximum;
+
+        (void)pthread_mutex_lock(&live->lock);
+        for (size_t i = 0; i < LIVE_OUTGOING_MAX; i++)
+                running += live->outgoing[i] && !live->outgoing[i]->tail;
+        maximum = live->config.moves.maximum;
+        (void)pthread_mutex_unlock(&live->lock);
+        if (running >= maximum)
+                live_limit(running, maximum, "moves", findings);
+}
+
 /* ---- Compare ----------------------------------------------------------------------------------- */
 
 /* The destination is reached and looks at its side while this thread looks at ours. */
@@ -99,34 +112,66 @@ static bool names_us(const Machine *machine, const char *host) {
                (strlen(host) == n && text_starts_nocase(machine->host, host));
 }
 
+/* Somebody changes the machine at this moment. */
+static void busy(const Outgoing *out, Findings *findings) {
+        auto_free char *name = finding_quote(out->record.vm_name);
+        bool moves = strstr(out->vm.claim, "moved") != NULL;
+        Finding *f = finding_add(findings, FINDING_STATE, ERROR_CONFLICT,
+                                 "The operation cannot be performed while the virtual machine is in its current state. "
+                                 "\"%s\" is %s; wait until that ends%s", out->record.vm_name, out->vm.claim,
+                                 moves ? ", or cancel it" : "");
+        finding_because(f, NULL, "%s", out->vm.claim_status);
+        if (moves && name)
+                finding_remedy(f, NULL, "Stop-VMMigration %s", name);
+}
+
 static int compare(Outgoing *out, bool keep, Findings *findings, Error *err) {
+        auto_(access_look_freep) AccessLook *files = NULL;
         Elsewhere elsewhere = { .out = out };
         Machine machine;
         Directory *directory;
+        LiveLook *look = NULL;
 
         if (live_who(out->live, &machine, &directory, err) < 0)
                 return -1;
-        if (names_us(&machine, out->move->destination))
-                return error_set(err, ERROR_INVALID, FINDING_SAME_HOST,
-                                 "\"%s\" is on %s already; name another host as the destination",
-                                 out->record.vm_name, machine.host);
         (void)snprintf(findings->host, sizeof findings->host, "%s", machine.host);
+        if (names_us(&machine, out->move->destination)) {
+                Finding *f = finding_add(findings, FINDING_SAME_HOST, ERROR_INVALID,
+                                         "\"%s\" is on %s already; name another host as the destination",
+                                         out->record.vm_name, machine.host);
+                finding_because(f, NULL, "%s is this host", out->move->destination);
+                return 0;
+        }
+        if (!keep && *out->vm.claim) {
+                busy(out, findings);
+                return 0;       /* the other host would say the same, in its way */
+        }
         (void)snprintf(out->request.source, sizeof out->request.source, "%s", machine.host);
         (void)snprintf(out->request.token, sizeof out->request.token, "%s", out->record.token);
         out->request.keep = keep;
         out->request.running = out->vm.active;
         out->request.definition = out->vm.definition;
         live_check_way(out->live, NULL, findings);
+        if (!keep)
+                check_room(out->live, findings);
 
+        if (access_look_begin(&out->vm.definition, machine.host, &files, err) < 0)
+                return -1;
         if (pthread_create(&elsewhere.thread, NULL, connect_elsewhere, &elsewhere) != 0)
                 return error_set(err, ERROR_LIMIT, 0, "there are no threads left for a move");
-        if (!keep)      /* advice: a move does not ask for it */
+        if (!keep) {    /* a move does not ask: what of it matters meets it on its way */
+                look = live_look_begin(out->live);
                 compare_domain(&out->vm.definition, machine.domain, findings);
+        }
         int r = compare_source(out->live->host, &out->vm, &out->request, findings, err);
         (void)pthread_join(elsewhere.thread, NULL);
+        bool explained = live_look_end(look, findings);
+        access_look_end(take_ptr(files), findings);
         if (r < 0)
                 return -1;
         if (elsewhere.result < 0) {
+                if (!keep && (explained || live_explain(out->live, out->move->destination, &elsewhere.error, findings)))
+                        return 0;
                 *err = elsewhere.error;
                 return -1;
         }

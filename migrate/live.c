@@ -237,6 +237,7 @@ int live_new(VmHost *host, const LiveConfig *config, Live **ret, Error *err) {
         live->config = *config;
         (void)pthread_mutex_init(&live->lock, NULL);
         (void)pthread_mutex_init(&live->settle_lock, NULL);
+        (void)pthread_mutex_init(&live->standing_lock, NULL);
         (void)pthread_condattr_init(&attr);
         (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
         (void)pthread_cond_init(&live->changed, &attr);
@@ -269,6 +270,7 @@ void live_free(Live *live) {
         (void)pthread_cond_destroy(&live->changed);
         (void)pthread_mutex_destroy(&live->lock);
         (void)pthread_mutex_destroy(&live->settle_lock);
+        (void)pthread_mutex_destroy(&live->standing_lock);
         free(live);
 }
 

@@ -99,6 +99,62 @@ static const Type virtual_switch = {
         .text = "Name",
 };
 
+#define DEVICE_TAIL                                                                                                \
+        { "VMId", "Guid" }, { "VMName", "String" }, { "VMSnapshotId", "Guid" }, { "VMSnapshotName", "String" },     \
+                { "VMCheckpointId", "Guid" }, { "VMCheckpointName", "String" }, { "ComputerName", "String" },       \
+                { "IsDeleted", "Boolean" }, { NULL }
+
+static const Type vm_processor = {
+        .name = HYPERV "VMProcessor",
+        .properties = (const Property[]){
+                { "ResourcePoolName", "String" }, { "Count", "Int64" }, { "CompatibilityForMigrationEnabled", "Boolean" },
+                { "CompatibilityForMigrationMode", "String" },
+                { "CompatibilityForOlderOperatingSystemsEnabled", "Boolean" }, { "HwThreadCountPerCore", "Int64" },
+                { "ExposeVirtualizationExtensions", "Boolean" }, { "Maximum", "Int64" }, { "Reserve", "Int64" },
+                { "RelativeWeight", "Int32" }, { "MaximumCountPerNumaNode", "Int32" },
+                { "MaximumCountPerNumaSocket", "Int32" }, { "EnableHostResourceProtection", "Boolean" },
+                { "OperationalStatus", "VMOperationalStatus[]" }, { "StatusDescription", "String[]" }, { "Name", "String" },
+                DEVICE_TAIL },
+        .table = (const Column[]){
+                { NULL, "VMName" }, { NULL, "Count" }, { NULL, "CompatibilityForMigrationEnabled" },
+                { NULL, "CompatibilityForOlderOperatingSystemsEnabled" }, { NULL, NULL } },
+        .text = "Count",
+};
+
+static const Type vm_memory = {
+        .name = HYPERV "VMMemory",
+        .properties = (const Property[]){
+                { "ResourcePoolName", "String" }, { "Buffer", "Int32" }, { "DynamicMemoryEnabled", "Boolean" },
+                { "Maximum", "Int64" }, { "MaximumPerNumaNode", "Int64" }, { "Minimum", "Int64" },
+                { "Priority", "Int32" }, { "Startup", "Int64" }, { "Name", "String" }, DEVICE_TAIL },
+        .table = (const Column[]){
+                { NULL, "VMName" }, { NULL, "DynamicMemoryEnabled" }, { "Minimum(M)", "Minimum", "MB" },
+                { "Startup(M)", "Startup", "MB" }, { "Maximum(M)", "Maximum", "MB" }, { NULL, NULL } },
+        .text = "Startup",
+};
+
+static const Type vm_firmware = {
+        .name = HYPERV "VMFirmware",
+        .properties = (const Property[]){
+                { "SecureBoot", "OnOffState" }, { "SecureBootTemplate", "String" }, { "SecureBootTemplateId", "Guid" },
+                { "BootOrder", "VMBootSource[]" }, { "PreferredNetworkBootProtocol", "String" },
+                { "ConsoleMode", "String" }, { "PauseAfterBootFailure", "OnOffState" }, { "Name", "String" }, DEVICE_TAIL },
+        .table = (const Column[]){
+                { NULL, "VMName" }, { NULL, "SecureBoot" }, { NULL, "SecureBootTemplate" },
+                { NULL, "PreferredNetworkBootProtocol" }, { NULL, "BootOrder" }, { NULL, NULL } },
+        .text = "BootOrder",
+};
+
+static const Type boot_source = {
+        .name = HYPERV "VMBootSource",
+        .properties = (const Property[]){
+                { "BootType", "BootSourceType" }, { "Device", "PSObject" }, { "Description", "String" },
+                { "FirmwarePath", "String" }, DEVICE_TAIL },
+        .table = (const Column[]){
+                { NULL, "VMName" }, { NULL, "BootType" }, { NULL, "Device" }, { NULL, NULL } },
+        .text = "BootType",
+};
+
 static const Type vm_host = {
         .name = HYPERV "VMHost",
         .properties = (const Property[]){
@@ -202,7 +258,8 @@ static const Type compatibility_report = {
         .properties = (const Property[]){
                 { "VM", "VirtualMachine" }, { "OperationType", "OperationType" }, { "Destination", "String" },
                 { "Path", "String" }, { "SnapshotPath", "String" }, { "VhdDestinationPath", "String" },
-                { "VhdSourcePath", "String" }, { "Incompatibilities", "VMIncompatibility[]" }, { NULL } },
+                { "VhdSourcePath", "String" }, { "Incompatibilities", "VMIncompatibility[]" },
+                { "Advice", "VMIncompatibility[]" }, { NULL } },
         .list = "VM,OperationType,Destination,Path,SnapshotPath,VhdDestinationPath,VhdSourcePath,Incompatibilities",
 };
 
@@ -210,8 +267,10 @@ static const Type incompatibility = {
         .name = HYPERV "VMIncompatibility",
         .properties = (const Property[]){
                 { "Message", "String" }, { "MessageId", "Int64" }, { "Source", "PSObject" },
-                { "ComputerName", "String" }, { "Evidence", "String" }, { "Remedy", "String" }, { NULL } },
-        .list = "Message,MessageId,Source",
+                { "ComputerName", "String" }, { "Evidence", "String" }, { "Path", "String" }, { "Remedy", "String" },
+                { "RemedyComputerName", "String" }, { "Windows", "String[]" }, { "Samba", "String[]" },
+                { "NetApp", "String[]" }, { NULL } },
+        .list = "Message,MessageId,Source,ComputerName,Evidence,Remedy,RemedyComputerName,Windows,Samba,NetApp",
         .text = "Message",
 };
 
@@ -259,7 +318,8 @@ static const Type measure_info = {
 };
 
 const Type *const types[] = {
-        &virtual_machine, &hard_disk_drive, &dvd_drive, &network_adapter, &internal_adapter, &virtual_switch, &vm_host, &virtual_hard_disk, &migration_network, &migration_job,
+        &virtual_machine, &hard_disk_drive, &dvd_drive, &network_adapter, &internal_adapter, &virtual_switch, &vm_processor, &vm_memory,
+        &vm_firmware, &boot_source, &vm_host, &virtual_hard_disk, &migration_network, &migration_job,
         &migration_report, &migration_report_disk, &migration_report_phase, &compatibility_report, &incompatibility,
         &share_access, &computer_change, &command_info, &measure_info, NULL,
 };

@@ -55,8 +55,8 @@ static void reason_text(MatrixReason reason, const Words *w, char *to, size_t si
                 (void)snprintf(to, size, "no entry of the %s is for %s or a group it is in", w->thing, w->host);
                 break;
         case MATRIX_TOO_LITTLE:
-                (void)snprintf(to, size, "the %s grants %s to %s, and that is too little", w->thing,
-                               *w->has ? w->has : "nothing", w->who);
+                (void)snprintf(to, size, "the %s grants too little to %s, only %s", w->thing, w->who,
+                               *w->has ? w->has : "nothing");
                 break;
         case MATRIX_DENY_ENTRY:
                 (void)snprintf(to, size, "an entry of the %s denies it to %s, which %s belongs to", w->thing,
@@ -98,6 +98,15 @@ static void reason_text(MatrixReason reason, const Words *w, char *to, size_t si
                                "host");
                 break;
         }
+}
+
+void access_reason(const Survey *survey, const SurveyHost *host, const SurveyCell *cell, char *reason, size_t size,
+                   char *entry, size_t entry_size) {
+        Words w;
+
+        words_of(survey, host, cell, &w);
+        reason_text(cell->cell.reason, &w, reason, size);
+        (void)snprintf(entry, entry_size, "%s", w.entry);
 }
 
 static int strings(char *const *list, size_t count, sd_json_variant **ret) {

@@ -6,6 +6,10 @@
 #include "appliance/node/access-memory.h"
 #include "appliance/node/access-survey.h"
 
+/* Why @cell is not granted, as a clause, and the entry that is responsible ("" none). */
+void access_reason(const Survey *survey, const SurveyHost *host, const SurveyCell *cell, char *reason, size_t size,
+                   char *entry, size_t entry_size);
+
 /* One row of Test-VMShare.  @memory: of the last proof, and takes a note of this one; NULL: none. */
 int access_object(const Survey *survey, const SurveyHost *host, const SurveyCell *cell, AccessMemory *memory,
                   sd_json_variant **ret, Error *err) FAILS;

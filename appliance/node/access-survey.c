@@ -258,13 +258,6 @@ static uint32_t granted_by(const Descriptor *d, const Token *token) {
         return access.granted;
 }
 
-/* What MxAc of a file can show.  On a share that lets nothing be written Samba takes all of FILE_GENERIC_WRITE and
- * Delete out of it, so also ReadPermissions and Synchronize, which it does grant. */
-static uint32_t shown_of_files(const SurveyProof *proof) {
-        uint32_t share = proof ? proof->share : 0;
-        return share & RIGHT_WRITE_DATA ? share : share & ~(rights_map_generic(RIGHT_GENERIC_WRITE) | RIGHT_DELETE);
-}
-
 static void judge_item(const Survey *s, const SurveyHost *host, size_t i, uint32_t *parent_granted, size_t *parent,
                        SurveyCell *cell) {
         const PermissionsItem *item = &s->all.items[i];
@@ -290,7 +283,7 @@ static void judge_item(const Survey *s, const SurveyHost *host, size_t i, uint32
                 .group = &s->group,
                 .proven = told != PROVE_UNKNOWN,
                 .proof = told > 0 ? (uint32_t)told : 0,
-                .share_proof = shown_of_files(proof),
+                .share_proof = matrix_shown(proof ? proof->share : 0),
         };
         matrix_judge(&q, &cell->cell);
 }

@@ -1,6 +1,7 @@
 /* Move-VM, Compare-VM */
 #include "appliance/node/move-commands.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "appliance/base/cleanup.h"
@@ -21,6 +22,11 @@
 enum { PROGRESS_STEP = 5 };     /* percent between two progress records: a caller who does not read costs nothing */
 
 static void unrefp(sd_json_variant **v) { *v = sd_json_variant_unref(*v); }
+static void mends_freep(CompareMends **mends) {
+        if (*mends)
+                compare_mends_done(*mends);
+        free(*mends);
+}
 
 /* ---- what both are about ---- */
 
@@ -117,13 +123,20 @@ static int emit_moved(Invocation *invocation, const VmInfo *info, sd_json_varian
         return invocation_emit(invocation, take_ptr(vm), err);
 }
 
-static int emit_report(Invocation *invocation, const VmInfo *info, const Findings *findings, Error *err) {
+static int emit_report(Invocation *invocation, const VmInfo *info, Findings *findings, Error *err) {
+        auto_(mends_freep) CompareMends *mends = calloc(1, sizeof *mends);
         char host[MACHINE_NAME_MAX];
         sd_json_variant *object = NULL;
 
+        if (!mends)
+                return error_oom(err);
         vmhost_name(vm_host_of(invocation), host);
-        if (move_compatibility_object(info, host, destination_of(invocation), findings,
-                                      &object, err) < 0)
+        if (compare_mend(invocation_userdata(invocation), &info->definition, findings, mends, err) < 0)
+                return -1;
+        for (size_t i = 0; i < findings->count; i++)
+                if (findings->list[i].advice)
+                        invocation_warning(invocation, "%s (%s)", findings->list[i].message, findings->list[i].evidence);
+        if (move_compatibility_object(info, host, destination_of(invocation), findings, mends, &object, err) < 0)
                 return -1;
         return invocation_emit(invocation, object, err);
 }
@@ -206,9 +219,6 @@ static int compare_one(Invocation *invocation, const VmInfo *info, Error *err) {
         if (live_compare(node_live(node), info->definition.id, destination_of(invocation),
                          findings, err) < 0)
                 return -1;
-        for (size_t i = 0; i < findings->count; i++)
-                if (findings->list[i].advice)
-                        invocation_warning(invocation, "%s (%s)", findings->list[i].message, findings->list[i].evidence);
         return emit_report(invocation, info, findings, err);
 }
 

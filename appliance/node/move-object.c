@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "appliance/base/cleanup.h"
+#include "appliance/base/text.h"
 #include "appliance/command/object.h"
 #include "appliance/node/vm-object.h"
 
@@ -93,29 +94,62 @@ static sd_json_variant *source_of(sd_json_variant *vm, const Finding *finding) {
         for (size_t i = 0; sd_json_variant_is_array(list) && i < sd_json_variant_elements(list); i++) {
                 sd_json_variant *part = sd_json_variant_by_index(list, i);
                 sd_json_variant *name = sd_json_variant_by_key(part, is_switch ? "SwitchName" : "Path");
-                if (sd_json_variant_is_string(name) && *sd_json_variant_string(name) &&
-                    strstr(finding->message, sd_json_variant_string(name)))
+                if (sd_json_variant_is_string(name) && *finding->object &&
+                    text_equal_nocase(finding->object, sd_json_variant_string(name)))
                         return part;
         }
         return vm;
 }
 
-static int incompatibilities(const Findings *findings, sd_json_variant *vm, sd_json_variant **ret) {
+static int strings(char *const *list, size_t count, sd_json_variant **ret) {
+        auto_(unrefp) sd_json_variant *array = NULL;
+        int r = sd_json_variant_new_array(&array, NULL, 0);
+
+        for (size_t i = 0; r >= 0 && i < count; i++) {
+                auto_(unrefp) sd_json_variant *v = NULL;
+                r = sd_json_variant_new_string(&v, list[i]);
+                if (r >= 0)
+                        r = sd_json_variant_append_array(&array, v);
+        }
+        if (r >= 0)
+                *ret = take_ptr(array);
+        return r;
+}
+
+static int incompatibility(const Finding *f, const Mend *mend, sd_json_variant *vm, sd_json_variant **ret) {
+        auto_(unrefp) sd_json_variant *windows = NULL, *samba = NULL, *netapp = NULL;
+        int r = strings(mend->windows, mend->windows_count, &windows);
+
+        if (r >= 0)
+                r = strings(mend->samba, mend->samba_count, &samba);
+        if (r >= 0)
+                r = strings(mend->netapp, mend->netapp_count, &netapp);
+        return r < 0 ? r
+                     : sd_json_buildo(ret, SD_JSON_BUILD_PAIR_STRING("$type", HYPERV "VMIncompatibility"),
+                                      SD_JSON_BUILD_PAIR_STRING("Message", f->message),
+                                      SD_JSON_BUILD_PAIR_UNSIGNED("MessageId", f->id),
+                                      SD_JSON_BUILD_PAIR_VARIANT("Source", source_of(vm, f)),
+                                      SD_JSON_BUILD_PAIR_STRING("ComputerName", f->host),
+                                      SD_JSON_BUILD_PAIR_STRING("Evidence", f->evidence),
+                                      SD_JSON_BUILD_PAIR_STRING("Path", f->object),
+                                      SD_JSON_BUILD_PAIR_STRING("Remedy", f->remedy),
+                                      SD_JSON_BUILD_PAIR_STRING("RemedyComputerName", *f->remedy ? f->remedy_host : ""),
+                                      SD_JSON_BUILD_PAIR_VARIANT("Windows", windows),
+                                      SD_JSON_BUILD_PAIR_VARIANT("Samba", samba),
+                                      SD_JSON_BUILD_PAIR_VARIANT("NetApp", netapp));
+}
+
+static int incompatibilities(const Findings *findings, const CompareMends *mends, bool advice, sd_json_variant *vm,
+                             sd_json_variant **ret) {
+        static const Mend none = { 0 };
         auto_(unrefp) sd_json_variant *list = NULL;
         int r = sd_json_variant_new_array(&list, NULL, 0);
 
         for (size_t i = 0; r >= 0 && i < findings->count; i++) {
-                const Finding *f = &findings->list[i];
-                if (f->advice)
-                        continue;
                 auto_(unrefp) sd_json_variant *v = NULL;
-                r = sd_json_buildo(&v, SD_JSON_BUILD_PAIR_STRING("$type", HYPERV "VMIncompatibility"),
-                                   SD_JSON_BUILD_PAIR_STRING("Message", f->message),
-                                   SD_JSON_BUILD_PAIR_UNSIGNED("MessageId", f->id),
-                                   SD_JSON_BUILD_PAIR_VARIANT("Source", source_of(vm, f)),
-                                   SD_JSON_BUILD_PAIR_STRING("ComputerName", f->host),
-                                   SD_JSON_BUILD_PAIR_STRING("Evidence", f->evidence),
-                                   SD_JSON_BUILD_PAIR_STRING("Remedy", f->remedy));
+                if (findings->list[i].advice != advice)
+                        continue;
+                r = incompatibility(&findings->list[i], mends ? &mends->each[i] : &none, vm, &v);
                 if (r >= 0)
                         r = sd_json_variant_append_array(&list, v);
         }
@@ -124,13 +158,14 @@ static int incompatibilities(const Findings *findings, sd_json_variant *vm, sd_j
         return r;
 }
 
-int move_compatibility_object(const VmInfo *info, const char *host, const char *destination,
-                              const Findings *findings, sd_json_variant **ret, Error *err) {
-        auto_(unrefp) sd_json_variant *vm = NULL, *list = NULL;
+int move_compatibility_object(const VmInfo *info, const char *host, const char *destination, const Findings *findings,
+                              const CompareMends *mends, sd_json_variant **ret, Error *err) {
+        auto_(unrefp) sd_json_variant *vm = NULL, *list = NULL, *advice = NULL;
 
         if (vm_object(info, host, &vm, err) < 0)
                 return -1;
-        if (incompatibilities(findings, vm, &list) < 0 ||
+        if (incompatibilities(findings, mends, false, vm, &list) < 0 ||
+            incompatibilities(findings, mends, true, vm, &advice) < 0 ||
             sd_json_buildo(ret, SD_JSON_BUILD_PAIR_STRING("$type", HYPERV "VMCompatibilityReport"),
                            SD_JSON_BUILD_PAIR_VARIANT("VM", vm),
                            SD_JSON_BUILD_PAIR_STRING("OperationType", "MoveVirtualMachine"),
@@ -139,7 +174,8 @@ int move_compatibility_object(const VmInfo *info, const char *host, const char *
                            SD_JSON_BUILD_PAIR_STRING("Path", info->definition.folder),
                            SD_JSON_BUILD_PAIR_STRING("SnapshotPath", info->definition.folder),
                            SD_JSON_BUILD_PAIR_STRING("VhdDestinationPath", info->definition.folder),
-                           SD_JSON_BUILD_PAIR_VARIANT("Incompatibilities", list)) < 0)
+                           SD_JSON_BUILD_PAIR_VARIANT("Incompatibilities", list),
+                           SD_JSON_BUILD_PAIR_VARIANT("Advice", advice)) < 0)
                 return error_oom(err);
         return 0;
 }

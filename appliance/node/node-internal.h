@@ -34,7 +34,8 @@ struct Node {
         DirectorySid *groups;           /* of this host, as the directory said last; NULL: not asked yet */
         size_t group_count;
         char address[LOCATE_ADDRESS_MAX];       /* that is in DNS; "" not known */
-        bool address_refused;           /* it was said that it could not be brought there */
+        bool address_refused, pointer_refused, names_refused;   /* it was said that they could not be brought where they belong */
+        uint64_t upkeep_again_us;       /* boot time: all of it is looked at anew */
         unsigned looks;
         bool groups_moved;              /* at the last look */
         uint64_t rotate_after_us;       /* boot time: no password is changed by itself before */

@@ -10,10 +10,15 @@
 
 static const Command *const rows[] = {
         &command_add_computer, &command_remove_computer, &command_reset_computer_machine_password,
+        &command_test_computer_secure_channel,
         &command_get_vmhost, &command_set_vmhost,
         &command_enable_vmmigration, &command_disable_vmmigration, &command_add_vmmigrationnetwork,
         &command_get_vmmigrationnetwork, &command_set_vmmigrationnetwork, &command_remove_vmmigrationnetwork,
         &command_get_vm, &command_new_vm, &command_start_vm, &command_stop_vm, &command_remove_vm, &command_import_vm, &command_export_vm,
+        &command_set_vm, &command_rename_vm, &command_save_vm, &command_suspend_vm, &command_resume_vm, &command_restart_vm,
+        &command_remove_vmsavedstate, &command_get_vmmemory, &command_set_vmmemory, &command_get_vmprocessor,
+        &command_set_vmprocessor, &command_get_vmfirmware, &command_set_vmfirmware,
+        &command_checkpoint_vm, &command_get_vmsnapshot, &command_restore_vmsnapshot, &command_remove_vmsnapshot,
         &command_new_vhd, &command_get_vhd, &command_convert_vhd,
         &command_get_vmharddiskdrive, &command_add_vmharddiskdrive, &command_set_vmharddiskdrive,
         &command_remove_vmharddiskdrive,

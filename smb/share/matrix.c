@@ -43,6 +43,12 @@ uint32_t matrix_needed(MatrixLayer layer) {
         return layer == MATRIX_FOLDER ? NEEDED_FOLDER : NEEDED_FILE;
 }
 
+/* On a share that lets nothing be written Samba takes all of FILE_GENERIC_WRITE and Delete out of MxAc, so also
+ * ReadPermissions and Synchronize, which it does grant. */
+uint32_t matrix_shown(uint32_t share) {
+        return share & RIGHT_WRITE_DATA ? share : share & ~(rights_map_generic(RIGHT_GENERIC_WRITE) | RIGHT_DELETE);
+}
+
 /* ---- why not --------------------------------------------------------------------------------------- */
 
 static bool is_deny(const Ace *ace) {

@@ -64,6 +64,9 @@ typedef struct MatrixCell {
 
 void matrix_judge(const MatrixQuestion *question, MatrixCell *ret);
 
+/* What MxAc of a file can show where the share lets the host do @share. */
+uint32_t matrix_shown(uint32_t share);
+
 /* The entry that a mend adds: Modify for @group, in a folder also for what lies in it. */
 Ace matrix_grant_entry(MatrixLayer layer, const Sid *group);
 /* Changes the list as @cell says.  ERROR_LIMIT. */

@@ -132,6 +132,9 @@ static void on_open(void *userdata, SmbFile *file, const SmbOpened *opened, cons
         item->folder = (opened->attributes & ATTRIBUTE_DIRECTORY) != 0;
         item->proven = opened->maximal_access != 0;
         item->maximal_access = opened->maximal_access;
+        item->attributes = opened->attributes;
+        item->size_bytes = opened->size_bytes;
+        item->allocated_bytes = opened->allocated_bytes;
         Error err = { 0 };
         if (slot->without_list)
                 close_it(slot);

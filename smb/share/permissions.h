@@ -18,6 +18,8 @@ typedef struct PermissionsItem {
         ErrorKind not_listed;           /* of a folder whose content we may not see */
         bool proven;                    /* the server told maximal_access */
         uint32_t maximal_access;        /* CREATE MxAc: what it lets the asker do, share and file together */
+        uint32_t attributes;            /* [MS-FSCC] 2.6; 0 where it could not be opened */
+        uint64_t size_bytes, allocated_bytes;
         uint8_t *bytes;                 /* self-relative descriptor: owner, group, list */
         uint32_t size;
         char *why;                      /* bytes is NULL: the reason, or NULL when memory was short */

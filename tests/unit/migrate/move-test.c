@@ -137,6 +137,9 @@ static void test_findings(void **state) {
         strcpy(findings->host, "hv2.lab.test");
         Finding *f = finding_add(findings, FINDING_MEMORY, ERROR_LIMIT, "%s has no memory", "hv2");
         finding_because(f, "free -m", "%d bytes", 5);
+        finding_about(f, "\\\\fs1\\vms\\a.raw");
+        finding_remedy(f, "hv1.lab.test", "Stop-VM %s", "'a'");
+        assert_string_equal(f->remedy, "free -m\nStop-VM 'a'");
         assert_int_equal(findings_json(findings, &v, &err), 0);
         assert_int_equal(findings_append_json(got, v, &err), 0);
         assert_int_equal(got->count, 1);
@@ -149,6 +152,19 @@ static void test_findings(void **state) {
         assert_non_null(strstr(err.text, "1 more"));
         assert_int_equal(findings_append_json(got, NULL, &err), -1);
         sd_json_variant_unref(v);
+
+        /* a command that does not fit is left out whole */
+        for (int i = 0; i < 200; i++)
+                finding_remedy(f, NULL, "Stop-VM 'web%03d'", i);
+        assert_in_range(strlen(f->remedy), FINDING_REMEDY_MAX - 32, FINDING_REMEDY_MAX - 1);
+        assert_int_equal(strlen(strrchr(f->remedy, '\n')), strlen("\nStop-VM 'web000'"));
+        finding_remedy(NULL, NULL, "x");
+        finding_about(NULL, "x");
+        char *quoted = finding_quote("it's"), *shell = finding_quote_shell("it's");
+        assert_string_equal(quoted, "'it''s'");
+        assert_string_equal(shell, "'it'\\''s'");
+        free(quoted);
+        free(shell);
 
         /* a host that finds too much is believed as far as there is room */
         for (int i = 0; i < 2 * FINDINGS_MAX; i++)
