@@ -6,6 +6,7 @@
 #include "appliance/node/host-commands.h"
 #include "appliance/node/move-commands.h"
 #include "appliance/node/node.h"
+#include "appliance/node/smb-commands.h"
 #include "appliance/node/vm-commands.h"
 
 static const Command *const rows[] = {
@@ -27,6 +28,7 @@ static const Command *const rows[] = {
         &command_remove_vmnetworkadapter, &command_rename_vmnetworkadapter, &command_connect_vmnetworkadapter,
         &command_disconnect_vmnetworkadapter,
         &command_get_vmswitch, &command_new_vmswitch, &command_set_vmswitch, &command_remove_vmswitch,
+        &command_get_smbconnection, &command_get_smbopenfile, &command_get_smbshare, &command_get_smbshareaccess,
         &command_test_vmshare, &command_grant_vmshareaccess,
         &command_move_vm, &command_compare_vm, &command_get_vmmigration, &command_stop_vmmigration,
         UTILITY_ROWS,

@@ -34,6 +34,16 @@ holdfast "$first" "Add-VMHardDiskDrive $vm -Path '$data' -WhatIf" | grep -q "Wha
 check "Add-VMHardDiskDrive" holdfast "$first" "Add-VMHardDiskDrive $vm -Path '$data'"
 says "$first" $vm "DISK sda 16777216"
 same "the file's writers" "$first\$" "$(writers "$vm/data.raw")"
+holdfast "$first" "Get-SmbOpenFile | Where-Object ScopeName -eq $server.lab.test | Format-Table Ownership, ShareRelativePath" >"${TMPDIR:-/tmp}/open35"
+for word in "OWNER *$vm.$vm.raw" "OWNER *$vm.data.raw" "READER *$vm.setup.iso"; do
+        grep -q "$word" "${TMPDIR:-/tmp}/open35" || fail "Get-SmbOpenFile does not say $word: $(<"${TMPDIR:-/tmp}/open35")"
+done
+rm -f "${TMPDIR:-/tmp}/open35"
+holdfast "$first" "Get-SmbConnection fs*" | grep -qi "$server.lab.test *vms *$first\$@LAB.TEST .*3\.[01]" || fail "Get-SmbConnection"
+holdfast "$first" "Get-SmbShare vms" | grep -q 'vms *fs1.lab.test *..fs1.lab.test.vms' || fail "Get-SmbShare"
+expect_fail "ContinuouslyAvailable" holdfast "$first" "Get-SmbShare vms -ContinuouslyAvailable \$true"
+expect_fail "uses no share named" holdfast "$first" "Get-SmbShareAccess nowhere"
+printf '%s\n' "- this host's own view of the file server agrees"
 expect_fail "already attached" holdfast "$first" "Add-VMHardDiskDrive $vm SCSI 0 0 '$share\\$vm\\$vm.raw'"
 tell "$first" $vm "stamp sda carried"
 says "$first" $vm "STAMPED sda"
