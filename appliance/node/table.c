@@ -20,7 +20,7 @@ static const Command *const rows[] = {
         &command_remove_vmsavedstate, &command_get_vmmemory, &command_set_vmmemory, &command_get_vmprocessor,
         &command_set_vmprocessor, &command_get_vmfirmware, &command_set_vmfirmware,
         &command_checkpoint_vm, &command_get_vmsnapshot, &command_restore_vmsnapshot, &command_remove_vmsnapshot,
-        &command_new_vhd, &command_get_vhd, &command_convert_vhd,
+        &command_new_vhd, &command_get_vhd, &command_resize_vhd, &command_convert_vhd,
         &command_get_vmharddiskdrive, &command_add_vmharddiskdrive, &command_set_vmharddiskdrive,
         &command_remove_vmharddiskdrive,
         &command_get_vmdvddrive, &command_add_vmdvddrive, &command_set_vmdvddrive, &command_remove_vmdvddrive,
