@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "auth/dns-pointer.h"
 #include "auth/dns-record.h"
 
 enum { ANSWER_US = 3 * 1000000 };
@@ -26,4 +27,16 @@ int address_keep(const Machine *machine, char known[static LOCATE_ADDRESS_MAX], 
         }
         memcpy(known, own, sizeof own);
         return 0;
+}
+
+int address_keep_pointer(const Machine *machine, const char *before, const char *now, bool *ret_set, Error *err) {
+        Controllers all;
+        Error ignored;
+
+        *ret_set = false;
+        if (locate_controllers(machine->domain, &all, err) < 0 || locate_answering(&all, ANSWER_US, err) < 0)
+                return -1;
+        if (*before && strcmp(before, now) != 0)
+                (void)!dns_pointer_remove(machine, all.list[0].host, before, &ignored);
+        return dns_pointer_keep(machine, all.list[0].host, now, ret_set, err);
 }

@@ -319,6 +319,15 @@ int directory_require_fabric_host(Directory *d, const char *host, DirectoryCompu
         return require(d, host_filter, host, ret, err);
 }
 
+int directory_in_fabric(Directory *d, const char *account, bool *ret, Error *err) {
+        DirectoryComputer c;
+
+        if (answer(d, account_filter, account, true, &c, err) < 0)
+                return -1;
+        *ret = c.in_fabric;
+        return 0;
+}
+
 typedef struct List {
         DirectoryComputer *all;
         size_t count;

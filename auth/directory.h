@@ -45,6 +45,8 @@ int directory_computer_by_host(Directory *directory, const char *host, Directory
  * computer, or no such group. */
 int directory_require_fabric(Directory *directory, const char *account, DirectoryComputer *ret, Error *err) FAILS;
 int directory_require_fabric_host(Directory *directory, const char *host, DirectoryComputer *ret, Error *err) FAILS;
+/* Whether @account is enabled and in the group, asked now.  ERROR_NOT_FOUND: no such computer, or no such group. */
+int directory_in_fabric(Directory *directory, const char *account, bool *ret, Error *err) FAILS;
 /* All members of the fabric group that are enabled computers; the caller frees *ret. */
 int directory_fabric(Directory *directory, DirectoryComputer **ret, size_t *ret_count, Error *err) FAILS;
 /* The SID of the group whose sAMAccountName is @name; asks every time.  ERROR_NOT_FOUND when there is none. */

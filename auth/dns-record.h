@@ -1,4 +1,4 @@
-/* dns-record.h — this host's address in the domain's DNS, by secure update (RFC 3645) with nsupdate
+/* dns-record.h — this host's records in the domain's DNS, by secure update (RFC 3645) with nsupdate
  */
 #pragma once
 
@@ -9,3 +9,6 @@
  * @environment  "NAME=value" that says where the tickets are.
  * Blocks at most 15 s. */
 int dns_record_set(const char *server, const char *host, const char *address, const char *environment, Error *err) FAILS;
+/* The same for the record that leads from an address back: @name is its name in in-addr.arpa or ip6.arpa, @host what it
+ * points to; NULL: it goes. */
+int dns_record_point(const char *server, const char *name, const char *host, const char *environment, Error *err) FAILS;

@@ -152,7 +152,7 @@ int join_domain(const JoinRequest *request, JoinResult *ret, Error *err) {
         /* before anything is asked: a name that is not of this domain */
         if (names(&join, err) < 0 ||
             (request->user && join_login(request->user, request->domain, user, sizeof user, err) < 0) ||
-            join_check_not_member(err) < 0 || join_check_target(request, &join.target, err) < 0 ||
+            (!request->again && join_check_not_member(err) < 0) || join_check_target(request, &join.target, err) < 0 ||
             join_krb5_conf(request->domain, conf, sizeof conf, err) < 0)
                 return -1;
 

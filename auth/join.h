@@ -20,6 +20,7 @@ typedef struct JoinRequest {
                                          * pre-staged account */
         const char *secret;             /* password, or the one-time password; never logged, passed on stdin */
         const char *computer_name;      /* NULL: the host name; ≤ 15 of [A-Za-z0-9-] */
+        bool again;                     /* also as a member: a new key for the account */
 } JoinRequest;
 
 typedef struct JoinResult {

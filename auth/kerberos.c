@@ -1,6 +1,7 @@
 #include "auth/kerberos.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "appliance/base/cleanup.h"
 #include "auth/sentence.h"
@@ -89,3 +90,18 @@ int kerberos_error(Error *err, krb5_error_code code, const Machine *machine, con
                          machine->account[0] ? machine->account : "this host", target ? " towards " : "",
                          target ? target : "", detail && *detail ? detail : "no reason given", code);
 }
+
+static bool means(int cause, const char *sentence) {
+        for (size_t i = 0; i < ARRAY_SIZE(meanings); i++)
+                if (meanings[i].code == cause && strcmp(meanings[i].sentence, sentence) == 0)
+                        return true;
+        return false;
+}
+
+bool kerberos_is_clock(int cause) { return means(cause, CLOCK) || cause == KRB5KRB_AP_ERR_TKT_EXPIRED; }
+
+bool kerberos_is_old_key(int cause) { return means(cause, STALE_KEY) || cause == KRB5KDC_ERR_C_PRINCIPAL_UNKNOWN; }
+
+bool kerberos_is_peer_key(int cause) { return means(cause, PEER_KEY); }
+
+bool kerberos_is_disabled(int cause) { return cause == KRB5KDC_ERR_CLIENT_REVOKED; }

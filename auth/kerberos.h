@@ -3,6 +3,7 @@
 #pragma once
 
 #include <krb5.h>
+#include <stdbool.h>
 
 #include "appliance/base/error.h"
 #include "auth/machine.h"
@@ -15,3 +16,9 @@
  * @detail   the library's own message, used for codes without a sentence; may be NULL. */
 int kerberos_error(Error *err, krb5_error_code code, const Machine *machine, const char *target,
                    const char *detail);
+
+/* What an Error's cause that came from here means, also when another host told it. */
+bool kerberos_is_clock(int cause);
+bool kerberos_is_old_key(int cause);            /* our own key is not the account's, or the account is gone */
+bool kerberos_is_peer_key(int cause);           /* the other end's is not */
+bool kerberos_is_disabled(int cause);

@@ -25,6 +25,8 @@ typedef struct LdapLink LdapLink;
 
 /* Tries the domain controllers that answer, in the order of their SRV records, until one lets us in. */
 int ldap_link_open(const Machine *machine, LdapLink **ret, Error *err) FAILS;
+/* The same as whoever's tickets are in @ccache ("MEMORY:…", auth/visitor.h). */
+int ldap_link_open_as(const Machine *machine, const char *ccache, LdapLink **ret, Error *err) FAILS;
 void ldap_link_close(LdapLink *link);           /* accepts NULL */
 DEFINE_FREEP(LdapLink, ldap_link_close);
 
@@ -62,6 +64,11 @@ int ldap_link_search(LdapLink *link, const LdapQuery *query,
                      int (*each)(void *userdata, const LdapEntry *entry, Error *err), void *userdata,
                      Error *err) FAILS;
 
+/* One value more of @attribute; 0 also when it has that value.  ERROR_DENIED: not ours to write; ERROR_CONFLICT: the
+ * domain has a rule against it, such as another account with that name.  @dn is not escaped here. */
+int ldap_link_add_value(LdapLink *link, const char *dn, const char *attribute, const char *value, Error *err) FAILS;
+/* @value instead of whatever @attribute has.  Errors as above. */
+int ldap_link_set_value(LdapLink *link, const char *dn, const char *attribute, const char *value, Error *err) FAILS;
 /* 0 also when there is no such entry.  @dn is not escaped here. */
 int ldap_link_delete(LdapLink *link, const char *dn, Error *err) FAILS;
 

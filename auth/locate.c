@@ -132,29 +132,6 @@ int locate_controllers(const char *domain, Controllers *ret, Error *err) {
         return 0;
 }
 
-bool locate_has_address(const char *host, const char *address) {
-        uint8_t answer[ANSWER_MAX], wanted[16];
-        auto_(state_done) struct __res_state state = { 0 };
-        bool v6 = strchr(address, ':') != NULL, has = false;
-        int type = v6 ? ns_t_aaaa : ns_t_a;
-        size_t length = v6 ? 16 : 4;
-        ns_msg message;
-
-        if (inet_pton(v6 ? AF_INET6 : AF_INET, address, wanted) != 1 || res_ninit(&state) < 0)
-                return false;
-        state.retrans = TRY_S;
-        state.retry = TRIES;
-        int size = res_nquery(&state, host, ns_c_in, type, answer, sizeof answer);
-        if (size < 0 || (size_t)size > sizeof answer || ns_initparse(answer, size, &message) < 0)
-                return false;
-        for (int i = 0; i < ns_msg_count(message, ns_s_an) && !has; i++) {
-                ns_rr record;
-                has = ns_parserr(&message, ns_s_an, i, &record) == 0 && (int)ns_rr_type(record) == type &&
-                      ns_rr_rdlen(record) == length && memcmp(ns_rr_rdata(record), wanted, length) == 0;
-        }
-        return has;
-}
-
 /* ---- does it answer? ------------------------------------------------------------------------------- */
 
 static int connect_within(const struct addrinfo *to, uint64_t timeout_us, int *ret) {

@@ -32,10 +32,6 @@ int locate_controllers(const char *domain, Controllers *ret, Error *err) FAILS;
  * Pure; @answer is untrusted.  ERROR_PROTOCOL, or ERROR_NOT_FOUND when it holds no usable record. */
 int locate_decode(const uint8_t *answer, size_t size, Controllers *ret, Error *err) FAILS;
 
-/* Whether DNS (not /etc/hosts) gives @address, an IPv4 or IPv6 address as text, for @host.  False also when
- * nobody answers. */
-bool locate_has_address(const char *host, const char *address);
-
 /* Leaves in @all those whose port takes a connection, in their order: all are asked at once, so that many dead ones
  * cost no more than one.  Blocks at most @timeout_us, and on DNS for their addresses.  ERROR_UNREACHABLE: none does. */
 int locate_answering(Controllers *all, uint64_t timeout_us, Error *err) FAILS;
@@ -46,3 +42,22 @@ enum { LOCATE_ADDRESS_MAX = 64 };
 int locate_probe(const char *host, uint16_t port, uint64_t timeout_us, char *ret_local, Error *err) FAILS;
 /* Our own address towards @host, as the routes are now; nothing is sent to it.  ERROR_UNREACHABLE: no route, no name. */
 int locate_own_address(const char *host, char to[static LOCATE_ADDRESS_MAX], Error *err) FAILS;
+
+/* ---- addresses of one name (locate-name.c) ------------------------------------------------------------ */
+
+enum { LOCATE_ADDRESSES_MAX = 8 };
+
+typedef struct LocateAddresses {
+        char list[LOCATE_ADDRESSES_MAX][LOCATE_ADDRESS_MAX];    /* as text; more are left out */
+        size_t count;
+} LocateAddresses;
+
+/* What DNS (not /etc/hosts) gives for @host, IPv4 and IPv6; none is an answer.  Blocks at most ~8 s.
+ * ERROR_UNREACHABLE: nobody answered. */
+int locate_addresses(const char *host, LocateAddresses *ret, Error *err) FAILS;
+/* Whether @address, as text, is among them.  False also when nobody answers. */
+bool locate_has_address(const char *host, const char *address);
+/* The addresses of one DNS answer of @type (ns_t_a, ns_t_aaaa), added to @all.  Pure; @answer is untrusted. */
+int locate_decode_addresses(const uint8_t *answer, size_t size, int type, LocateAddresses *all, Error *err) FAILS;
+/* Whether @address, as text, is one of this host's own, loopback excepted. */
+bool locate_is_own(const char *address);

@@ -106,6 +106,7 @@ static bool component(const krb5_data *data, char *to, size_t size) {
 typedef struct Found {
         char realm[MACHINE_NAME_MAX], account[MACHINE_NAME_MAX], host[MACHINE_NAME_MAX];
         krb5_timestamp account_time, host_time;         /* the newest entry wins: a re-join under a new name */
+        krb5_kvno account_version;
 } Found;
 
 static void look_at(const krb5_keytab_entry *entry, Found *found) {
@@ -118,6 +119,8 @@ static void look_at(const krb5_keytab_entry *entry, Found *found) {
         if (p->length == 1 && first[strlen(first) - 1] == '$' && entry->timestamp >= found->account_time) {
                 memcpy(found->realm, realm, sizeof realm);
                 memcpy(found->account, first, sizeof first);
+                found->account_version = entry->timestamp > found->account_time || entry->vno > found->account_version
+                        ? entry->vno : found->account_version;
                 found->account_time = entry->timestamp;
         }
         if (p->length == 2 && strcmp(first, "host") == 0 && component(&p->data[1], second, sizeof second) &&
@@ -169,6 +172,7 @@ int machine_load_from(const char *keytab, const char *ccache, Machine *ret, Erro
         memcpy(m.host, found.host, sizeof m.host);
         copy_lower(m.domain, m.realm, sizeof m.domain);
         m.key_s = (int64_t)(uint32_t)found.account_time;
+        m.key_version = found.account_version;
         (void)stpcpy(stpcpy(stpcpy(m.principal, m.account), "@"), m.realm);      /* fits: checked above */
         *ret = m;
         return 0;

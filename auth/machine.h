@@ -29,6 +29,7 @@ typedef struct Machine {
         char ccache[MACHINE_NAME_MAX];          /* path of the credential cache kept fresh */
         char conf[MACHINE_NAME_MAX];            /* path of a krb5.conf; "": the system's */
         int64_t key_s;                          /* when the newest key came into the keytab, seconds since 1970 */
+        unsigned key_version;                   /* the newest key's, as the domain counts them */
 } Machine;
 
 /* Who we are by the keytab.  ERROR_NOT_FOUND (with the Add-Computer sentence) when there is none. */

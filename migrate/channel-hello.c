@@ -70,7 +70,7 @@ static int hello_receive(Hello *hello, FrameType wanted, Span *ret, Error *err) 
                 want = FRAME_HEADER_SIZE + read_u32(&header);   /* ≤ FRAME_HELLO_MAX: frame_decode() saw it */
         }
         if (frame.type == FRAME_REFUSED) {
-                message_error_parse(frame.payload, err);
+                message_refusal_parse(frame.payload, hello->host, err);
                 return error_wrap(err, "%s refused this node", hello->host ?: "the other node");
         }
         if (frame.type != wanted)
@@ -195,7 +195,7 @@ int hello_run(Tls *tls, const Machine *machine, Directory *directory, const char
         hello->host = host;
         hello->deadline_us = deadline_us;
         if (authenticate(hello, &peer, err) < 0) {
-                auto_free char *text = message_error(err);
+                auto_free char *text = message_refusal(err, machine->host);
                 Error ignored;
                 if (text && hello_send(hello, FRAME_REFUSED, text, strlen(text), &ignored) == 0)
                         tls_bye(tls, 500 * 1000);

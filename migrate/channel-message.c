@@ -3,7 +3,9 @@
 #include <string.h>
 
 #include "appliance/base/cleanup.h"
+#include "appliance/base/text.h"
 #include "migrate/channel-frame.h"
+#include "migrate/channel.h"
 
 typedef struct Call {
         const char *method;
@@ -95,20 +97,53 @@ char *message_error(const Error *error) {
         return text;
 }
 
+static bool take_error(sd_json_variant *v, Error *ret) {
+        sd_json_variant *kind = sd_json_variant_by_key(v, "Kind");
+        sd_json_variant *text = sd_json_variant_by_key(v, "Text");
+
+        if (!kind || !text || !sd_json_variant_is_string(kind) || !sd_json_variant_is_string(text))
+                return false;
+        (void)error_set(ret, error_kind_from_name(sd_json_variant_string(kind)), 0, "%s", sd_json_variant_string(text));
+        if (ret->kind == ERROR_NONE)
+                ret->kind = ERROR_PROTOCOL;
+        return true;
+}
+
 void message_error_parse(Span payload, Error *ret) {
+        message_refusal_parse(payload, NULL, ret);
+        ret->cause = 0;
+}
+
+char *message_refusal(const Error *error, const char *host) {
+        auto_(unrefp) sd_json_variant *v = NULL;
+        char *text = NULL;
+
+        if (sd_json_buildo(&v, SD_JSON_BUILD_PAIR_STRING("Kind", error_kind_name(error->kind)),
+                           SD_JSON_BUILD_PAIR_STRING("Text", error->text),
+                           SD_JSON_BUILD_PAIR_INTEGER("Cause", error->cause),
+                           SD_JSON_BUILD_PAIR_CONDITION(host && *host, "Host", SD_JSON_BUILD_STRING(host))) < 0 ||
+            sd_json_variant_format(v, 0, &text) < 0)
+                return NULL;
+        return text;
+}
+
+void message_refusal_parse(Span payload, const char *wanted, Error *ret) {
         auto_(unrefp) sd_json_variant *v = NULL;
         Error ignored;
 
-        if (parse(payload, &v, &ignored) == 0 && sd_json_variant_is_object(v)) {
-                sd_json_variant *kind = sd_json_variant_by_key(v, "Kind");
-                sd_json_variant *text = sd_json_variant_by_key(v, "Text");
-                if (kind && text && sd_json_variant_is_string(kind) && sd_json_variant_is_string(text)) {
-                        (void)error_set(ret, error_kind_from_name(sd_json_variant_string(kind)), 0, "%s",
-                                        sd_json_variant_string(text));
-                        if (ret->kind == ERROR_NONE)
-                                ret->kind = ERROR_PROTOCOL;
-                        return;
-                }
+        if (parse(payload, &v, &ignored) < 0 || !sd_json_variant_is_object(v) || !take_error(v, ret)) {
+                (void)error_set(ret, ERROR_PROTOCOL, 0, "the other side refused, in words we do not understand");
+                return;
         }
-        (void)error_set(ret, ERROR_PROTOCOL, 0, "the other side refused, in words we do not understand");
+        sd_json_variant *cause = sd_json_variant_by_key(v, "Cause"), *host = sd_json_variant_by_key(v, "Host");
+        if (cause && sd_json_variant_is_integer(cause) && sd_json_variant_integer(cause) >= INT32_MIN &&
+            sd_json_variant_integer(cause) <= INT32_MAX)
+                ret->cause = (int)sd_json_variant_integer(cause);
+        if (wanted && host && sd_json_variant_is_string(host) &&
+            !text_equal_nocase(sd_json_variant_string(host), wanted)) {
+                Error said = *ret;
+                (void)error_set(ret, ERROR_DENIED, CHANNEL_CAUSE_OTHER_HOST,
+                                "%.253s answers there and not %s; check the DNS record (%.150s)",
+                                sd_json_variant_string(host), wanted, said.text);
+        }
 }

@@ -20,3 +20,9 @@ char *message_error(const Error *error);
 /* What the peer said, as an error of ours.  Always fills @ret, if only with "said something we do not
  * understand". */
 void message_error_parse(Span payload, Error *ret);
+
+/* The same before anybody is proven: with the error's cause, and with the name of @host that says it (may be NULL). */
+char *message_refusal(const Error *error, const char *host);
+/* @wanted: whom we asked, or NULL; when another one says that it is there instead, the cause is
+ * CHANNEL_CAUSE_OTHER_HOST.  None of this is proven: it explains a failure and decides nothing. */
+void message_refusal_parse(Span payload, const char *wanted, Error *ret);

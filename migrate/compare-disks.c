@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "appliance/base/cleanup.h"
+#include "smb/share/glance.h"
 
 enum { FILE_READ_DATA = 0x1, FILE_WRITE_DATA = 0x2 };   /* [MS-SMB2] 2.2.13.1.1 */
 
@@ -55,7 +56,6 @@ static void check_disk(const CompareRequest *request, unsigned i, const DiskName
         }
 }
 
-/* One disk process on its way up: each waits for the file server on a thread of its own. */
 typedef struct Opening {
         const DiskName *disk;
         pthread_t thread;
@@ -65,23 +65,69 @@ typedef struct Opening {
         Error why;
 } Opening;
 
+/* ---- for a move: the disk processes ----------------------------------------------------------------- */
+
+/* Each waits for the file server on a thread of its own. */
+
 static void *opening_run(void *userdata) {
         Opening *o = userdata;
         o->result = disk_start(o->disk, &o->status, &o->why);
         return NULL;
 }
 
-static void open_all(Opening *openings, const DiskName *disks, unsigned count) {
-        for (unsigned i = 0; i < count; i++) {
-                openings[i].disk = &disks[i];
+static void open_all(Opening *openings, unsigned count) {
+        for (unsigned i = 0; i < count; i++)
                 openings[i].threaded = pthread_create(&openings[i].thread, NULL, opening_run, &openings[i]) == 0;
-        }
         for (unsigned i = 0; i < count; i++)
                 if (openings[i].threaded)
                         (void)pthread_join(openings[i].thread, NULL);
                 else
                         (void)opening_run(&openings[i]);
 }
+
+/* ---- for Compare-VM: only looking ------------------------------------------------------------------ */
+
+static bool is_open_here(const DiskName *disk, Error *why) {
+        Error gone = { 0 };
+
+        if (disk_status(disk, NULL, &gone) < 0 && gone.kind == ERROR_NOT_FOUND)
+                return false;
+        (void)error_set(why, ERROR_CONFLICT, 0, "the disk '%.300s' is open on this host already", disk->unc);
+        return true;
+}
+
+static void take_glance(const GlanceFile *seen, Opening *o) {
+        if (seen->why.kind != ERROR_NONE) {
+                o->result = -1;
+                o->why = seen->why;
+                (void)error_wrap(&o->why, "cannot open the disk '%.200s'", o->disk->unc);
+                return;
+        }
+        o->status = (DiskStatus){ .state = DISK_READER, .size_bytes = seen->size_bytes, .sealed = seen->sealed,
+                                  .maximal_access = seen->maximal_access, .dialect = seen->dialect,
+                                  .cipher = seen->cipher };
+        (void)memcpy(o->status.file_id, seen->file_id, sizeof o->status.file_id);
+        (void)memcpy(o->status.volume_id, seen->volume_id, sizeof o->status.volume_id);
+}
+
+static int look_at_all(Opening *openings, unsigned count, Error *err) {
+        auto_free GlanceFile *seen = calloc(VM_FILES_MAX, sizeof *seen);
+
+        if (!seen)
+                return error_oom(err);
+        for (unsigned i = 0; i < count; i++)
+                seen[i].unc = openings[i].disk->unc;
+        if (glance(seen, count, err) < 0)
+                return -1;
+        for (unsigned i = 0; i < count; i++)
+                if (is_open_here(openings[i].disk, &openings[i].why))
+                        openings[i].result = -1;
+                else
+                        take_glance(&seen[i], &openings[i]);
+        return 0;
+}
+
+/* ---- what was found ----------------------------------------------------------------------------------- */
 
 /* A server that is silent says the same of every disk: one finding tells it. */
 static bool is_silence(const Error *why) { return why->kind == ERROR_UNREACHABLE || why->kind == ERROR_TIMEOUT; }
@@ -103,10 +149,10 @@ static int report(const Opening *o, bool *silent, Findings *findings, Error *err
         return 0;
 }
 
-int compare_disks(const CompareRequest *request, const DiskName *disks, unsigned *ret_started, Findings *findings,
-                  Error *err) {
-        auto_free Opening *openings = calloc(VM_DISKS_MAX, sizeof *openings);
-        unsigned count = request->definition.disk_count, started = 0;
+int compare_disks(const CompareRequest *request, const DiskName *disks, unsigned count, unsigned *ret_started,
+                  Findings *findings, Error *err) {
+        auto_free Opening *openings = calloc(VM_FILES_MAX, sizeof *openings);
+        unsigned started = 0;
         bool silent = false;
         Error ignored;
         int r = 0;
@@ -114,17 +160,23 @@ int compare_disks(const CompareRequest *request, const DiskName *disks, unsigned
         *ret_started = 0;
         if (!openings)
                 return error_oom(err);
-        open_all(openings, disks, count);
-        while (started < count && openings[started].result == 0)
+        for (unsigned i = 0; i < count; i++)
+                openings[i].disk = &disks[i];
+        if (request->keep)
+                open_all(openings, count);
+        else if (look_at_all(openings, count, err) < 0)
+                return -1;
+        while (request->keep && started < count && openings[started].result == 0)
                 started++;
         *ret_started = started;
         for (unsigned i = 0; i < count; i++) {
-                if (openings[i].result == 0)
+                /* a medium is only read, and that it can be was shown by opening it */
+                if (openings[i].result == 0 && i < request->definition.disk_count)
                         check_disk(request, i, &disks[i], &openings[i].status, findings);
-                else if (r == 0)
+                else if (openings[i].result < 0 && r == 0)
                         r = report(&openings[i], &silent, findings, err);
                 /* behind one that failed they were only looked at: there will be no move */
-                if (i > started && openings[i].result == 0)
+                if (request->keep && i > started && openings[i].result == 0)
                         (void)!disk_stop(&disks[i], &ignored);
         }
         return r;

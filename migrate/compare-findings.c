@@ -111,6 +111,11 @@ void finding_advise(Finding *finding) {
                 finding->advice = true;
 }
 
+void findings_append(Findings *findings, const Findings *from) {
+        for (size_t i = 0; i < from->count && findings->count < FINDINGS_MAX; i++)
+                findings->list[findings->count++] = from->list[i];
+}
+
 bool findings_block(const Findings *findings) {
         for (size_t i = 0; i < findings->count; i++)
                 if (!findings->list[i].advice)

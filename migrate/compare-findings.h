@@ -51,6 +51,13 @@ typedef enum FindingId {
         FINDING_SPACE = 50029,
         FINDING_HOST = 50030,           /* the other host does not answer, or may not take part */
         FINDING_READ_ONLY = 50031,      /* a file has the attribute */
+        /* of the host itself, in its domain: */
+        FINDING_NAME = 50041,           /* its address in the DNS */
+        FINDING_SPN = 50042,
+        FINDING_KEY = 50043,            /* older than the domain's */
+        FINDING_FABRIC = 50044,
+        FINDING_ACCOUNT = 50045,        /* disabled */
+        FINDING_DOMAIN = 50046,         /* does not answer */
 } FindingId;
 
 typedef struct Finding {
@@ -87,6 +94,8 @@ void finding_remedy(Finding *finding, const char *host, const char *fmt, ...) __
 char *finding_quote(const char *name);
 char *finding_quote_shell(const char *name);
 void finding_advise(Finding *finding);  /* accepts NULL */
+/* What is in @from, at the end of @findings. */
+void findings_append(Findings *findings, const Findings *from);
 /* Whether one of them keeps the machine from moving. */
 bool findings_block(const Findings *findings);
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "auth/locate.h"
+#include "auth/standing.h"
 #include "migrate/compare-access.h"
 #include "migrate/compare.h"
 
@@ -24,3 +25,18 @@ void compare_controller(const VmDefinition *definition, const char *domain, cons
                         Findings *findings);
 /* On the destination: at least @needed bytes are free where @folder lies. */
 void compare_space(const char *folder, uint64_t needed, Findings *findings);
+
+/* compare-identity.c.  Of the host this runs on: what of its standing in the domain keeps others from trusting it, or it
+ * from being found.  findings->host names it. */
+void compare_identity(const Machine *machine, const Standing *standing, Findings *findings);
+
+typedef struct ComparePeer {
+        const DirectoryAccount *account;
+        bool in_fabric, fabric_there;
+        char spn_holder[MACHINE_NAME_MAX];      /* of the first name that the account lacks, or "" */
+        const LocateAddresses *in_dns;          /* NULL: the DNS did not answer */
+        const Error *why;                       /* it could not be reached */
+} ComparePeer;
+
+/* Of another host, findings->host, that could not be reached: nothing is added when none of this explains it. */
+void compare_identity_peer(const ComparePeer *peer, Findings *findings);

@@ -119,7 +119,7 @@ static void check_source_disk(const VmInfo *vm, const DiskName *disk, const Disk
 }
 
 static void check_state(const VmInfo *vm, Findings *findings) {
-        auto_free char *shell = finding_quote_shell(vm->definition.name);
+        auto_free char *name = finding_quote(vm->definition.name);
         bool paused = vm->state == VM_PAUSED;
 
         if (!vm->active || vm->state == VM_RUNNING)
@@ -128,10 +128,10 @@ static void check_state(const VmInfo *vm, Findings *findings) {
                                  "The operation cannot be performed while the virtual machine is in its current state. "
                                  "\"%s\" is %s; %s, or turn it off",
                                  vm->definition.name, vm_state_name(vm->state),
-                                 paused ? "let it run again" : "wait until it runs");
+                                 paused ? "let it go on with Resume-VM" : "wait until it runs");
         finding_because(f, NULL, "state %d", vm->state);
-        if (paused && shell)
-                finding_remedy(f, NULL, "virsh resume %s", shell);
+        if (paused && name)
+                finding_remedy(f, NULL, "Resume-VM %s", name);
         if (vm->state == VM_PAUSED_CRITICAL)
                 start_again(f, vm->definition.name);
 }
@@ -142,6 +142,12 @@ int compare_source(VmHost *host, const VmInfo *vm, CompareRequest *request, Find
         if (!disks)
                 return error_oom(err);
         check_state(vm, findings);
+        if (vm->state == VM_SAVED) {
+                VmCapabilities caps;
+                if (vmhost_capabilities(host, &caps, err) < 0)
+                        return -1;
+                request->emulated = !caps.hardware_virtualization;
+        }
         if (!vm->active)
                 return 0;
         if (definition_disks(&vm->definition, disks, err) < 0)
@@ -182,7 +188,8 @@ static void check_emulator(const CompareRequest *request, const VmCapabilities *
         const char *vm = request->definition.name;
         Finding *f;
 
-        if (request->running && !request->emulated && !caps->hardware_virtualization) {
+        /* What was saved goes on as what it was, too. */
+        if ((request->running || request->definition.saved) && !request->emulated && !caps->hardware_virtualization) {
                 f = finding_add(
                         findings, FINDING_VIRTUALIZATION, ERROR_UNSUPPORTED,
                         "The virtual machine cannot be moved to the destination computer. The hardware on the "
@@ -266,16 +273,18 @@ int compare_destination(VmHost *host, const CompareRequest *request, Findings *f
         }
         for (unsigned i = 0; i < request->definition.adapter_count; i++) {
                 const char *name = request->definition.adapters[i].switch_name;
-                if (vmhost_switch_exists(name))
+                if (vmhost_switch_exists(*name ? name : VM_SWITCH_NONE))
                         continue;
                 Finding *f =
                         finding_add(findings, FINDING_SWITCH, ERROR_NOT_FOUND,
-                                    "Could not find Ethernet switch '%s'. \"%s\" needs it on %s; make a bridge of "
-                                    "that name there",
-                                    name, request->definition.name, findings->host);
-                finding_because(f, NULL, "no bridge %s on %s", name, findings->host);
+                                    "Could not find Ethernet switch '%s'. \"%s\" needs it on %s; make it there with "
+                                    "New-VMSwitch, or connect the adapter to another one",
+                                    *name ? name : VM_SWITCH_NONE, request->definition.name, findings->host);
+                finding_because(f, NULL, "no bridge %s on %s", *name ? name : VM_SWITCH_NONE, findings->host);
                 finding_about(f, name);
-                finding_remedy(f, NULL, "ip link add name %s type bridge && ip link set %s up", name, name);
+                auto_free char *quoted = finding_quote(name);
+                if (*name && quoted)
+                        finding_remedy(f, NULL, "New-VMSwitch %s -SwitchType Private", quoted);
         }
         return 0;
 }

@@ -1,8 +1,8 @@
 /* compare.h — may this machine run on that host?  Each host answers for itself, by looking
  *
- * The destination proves that it may use every file by opening it as itself: its disk processes are
- * started in READER, which changes nothing on the share.  For a move they stay; for Compare-VM they are
- * stopped again by the caller.
+ * The destination proves that it may use every file by opening it as itself, which changes nothing on the share.  For
+ * a move its disk processes do that, in READER, and stay; for Compare-VM this process opens, hears the same answers of
+ * the file server (smb/share/glance.h) and closes again.
  */
 #pragma once
 
@@ -42,6 +42,7 @@ int compare_source(VmHost *host, const VmInfo *vm, CompareRequest *request, Find
 
 /* On the destination, but for the disks: clock, emulator, processor, memory, names, switches. */
 int compare_destination(VmHost *host, const CompareRequest *request, Findings *findings, Error *err) FAILS;
-/* Starts the disk processes, all at once.  The first @ret_started of @disks run afterwards, also on failure; no other does. */
-int compare_disks(const CompareRequest *request, const DiskName *disks, unsigned *ret_started,
+/* Opens @files (the disks, then the media of DVD drives), all at once.  With request->keep by disk processes: the first
+ * @ret_started of them run afterwards, also on failure; no other does. */
+int compare_disks(const CompareRequest *request, const DiskName *files, unsigned file_count, unsigned *ret_started,
                   Findings *findings, Error *err) FAILS;

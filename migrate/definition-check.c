@@ -103,10 +103,51 @@ static int check_notes(const VmDefinition *d, Error *err) {
         return 0;
 }
 
+static int check_adapter(const VmDefinition *d, unsigned i, Error *err) {
+        const VmAdapter *a = &d->adapters[i];
+
+        if (*a->switch_name && (!is_switch(a->switch_name) || strcmp(a->switch_name, VM_SWITCH_NONE) == 0))
+                return error_set(err, ERROR_INVALID, 0, "\"%s\" is no name of a virtual switch; it has at most %d of "
+                                 "letters, digits, - _ and .", a->switch_name, VM_SWITCH_SIZE - 1);
+        if (!is_mac(a->mac))
+                return error_set(err, ERROR_INVALID, 0, "a network adapter of \"%s\" has the MAC address "
+                                 "\"%s\", which is none", d->name, a->mac);
+        if (!*a->name || !text_is_utf8(a->name, strlen(a->name)) || has_no_xml_character(a->name))
+                return error_set(err, ERROR_INVALID, 0, "a network adapter of \"%s\" has no name, or one that is not "
+                                 "valid UTF-8 text", d->name);
+        for (const char *p = a->name; *p; p++)
+                if ((unsigned char)*p < 0x20 || *p == 0x7F)
+                        return error_set(err, ERROR_INVALID, 0, "the name of a network adapter of \"%s\" holds a "
+                                         "control character; leave it out", d->name);
+        for (unsigned j = 0; j < i; j++)
+                if (strcmp(d->adapters[j].mac, a->mac) == 0 || d->adapters[j].slot == a->slot)
+                        return error_set(err, ERROR_INVALID, 0, "two network adapters of \"%s\" have the MAC address %s "
+                                         "or are in one place", d->name, a->mac);
+        return a->slot < VM_ADAPTERS_MAX ? 0 : error_set(err, ERROR_INVALID, 0, "a network adapter of \"%s\" is in a "
+                                                         "place that no machine has", d->name);
+}
+
+/* Every location at most once, for disks and DVD drives together. */
+static int check_slots(const VmDefinition *d, Error *err) {
+        for (unsigned i = 0; i < d->disk_count + d->dvd_count; i++) {
+                bool is_disk = i < d->disk_count;
+                VmSlot slot = is_disk ? d->disk_slots[i] : d->dvds[i - d->disk_count].slot;
+                if (!vm_slot_exists(slot) || (!is_disk && slot.bus != VM_IDE))
+                        return error_set(err, ERROR_INVALID, 0, "\"%s\" has a drive where no machine has a place for "
+                                         "it", d->name);
+                if (is_disk ? definition_disk_at(d, slot) != (int)i || definition_dvd_at(d, slot) >= 0
+                            : definition_dvd_at(d, slot) != (int)(i - d->disk_count))
+                        return error_set(err, ERROR_INVALID, 0, "\"%s\" has two drives at location %u of %s controller "
+                                         "%u", d->name, slot.location, vm_bus_name(slot.bus), slot.controller);
+        }
+        return 0;
+}
+
 static int check_devices(const VmDefinition *d, Error *err) {
-        if (d->disk_count > VM_DISKS_MAX || d->adapter_count > VM_ADAPTERS_MAX)
-                return error_set(err, ERROR_LIMIT, 0, "\"%s\" has more than %d disks or %d network adapters",
-                                 d->name, VM_DISKS_MAX, VM_ADAPTERS_MAX);
+        if (d->disk_count > VM_DISKS_MAX || d->dvd_count > VM_DVDS_MAX || d->adapter_count > VM_ADAPTERS_MAX)
+                return error_set(err, ERROR_LIMIT, 0,
+                                 "\"%s\" has more than %d disks, %d DVD drives or %d network adapters", d->name,
+                                 VM_DISKS_MAX, VM_DVDS_MAX, VM_ADAPTERS_MAX);
         auto_free DiskName *names = calloc(VM_DISKS_MAX, sizeof *names);
         if (!names)
                 return error_oom(err);
@@ -117,14 +158,25 @@ static int check_devices(const VmDefinition *d, Error *err) {
                         if (strcmp(names[i].id, names[j].id) == 0)
                                 return error_set(err, ERROR_INVALID, 0, "\"%s\" names the disk %s twice",
                                                  d->name, d->disks[i]);
-        for (unsigned i = 0; i < d->adapter_count; i++) {
-                if (!is_switch(d->adapters[i].switch_name))
-                        return error_set(err, ERROR_INVALID, 0, "\"%s\" is no name of a virtual switch",
-                                         d->adapters[i].switch_name);
-                if (!is_mac(d->adapters[i].mac))
-                        return error_set(err, ERROR_INVALID, 0, "a network adapter of \"%s\" has the MAC address "
-                                         "\"%s\", which is none", d->name, d->adapters[i].mac);
-        }
+        for (unsigned i = 0; i < d->dvd_count; i++)
+                if (*d->dvds[i].path && definition_medium(d, &d->dvds[i], names, err) < 0)
+                        return -1;
+        for (unsigned i = 0; i < d->adapter_count; i++)
+                if (check_adapter(d, i, err) < 0)
+                        return -1;
+        return check_slots(d, err);
+}
+
+static int check_processors(const VmDefinition *d, Error *err) {
+        if (d->processor_count < 1 || d->processor_count > VM_PROCESSORS_MAX)
+                return error_set(err, ERROR_INVALID, 0, "\"%s\" has %u processors; it must be 1 to %d", d->name,
+                                 d->processor_count, VM_PROCESSORS_MAX);
+        if (d->threads_per_core && d->processor_count % d->threads_per_core)
+                return error_set(err, ERROR_INVALID, 0, "\"%s\" has %u processors, which do not make whole cores of %u "
+                                 "threads", d->name, d->processor_count, d->threads_per_core);
+        if (d->processor_weight > 10000 || d->processor_maximum > 100)
+                return error_set(err, ERROR_INVALID, 0, "\"%s\" has a processor weight of %u and a maximum of %u percent; "
+                                 "they go to 10000 and to 100", d->name, d->processor_weight, d->processor_maximum);
         return 0;
 }
 
@@ -144,9 +196,8 @@ int definition_check(const VmDefinition *d, Error *err) {
         if (d->memory_bytes < VM_MEMORY_MIN || d->memory_bytes > VM_MEMORY_MAX || d->memory_bytes % (2ULL << 20))
                 return error_set(err, ERROR_INVALID, 0, "\"%s\" has %llu bytes of memory; it must be a multiple of "
                                  "2 MB between 32 MB and 12 TB", d->name, (unsigned long long)d->memory_bytes);
-        if (d->processor_count < 1 || d->processor_count > VM_PROCESSORS_MAX)
-                return error_set(err, ERROR_INVALID, 0, "\"%s\" has %u processors; it must be 1 to %d", d->name,
-                                 d->processor_count, VM_PROCESSORS_MAX);
+        if (check_processors(d, err) < 0 || definition_check_boot(d, err) < 0)
+                return -1;
         if (disk_name(d->folder, &folder, err) < 0)
                 return error_wrap(err, "the folder of \"%s\"", d->name);
         if (check_notes(d, err) < 0)
@@ -158,6 +209,24 @@ int definition_disks(const VmDefinition *d, DiskName *ret, Error *err) {
         for (unsigned i = 0; i < d->disk_count; i++)
                 if (disk_name(d->disks[i], &ret[i], err) < 0)
                         return error_wrap(err, "disk %u of \"%s\"", i, d->name);
+        return 0;
+}
+
+int definition_medium(const VmDefinition *d, const VmDvd *dvd, DiskName *ret, Error *err) {
+        if (disk_medium_name(dvd->path, d->id, ret, err) < 0)
+                return error_wrap(err, "the DVD drive of \"%s\"", d->name);
+        return 0;
+}
+
+int definition_files(const VmDefinition *d, DiskName *ret, unsigned *ret_count, Error *err) {
+        unsigned count = d->disk_count;
+
+        if (definition_disks(d, ret, err) < 0)
+                return -1;
+        for (unsigned i = 0; i < d->dvd_count; i++)
+                if (*d->dvds[i].path && definition_medium(d, &d->dvds[i], &ret[count++], err) < 0)
+                        return -1;
+        *ret_count = count;
         return 0;
 }
 

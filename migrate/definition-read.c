@@ -29,8 +29,11 @@ typedef struct Parse {
         bool text_too_long;
         char unit[16];                  /* of <memory> */
         bool is_bridge;                 /* the <interface> we are in is a bridge */
+        char at[VM_SLOT_TEXT_SIZE];     /* of the disk or drive we are in; "" when it does not say */
+        VmAdapter hints[VM_ADAPTERS_MAX];       /* what the metadata knows of the adapters, by their MAC address */
+        unsigned hint_count;
         unsigned nodes;
-        unsigned seen;                  /* one bit per row that may appear once */
+        uint64_t seen;                  /* one bit per row that may appear once */
         bool is_ours;
 } Parse;
 
@@ -57,7 +60,7 @@ static int number(const char *text, uint64_t max, uint64_t *ret, Error *err) {
                 if (*text < '0' || *text > '9')
                         return bad(err, "a number is not one");
                 unsigned digit = (unsigned)(*text - '0');
-                if (v > (max - digit) / 10)
+                if (digit > max || v > (max - digit) / 10)
                         return bad(err, "a number is too large");
                 v = v * 10 + digit;
         }
@@ -115,10 +118,97 @@ static int take_version(Parse *p, const char *v, Error *err) {
         return 0;
 }
 
+static int take_at(Parse *p, const char *v, Error *err) { return copy(p->at, sizeof p->at, v, err); }
+
+static int place(Parse *p, VmSlot *ret, Error *err) {
+        bool ok = vm_slot_parse(p->at, ret);
+
+        p->at[0] = '\0';
+        return ok ? 0 : bad(err, "a drive is where no machine has a place for it");
+}
+
+/* Definitions of the first version do not say where: IDE locations are filled, then SCSI ones. */
 static int take_disk(Parse *p, const char *v, Error *err) {
-        if (p->d.disk_count == VM_DISKS_MAX)
+        unsigned i = p->d.disk_count;
+
+        if (i == VM_DISKS_MAX)
                 return bad(err, "it has too many disks");
-        return copy(p->d.disks[p->d.disk_count++], DISK_UNC_MAX, v, err);
+        if (*p->at) {
+                if (place(p, &p->d.disk_slots[i], err) < 0)
+                        return -1;
+        } else if (!definition_free_slot(&p->d, VM_IDE, -1, &p->d.disk_slots[i]) &&
+                   !definition_free_slot(&p->d, VM_SCSI, -1, &p->d.disk_slots[i]))
+                return bad(err, "it has too many disks");
+        p->d.disk_count++;
+        return copy(p->d.disks[i], DISK_UNC_MAX, v, err);
+}
+
+static int take_dvd(Parse *p, const char *v, Error *err) {
+        if (p->d.dvd_count == VM_DVDS_MAX)
+                return bad(err, "it has too many DVD drives");
+        VmDvd *dvd = &p->d.dvds[p->d.dvd_count++];
+        if (place(p, &dvd->slot, err) < 0)
+                return -1;
+        return copy(dvd->path, sizeof dvd->path, v, err);
+}
+
+static int take_hint(Parse *p, const char *v, Error *err) {
+        if (p->hint_count == VM_ADAPTERS_MAX)
+                return bad(err, "it has too many network adapters");
+        return copy(p->hints[p->hint_count++].mac, VM_MAC_SIZE, v, err);
+}
+
+/* Of the element that take_hint() has begun: its row comes first. */
+static VmAdapter *hint(Parse *p) { return p->hint_count ? &p->hints[p->hint_count - 1] : NULL; }
+
+static int take_hint_name(Parse *p, const char *v, Error *err) {
+        return hint(p) ? copy(hint(p)->name, VM_ADAPTER_NAME_SIZE, v, err) : bad(err, "an adapter has no address");
+}
+
+static int take_hint_slot(Parse *p, const char *v, Error *err) {
+        uint64_t n = 0;
+
+        if (!hint(p) || number(v, VM_ADAPTERS_MAX - 1, &n, err) < 0)
+                return bad(err, "an adapter is in no place");
+        hint(p)->slot = (unsigned)n;
+        return 0;
+}
+
+static int take_hint_static(Parse *p, const char *v, Error *err) {
+        if (!hint(p))
+                return bad(err, "an adapter has no address");
+        hint(p)->static_mac = strcmp(v, "yes") == 0;
+        return 0;
+}
+
+static int take_unsigned(const char *v, uint64_t max, unsigned *ret, Error *err) {
+        uint64_t n = 0;
+        if (number(v, max, &n, err) < 0)
+                return -1;
+        *ret = (unsigned)n;
+        return 0;
+}
+
+static int take_threads(Parse *p, const char *v, Error *err) {
+        return take_unsigned(v, VM_PROCESSORS_MAX, &p->d.threads_per_core, err);
+}
+static int take_weight(Parse *p, const char *v, Error *err) {
+        return take_unsigned(v, 10000, &p->d.processor_weight, err);
+}
+static int take_maximum(Parse *p, const char *v, Error *err) {
+        return take_unsigned(v, 100, &p->d.processor_maximum, err);
+}
+
+static int take_saved(Parse *p, const char *v, Error *err) {
+        (void)v, (void)err;
+        p->d.saved = true;
+        return 0;
+}
+
+static int take_boot(Parse *p, const char *v, Error *err) {
+        if (p->d.boot_count == VM_BOOT_MAX)
+                return bad(err, "it has too many devices to boot from");
+        return copy(p->d.boot[p->d.boot_count++], DISK_ID_SIZE, v, err);
 }
 
 static int take_interface(Parse *p, const char *v, Error *err) {
@@ -134,7 +224,8 @@ static int take_interface(Parse *p, const char *v, Error *err) {
 static int take_bridge(Parse *p, const char *v, Error *err) {
         if (!p->is_bridge)
                 return 0;
-        return copy(p->d.adapters[p->d.adapter_count - 1].switch_name, VM_SWITCH_SIZE, v, err);
+        return copy(p->d.adapters[p->d.adapter_count - 1].switch_name, VM_SWITCH_SIZE,
+                    strcmp(v, VM_SWITCH_NONE) == 0 ? "" : v, err);
 }
 
 static int take_mac(Parse *p, const char *v, Error *err) {
@@ -159,16 +250,28 @@ static const struct {
         { "domain/metadata/hf:vm", "version", true, take_version },
         { "domain/metadata/hf:vm/hf:folder", NULL, true, take_folder },
         { "domain/metadata/hf:vm/hf:disk", NULL, false, take_disk },
+        { "domain/metadata/hf:vm/hf:boot", NULL, false, take_boot },
+        { "domain/metadata/hf:vm/hf:saved", NULL, true, take_saved },
+        { "domain/metadata/hf:vm/hf:processor", "threads", true, take_threads },
+        { "domain/metadata/hf:vm/hf:processor", "weight", true, take_weight },
+        { "domain/metadata/hf:vm/hf:processor", "maximum", true, take_maximum },
+        { "domain/metadata/hf:vm/hf:disk", "at", false, take_at },
+        { "domain/metadata/hf:vm/hf:dvd", "at", false, take_at },
+        { "domain/metadata/hf:vm/hf:dvd", NULL, false, take_dvd },
+        { "domain/metadata/hf:vm/hf:adapter", "mac", false, take_hint },
+        { "domain/metadata/hf:vm/hf:adapter", "name", false, take_hint_name },
+        { "domain/metadata/hf:vm/hf:adapter", "slot", false, take_hint_slot },
+        { "domain/metadata/hf:vm/hf:adapter", "static", false, take_hint_static },
         { "domain/devices/interface", "type", false, take_interface },
         { "domain/devices/interface/source", "bridge", false, take_bridge },
         { "domain/devices/interface/mac", "address", false, take_mac },
 };
-_Static_assert(ARRAY_SIZE(rows) <= 32, "Parse.seen has a bit per row");
+_Static_assert(ARRAY_SIZE(rows) <= 64, "Parse.seen has a bit per row");
 
 static int use_row(Parse *p, size_t i, const char *value, Error *err) {
-        if (rows[i].once && p->seen & 1U << i)
+        if (rows[i].once && p->seen & 1ULL << i)
                 return bad(err, "a value is there twice");
-        p->seen |= 1U << i;
+        p->seen |= 1ULL << i;
         return rows[i].take(p, value, err);
 }
 
@@ -266,6 +369,32 @@ static int one_node(Parse *p, Error *err) {
         }
 }
 
+/* An adapter that the metadata does not know gets the default name and the first free place. */
+static void name_adapters(Parse *p) {
+        bool taken[VM_ADAPTERS_MAX] = { false };
+
+        for (unsigned i = 0; i < p->d.adapter_count; i++)
+                for (unsigned j = 0; j < p->hint_count; j++) {
+                        VmAdapter *a = &p->d.adapters[i];
+                        const VmAdapter *known = &p->hints[j];
+                        if (*a->name || strcmp(a->mac, known->mac) != 0 || taken[known->slot])
+                                continue;
+                        (void)memcpy(a->name, known->name, sizeof a->name);
+                        a->static_mac = known->static_mac;
+                        a->slot = known->slot;
+                        taken[a->slot] = true;
+                }
+        for (unsigned i = 0; i < p->d.adapter_count; i++) {
+                VmAdapter *a = &p->d.adapters[i];
+                if (*a->name)
+                        continue;
+                (void)strcpy(a->name, VM_ADAPTER_NAME);
+                while (taken[a->slot])
+                        a->slot++;
+                taken[a->slot] = true;
+        }
+}
+
 /* Windows and Unix editors end lines differently; XML hands us \n.  A \r that was written as &#13; stays out. */
 static int finish(Parse *p, VmDefinition *ret, Error *err) {
         if (!p->is_ours)
@@ -273,6 +402,7 @@ static int finish(Parse *p, VmDefinition *ret, Error *err) {
         for (char *c = p->d.id; *c; c++)
                 if (*c >= 'A' && *c <= 'F')
                         *c = (char)(*c + ('a' - 'A'));
+        name_adapters(p);
         Error why = { 0 };
         if (definition_check(&p->d, &why) < 0)
                 return error_set(err, why.kind == ERROR_UNSUPPORTED ? ERROR_UNSUPPORTED : ERROR_PROTOCOL, 0,

@@ -6,42 +6,8 @@
  */
 #include "migrate/definition.h"
 
-#include <libxml/xmlwriter.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "appliance/base/cleanup.h"
-
-#define X(s) ((const xmlChar *)(s))
-
-/* libxml2 answers -1 only when memory is gone; so the calls are counted together and asked once. */
-typedef struct Out {
-        xmlTextWriterPtr w;
-        bool failed;
-} Out;
-
-static void begin(Out *o, const char *name) { o->failed |= xmlTextWriterStartElement(o->w, X(name)) < 0; }
-static void end(Out *o) { o->failed |= xmlTextWriterEndElement(o->w) < 0; }
-static void attribute(Out *o, const char *name, const char *value) {
-        o->failed |= xmlTextWriterWriteAttribute(o->w, X(name), X(value)) < 0;
-}
-static void text(Out *o, const char *name, const char *value) {
-        o->failed |= xmlTextWriterWriteElement(o->w, X(name), X(value)) < 0;
-}
-static void attribute_number(Out *o, const char *name, uint64_t value) {
-        o->failed |= xmlTextWriterWriteFormatAttribute(o->w, X(name), "%llu", (unsigned long long)value) < 0;
-}
-
-typedef struct Pair { const char *name, *value; } Pair;
-
-/* <name a="…" b="…"/> from a list that ends with a NULL name. */
-static void leaf(Out *o, const char *name, const Pair *pairs) {
-        begin(o, name);
-        for (; pairs && pairs->name; pairs++)
-                attribute(o, pairs->name, pairs->value);
-        end(o);
-}
-#define LEAF(o, name, ...) leaf(o, name, (const Pair[]){ __VA_ARGS__ __VA_OPT__(,) { NULL, NULL } })
+#include "migrate/definition-internal.h"
 
 static void write_identity(Out *o, const VmDefinition *d) {
         text(o, "name", d->name);
@@ -49,14 +15,29 @@ static void write_identity(Out *o, const VmDefinition *d) {
         if (*d->notes)
                 text(o, "description", d->notes);
         begin(o, "metadata");
-        begin(o, "hf:vm");
-        attribute(o, "xmlns:hf", DEFINITION_NAMESPACE);
-        attribute(o, "version", DEFINITION_VERSION);
-        attribute_number(o, "generation", d->generation);
-        text(o, "hf:folder", d->folder);
-        for (unsigned i = 0; i < d->disk_count; i++)
-                text(o, "hf:disk", d->disks[i]);
+        out_metadata(o, d, true);
         end(o);
+}
+
+static void number(Out *o, const char *name, uint64_t value) {
+        begin(o, name);
+        o->failed |= xmlTextWriterWriteFormatString(o->w, "%llu", (unsigned long long)value) < 0;
+        end(o);
+}
+
+/* The kernel's weights and Hyper-V's have the same range and the same default. */
+static void write_shares(Out *o, const VmDefinition *d) {
+        bool capped = d->processor_maximum && d->processor_maximum < 100;
+
+        if (!d->processor_weight && !capped)
+                return;
+        begin(o, "cputune");
+        if (d->processor_weight)
+                number(o, "shares", d->processor_weight);
+        if (capped) {
+                number(o, "period", VM_QUOTA_PERIOD_US);
+                number(o, "quota", VM_QUOTA_PERIOD_US / 100 * d->processor_maximum);
+        }
         end(o);
 }
 
@@ -69,13 +50,18 @@ static void write_machine(Out *o, const VmDefinition *d, bool emulated) {
         attribute(o, "placement", "static");
         o->failed |= xmlTextWriterWriteFormatString(o->w, "%u", d->processor_count) < 0;
         end(o);
+        write_shares(o, d);
         begin(o, "os");
         begin(o, "type");
         attribute(o, "arch", "x86_64");
         attribute(o, "machine", DEFINITION_MACHINE);
         o->failed |= xmlTextWriterWriteString(o->w, X("hvm")) < 0;
         end(o);
-        LEAF(o, "boot", { "dev", "hd" });
+        if (!definition_has_boot(d)) {  /* either the devices say when they are tried, or the machine does */
+                LEAF(o, "boot", { "dev", "hd" });
+                if (d->dvd_count > 0)   /* an empty disk is passed over, and what is in the drive installs a system on it */
+                        LEAF(o, "boot", { "dev", "cdrom" });
+        }
         LEAF(o, "bios", { "useserial", "no" });
         end(o);
         begin(o, "features");
@@ -90,6 +76,13 @@ static void write_machine(Out *o, const VmDefinition *d, bool emulated) {
         attribute(o, "fallback", "forbid");
         o->failed |= xmlTextWriterWriteString(o->w, X(definition_cpu(emulated))) < 0;
         end(o);
+        if (d->threads_per_core) {
+                begin(o, "topology");
+                attribute(o, "sockets", "1");
+                attribute_number(o, "cores", d->processor_count / d->threads_per_core);
+                attribute_number(o, "threads", d->threads_per_core);
+                end(o);
+        }
         end(o);
         begin(o, "clock");
         attribute(o, "offset", "utc");
@@ -103,34 +96,6 @@ static void write_machine(Out *o, const VmDefinition *d, bool emulated) {
         begin(o, "pm");
         LEAF(o, "suspend-to-mem", { "enabled", "no" });
         LEAF(o, "suspend-to-disk", { "enabled", "no" });
-        end(o);
-}
-
-/* An error stops the machine instead of reaching the guest: after a lost disk it waits, it does not corrupt. */
-static void write_disk(Out *o, const DiskName *disk, unsigned index) {
-        char target[] = { 'v', 'd', (char)('a' + index), '\0' }, serial[21] = "";
-
-        (void)memcpy(serial, disk->id, sizeof serial - 1);      /* virtio carries 20 bytes */
-        begin(o, "disk");
-        attribute(o, "type", "network");
-        attribute(o, "device", "disk");
-        LEAF(o, "driver", { "name", "qemu" }, { "type", "raw" }, { "cache", "none" }, { "discard", "unmap" },
-             { "error_policy", "stop" }, { "rerror_policy", "stop" });
-        begin(o, "source");
-        attribute(o, "protocol", "nbd");
-        LEAF(o, "host", { "transport", "unix" }, { "socket", disk->nbd_socket });
-        end(o);
-        LEAF(o, "target", { "dev", target }, { "bus", "virtio" });
-        text(o, "serial", serial);
-        end(o);
-}
-
-static void write_adapter(Out *o, const VmAdapter *adapter) {
-        begin(o, "interface");
-        attribute(o, "type", "bridge");
-        LEAF(o, "mac", { "address", adapter->mac });
-        LEAF(o, "source", { "bridge", adapter->switch_name });
-        LEAF(o, "model", { "type", "virtio" });
         end(o);
 }
 
@@ -151,18 +116,17 @@ static int write_serial(Out *o, const VmDefinition *d, Error *err) {
         return 0;
 }
 
-static int write_domain(Out *o, const VmDefinition *d, bool emulated, const DiskName *disks, Error *err) {
-        o->failed |= xmlTextWriterSetIndent(o->w, 1) < 0 || xmlTextWriterSetIndentString(o->w, X("  ")) < 0;
+static int write_domain(Out *o, const VmDefinition *d, bool emulated, Error *err) {
         begin(o, "domain");
         attribute(o, "type", emulated ? "qemu" : "kvm");
         write_identity(o, d);
         write_machine(o, d, emulated);
         begin(o, "devices");
-        for (unsigned i = 0; i < d->disk_count; i++)
-                write_disk(o, &disks[i], i);
+        if (out_drives(o, d, err) < 0)
+                return -1;
         LEAF(o, "controller", { "type", "usb" }, { "model", "none" });
         for (unsigned i = 0; i < d->adapter_count; i++)
-                write_adapter(o, &d->adapters[i]);
+                out_adapter(o, d, &d->adapters[i]);
         if (write_serial(o, d, err) < 0)
                 return -1;
         begin(o, "rng");
@@ -178,35 +142,11 @@ static int write_domain(Out *o, const VmDefinition *d, bool emulated, const Disk
         return 0;
 }
 
-static void buffer_freep(xmlBufferPtr *buffer) { xmlBufferFree(*buffer); }
-static void writer_freep(xmlTextWriterPtr *writer) {
-        if (*writer)
-                xmlFreeTextWriter(*writer);
-}
-
 int definition_write(const VmDefinition *d, bool emulated, char **ret_xml, Error *err) {
         if (definition_check(d, err) < 0)
                 return -1;
-        auto_free DiskName *disks = calloc(VM_DISKS_MAX, sizeof *disks);
-        if (!disks)
-                return error_oom(err);
-        if (definition_disks(d, disks, err) < 0)
+        auto_(out_close) Out o = { 0 };
+        if (out_open(&o, err) < 0 || write_domain(&o, d, emulated, err) < 0)
                 return -1;
-
-        auto_(buffer_freep) xmlBufferPtr buffer = xmlBufferCreate();
-        if (!buffer)
-                return error_oom(err);
-        auto_(writer_freep) xmlTextWriterPtr writer = xmlNewTextWriterMemory(buffer, 0);
-        if (!writer)
-                return error_oom(err);
-        Out o = { .w = writer };
-        if (write_domain(&o, d, emulated, disks, err) < 0)
-                return -1;
-        if (o.failed || xmlTextWriterFlush(writer) < 0)
-                return error_oom(err);
-        char *xml = strdup((const char *)xmlBufferContent(buffer));
-        if (!xml)
-                return error_oom(err);
-        *ret_xml = xml;
-        return 0;
+        return out_take(&o, ret_xml, err);
 }

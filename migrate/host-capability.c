@@ -10,6 +10,7 @@
 #include <systemd/sd-json.h>
 
 #include "migrate/libvirt-error.h"
+#include "migrate/links.h"
 
 enum { CAPABILITIES_MAX = 4 << 20, REPLY_MAX = 1 << 20 };
 
@@ -144,9 +145,16 @@ int vmhost_capabilities(VmHost *host, VmCapabilities *ret, Error *err) {
 }
 
 bool vmhost_switch_exists(const char *switch_name) {
-        auto_free char *path = text_format("/sys/class/net/%s/bridge", switch_name);
+        auto_free Link *links = NULL;
+        size_t count = 0;
+        Error ignored;
 
-        return path && *switch_name && !strchr(switch_name, '/') && *switch_name != '.' && access(path, F_OK) == 0;
+        if (links_list(&links, &count, &ignored) < 0)
+                return false;
+        for (size_t i = 0; i < count; i++)
+                if (strcmp(links[i].name, switch_name) == 0 && strcmp(links[i].kind, "bridge") == 0)
+                        return true;
+        return false;
 }
 
 static void json_unrefp(sd_json_variant **v) { *v = sd_json_variant_unref(*v); }

@@ -15,6 +15,9 @@ static const struct {
         [VM_CLAIM_CREATE] = { "being created", "Creating virtual machine", "wait until that ends" },
         [VM_CLAIM_START] = { "being started", "Starting virtual machine", "wait until that ends" },
         [VM_CLAIM_STOP] = { "being turned off", "Stopping virtual machine", "wait until that ends" },
+        [VM_CLAIM_DEVICE] = { "being given another device, or relieved of one", "Modifying virtual machine",
+                              "wait until that ends" },
+        [VM_CLAIM_EXPORT] = { "being exported", "Exporting virtual machine", "wait until that ends" },
         [VM_CLAIM_REMOVE] = { "being removed", "Deleting virtual machine", "wait until that ends" },
         [VM_CLAIM_DISK] = { "being read or written as a disk file", "Copying virtual hard disk",
                             "wait until that ends" },
@@ -22,6 +25,8 @@ static const struct {
                                 "wait until that ends, or cancel it with Stop-VMMigration" },
         [VM_CLAIM_MOVE_IN] = { "being moved to this host", "Moving virtual machine",
                                "wait until that ends, or cancel it with Stop-VMMigration on the source host" },
+        [VM_CLAIM_SAVE] = { "being saved", "Saving virtual machine", "wait until that ends" },
+        [VM_CLAIM_CHANGE] = { "being changed", "Modifying virtual machine", "wait until that ends" },
         [VM_CLAIM_SETTLE] = { "being put in order", "", "try again in a minute" },
 };
 
@@ -77,8 +82,8 @@ int vmhost_claim(VmHost *host, VmClaim what, const char *id, const char *name, c
         const Claim *other;
         int r = 0;
 
-        if (disk_count > VM_DISKS_MAX)
-                return error_set(err, ERROR_LIMIT, 0, "\"%s\" has more than %d disks", name, VM_DISKS_MAX);
+        if (disk_count > VM_FILES_MAX)
+                return error_set(err, ERROR_LIMIT, 0, "\"%s\" has more than %d disks and media", name, VM_FILES_MAX);
         (void)clock_gettime(CLOCK_MONOTONIC, &deadline);
         deadline.tv_sec += SETTLE_WAIT_S;
         (void)pthread_mutex_lock(&host->lock);
@@ -120,7 +125,9 @@ bool host_claim_settle(VmHost *host, const char *disk_id) {
         return ok;
 }
 
-void host_claim_text(VmHost *host, const char *id, char claim[static 64], char status[static 96]) {
+int host_claim_text(VmHost *host, const char *id, char claim[static 64], char status[static 96]) {
+        int what = -1;
+
         claim[0] = status[0] = '\0';
         (void)pthread_mutex_lock(&host->lock);
         for (size_t i = 0; i < CLAIMS_MAX; i++) {
@@ -129,6 +136,8 @@ void host_claim_text(VmHost *host, const char *id, char claim[static 64], char s
                         continue;
                 (void)snprintf(claim, 64, "%s", texts[c->what].claim);
                 (void)snprintf(status, 96, "%s", texts[c->what].status);
+                what = (int)c->what;
         }
         (void)pthread_mutex_unlock(&host->lock);
+        return what;
 }

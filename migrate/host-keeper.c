@@ -44,7 +44,8 @@ static int disk_ids(DiskIds *ret, Error *err) {
 /* The machines of this host with their disks; running says which. */
 typedef struct Known {
         VmDefinition definition;
-        DiskName disks[VM_DISKS_MAX];
+        DiskName files[VM_FILES_MAX];           /* disks and media; of a running machine also what only QEMU knows */
+        unsigned file_count;
         bool active;
 } Known;
 
@@ -52,7 +53,7 @@ unsigned host_disks_named(const char *xml, DiskName *ret) {
         static const char before[] = DISK_FOLDER "/", after[] = "/nbd.sock";
         unsigned count = 0;
 
-        while (count < VM_DISKS_MAX && (xml = strstr(xml, before))) {
+        while (count < VM_FILES_MAX && (xml = strstr(xml, before))) {
                 size_t n = strspn(xml += sizeof before - 1, "0123456789abcdef");
                 if (n != DISK_ID_SIZE - 1 || strncmp(xml + n, after, sizeof after - 1) != 0)
                         continue;
@@ -60,6 +61,20 @@ unsigned host_disks_named(const char *xml, DiskName *ret) {
                 (void)memcpy(ret[count++].id, xml, n);
         }
         return count;
+}
+
+/* A disk that was attached a moment ago may stand in libvirt's devices and not in our metadata yet. */
+static void add_named(const char *xml, Known *known) {
+        DiskName named[VM_FILES_MAX];
+        unsigned count = host_disks_named(xml, named);
+
+        for (unsigned i = 0; i < count && known->file_count < VM_FILES_MAX; i++) {
+                bool there = false;
+                for (unsigned j = 0; j < known->file_count; j++)
+                        there |= strcmp(known->files[j].id, named[i].id) == 0;
+                if (!there)
+                        known->files[known->file_count++] = named[i];
+        }
 }
 
 /* 1: what it is; 0: nothing that concerns us.  A machine that runs and cannot be read, say because somebody gave it
@@ -73,17 +88,21 @@ static int know(virDomainPtr domain, Known *ret, Error *err) {
         if (!xml)
                 (void)libvirt_error(&why, "\"%s\"", virDomainGetName(domain));
         else if (definition_read(xml, strlen(xml), &ret->definition, &why) == 0 &&
-                 definition_disks(&ret->definition, ret->disks, &why) == 0)
+                 definition_files(&ret->definition, ret->files, &ret->file_count, &why) == 0) {
+                if (ret->active)
+                        add_named(xml, ret);
                 return 1;
+        }
         if (!xml && why.kind == ERROR_NOT_FOUND)
                 return 0;
         if (!xml || (why.kind != ERROR_PROTOCOL && why.kind != ERROR_UNSUPPORTED)) {
                 *err = why;
                 return -1;
         }
-        ret->definition = (VmDefinition){ .disk_count = host_disks_named(xml, ret->disks) };
+        ret->definition = (VmDefinition){ 0 };
+        ret->file_count = host_disks_named(xml, ret->files);
         (void)snprintf(ret->definition.name, VM_NAME_SIZE, "%s", virDomainGetName(domain));
-        return ret->active && ret->definition.disk_count > 0;
+        return ret->active && ret->file_count > 0;
 }
 
 static int known_machines(VmHost *host, Known **ret, size_t *ret_count, Error *err) {
@@ -108,8 +127,8 @@ static int known_machines(VmHost *host, Known **ret, size_t *ret_count, Error *e
 
 static const Known *machine_of(const Known *list, size_t count, const char *disk_id, bool active) {
         for (size_t i = 0; i < count; i++)
-                for (unsigned j = 0; j < list[i].definition.disk_count; j++)
-                        if (list[i].active == active && strcmp(list[i].disks[j].id, disk_id) == 0)
+                for (unsigned j = 0; j < list[i].file_count; j++)
+                        if (list[i].active == active && strcmp(list[i].files[j].id, disk_id) == 0)
                                 return &list[i];
         return NULL;
 }
@@ -143,7 +162,7 @@ static int settle_claimed(VmHost *host, const char *disk_id, Error *err) {
         if (disk_stop(&disk, err) < 0)
                 return -1;
         const Known *machine = machine_of(machines, count, disk_id, false);
-        return machine ? host_clear_ledger(host, machine->definition.folder, err) : 0;
+        return machine && machine->definition.disk_count > 0 ? host_clear_ledger(host, machine->definition.folder, err) : 0;
 }
 
 static int settle(VmHost *host, Error *err) {

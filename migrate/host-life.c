@@ -9,6 +9,7 @@
 
 #include "migrate/ledger.h"
 #include "migrate/libvirt-error.h"
+#include "migrate/saved.h"
 #include "smb/share/files.h"
 #include "smb/share/unc.h"
 
@@ -165,7 +166,11 @@ int vmhost_import(VmHost *host, const char *unc_file, VmDefinition *ret, Error *
         if (read_file(path, folder_path, d, err) < 0 || check_import(&unc, d, err) < 0 ||
             must_be_new(host, d, err) < 0 || vmhost_claim(host, VM_CLAIM_CREATE, d->id, d->name, NULL, 0, err) < 0)
                 return -1;
-        int r = host_define(host, d, err);
+        Ledger ledger;
+        int r = ledger_read(d->folder, &ledger, err);
+        d->saved = r == 0 && ledger.saved;
+        if (r == 0)
+                r = host_define(host, d, err);
         vmhost_unclaim(host, d->id);
         if (r == 0)
                 *ret = *d;
@@ -194,6 +199,8 @@ static int remove_files(VmHost *host, const VmDefinition *d, bool *ret_kept, cha
                 keep(&why, ret_kept, ret_why);
                 return 0;
         }
+        if (saved_path(d, path, &why) == 0)
+                (void)!files_remove(path, &why);
         (void)snprintf(ledger_path, sizeof ledger_path, "%s\\owner.json", d->folder);
         (void)!files_remove(ledger_path, &why);
         (void)!files_remove_folder(d->folder, &why);    /* goes only when nothing is left in it */

@@ -14,10 +14,10 @@
 
 #include "migrate/ledger.h"
 #include "migrate/libvirt-error.h"
+#include "migrate/saved.h"
 #include "smb/share/files.h"
 
 #define PRESS_EVERY_US (10 * 1000000ULL)
-#define WRONG_STATE "The operation cannot be performed while the virtual machine is in its current state."
 
 static uint64_t now_us(clockid_t clock) {
         struct timespec now;
@@ -49,25 +49,25 @@ static int stop_unused(VmHost *host, const DiskName *disk, Error *err) {
 }
 
 int host_release(VmHost *host, const VmDefinition *d, Error *err) {
-        auto_free DiskName *disks = calloc(VM_DISKS_MAX, sizeof *disks);
+        auto_free DiskName *disks = calloc(VM_FILES_MAX, sizeof *disks);
+        unsigned count = 0;
         Error later = { 0 };
         int r = 0;
 
         if (!disks)
                 return error_oom(err);
-        if (definition_disks(d, disks, err) < 0)
+        if (definition_files(d, disks, &count, err) < 0)
                 return -1;
         /* Each is tried: one that hangs must not keep the others locked.  The first failure is told. */
-        for (unsigned i = 0; i < d->disk_count; i++)
+        for (unsigned i = 0; i < count; i++)
                 if (stop_unused(host, &disks[i], r < 0 ? &later : err) < 0)
                         r = -1;
-        if (d->disk_count > 0 && host_clear_ledger(host, d->folder, r < 0 ? &later : err) < 0)
+        if (host_clear_ledger(host, d->folder, r < 0 ? &later : err) < 0)
                 r = -1;
         return r < 0 ? error_wrap(err, "\"%s\" is off, but its files were not released", d->name) : 0;
 }
 
-/* What is on the share counts: another host may have changed the machine since we learnt of it. */
-static int read_definition(VmHost *host, const VmDefinition *known, VmDefinition *ret, Error *err) {
+int host_read_file(const VmDefinition *known, VmDefinition *ret, char **ret_text, Error *err) {
         auto_free char *xml = NULL;
         char path[DISK_UNC_MAX];
         size_t size = 0;
@@ -89,12 +89,36 @@ static int read_definition(VmHost *host, const VmDefinition *known, VmDefinition
                                  "\"%s\" from this host with Remove-VM and use Import-VM",
                                  path, ret->name, ret->id, known->name);
         (void)memcpy(ret->folder, known->folder, sizeof ret->folder);
-        for (unsigned i = 0; i < ret->adapter_count; i++)
-                if (!vmhost_switch_exists(ret->adapters[i].switch_name))
+        ret->saved = false;     /* that is the ledger's to say */
+        if (ret_text)
+                *ret_text = take_ptr(xml);
+        return 0;
+}
+
+int host_check_switches(const VmDefinition *d, Error *err) {
+        for (unsigned i = 0; i < d->adapter_count; i++) {
+                const char *name = d->adapters[i].switch_name;
+                if (!*name && !vmhost_switch_exists(VM_SWITCH_NONE))
                         return error_set(err, ERROR_NOT_FOUND, 0,
-                                         "Could not find Ethernet switch '%s'. \"%s\" needs it; "
-                                         "make a bridge of that name on this host",
-                                         ret->adapters[i].switch_name, ret->name);
+                                         "a network adapter of \"%s\" is connected to no switch, and this host lacks "
+                                         "the bridge " VM_SWITCH_NONE " for such adapters; start systemd-networkd, which "
+                                         "makes it", d->name);
+                if (*name && !vmhost_switch_exists(name))
+                        return error_set(err, ERROR_NOT_FOUND, 0,
+                                         "Could not find Ethernet switch '%s'. \"%s\" needs it; make it here with "
+                                         "New-VMSwitch, or connect the adapter to another one with "
+                                         "Connect-VMNetworkAdapter", name, d->name);
+        }
+        return 0;
+}
+
+static int read_definition(VmHost *host, const VmDefinition *known, VmDefinition *ret, Error *err) {
+        Ledger ledger;
+
+        if (host_read_file(known, ret, NULL, err) < 0 || ledger_read(known->folder, &ledger, err) < 0 ||
+            host_check_switches(ret, err) < 0)
+                return -1;
+        ret->saved = ledger.saved;
         return host_define(host, ret, err);
 }
 
@@ -103,8 +127,8 @@ typedef struct Start {
         VmHost *host;
         const VmDefinition *definition;
         const Ledger *before;
-        DiskName *disks;
-        unsigned started;
+        DiskName *disks;                        /* then media */
+        unsigned file_count, started;
         bool ledger_written;
 } Start;
 
@@ -144,7 +168,7 @@ static int take_disks(Start *s, uint64_t epoch, const char *us, Error *err) {
                                  "\"%s\" was not started: \"%s\" runs on this host and uses one of "
                                  "its disks; turn that off first",
                                  d->name, user);
-        for (; s->started < d->disk_count; s->started++) {
+        for (; s->started < s->file_count; s->started++) {
                 /* No machine runs with it, and it is claimed: a disk process of it is a leftover. */
                 if (disk_stop(&s->disks[s->started], err) < 0)
                         return -1;
@@ -158,16 +182,19 @@ static int take_disks(Start *s, uint64_t epoch, const char *us, Error *err) {
         return 0;
 }
 
-static int start_qemu(virDomainPtr domain, const VmDefinition *d, Error *err) {
+void host_mark_started(virDomainPtr domain) {
         auto_free char *run = text_format("<run started='%llu'/>", (unsigned long long)now_us(CLOCK_REALTIME));
 
-        if (!run)
-                return error_oom(err);
-        if (virDomainCreate(domain) < 0)
-                return libvirt_error(err, "\"%s\" was not started", d->name);
-        /* Without it Uptime is not shown; the machine runs all the same. */
-        (void)virDomainSetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, run, "holdfast-run",
-                                   DEFINITION_RUN_NAMESPACE, VIR_DOMAIN_AFFECT_LIVE);
+        if (run)
+                (void)virDomainSetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, run, "holdfast-run",
+                                           DEFINITION_RUN_NAMESPACE, VIR_DOMAIN_AFFECT_LIVE);
+}
+
+static int start_qemu(VmHost *host, virDomainPtr domain, const VmDefinition *d, const VmWait *wait, Error *err) {
+        if (d->saved ? host_restore(host, d, wait, err) < 0 : virDomainCreate(domain) < 0)
+                return d->saved ? error_wrap(err, "\"%s\" was not started", d->name)
+                                : libvirt_error(err, "\"%s\" was not started", d->name);
+        host_mark_started(domain);
         return 0;
 }
 
@@ -180,26 +207,32 @@ static int unknown_start(const VmDefinition *d, Error *err) {
                          "when libvirt answers again (%.200s)", d->name, why.text);
 }
 
-static int start_claimed(VmHost *host, virDomainPtr domain, const VmDefinition *d, DiskName *disks, Error *err) {
+static int start_claimed(VmHost *host, virDomainPtr domain, VmDefinition *d, DiskName *disks, unsigned file_count,
+                         const VmWait *wait, Error *err) {
         char us[MACHINE_NAME_MAX];
         Ledger before = { 0 }, after = { 0 };
 
         vmhost_name(host, us);
-        if (d->disk_count > 0 && ledger_read(d->folder, &before, err) < 0)
+        if (ledger_read(d->folder, &before, err) < 0)
                 return -1;
+        d->saved = before.saved;        /* with the disks claimed: nobody of this host changes it any more */
         if (ledger_next_epoch(&before, &after.epoch, err) < 0)
                 return -1;
         after.since_us = now_us(CLOCK_REALTIME);
-        (void)memcpy(after.host, us, sizeof after.host);
+        if (d->disk_count > 0)          /* without a disk nothing says when it is off: the ledger would name us for ever */
+                (void)memcpy(after.host, us, sizeof after.host);
 
-        Start s = { .host = host, .definition = d, .before = &before, .disks = disks };
+        Start s = { .host = host, .definition = d, .before = &before, .disks = disks,
+                    .file_count = file_count };
         if (take_disks(&s, after.epoch, us, err) < 0)
                 goto undo;
         before.epoch = after.epoch;     /* this term is used up, whatever follows */
-        if (d->disk_count > 0 && ledger_write(d->folder, &after, err) < 0)
+        /* From here on what was saved does not count: it is older than the disks as soon as the guest runs. */
+        bool tell = d->disk_count > 0 || before.saved;
+        if (tell && ledger_write(d->folder, &after, err) < 0)
                 goto undo;
-        s.ledger_written = d->disk_count > 0;
-        if (start_qemu(domain, d, err) < 0) {
+        s.ledger_written = tell;
+        if (start_qemu(host, domain, d, wait, err) < 0) {
                 if (virDomainIsActive(domain) != 0)
                         return unknown_start(d, err);
                 goto undo;
@@ -210,11 +243,24 @@ undo:
         return -1;
 }
 
-int vmhost_start(VmHost *host, const char *name_or_id, bool *ret_changed, Error *err) {
+/* What was saved has become the running machine. */
+static void forget_saved(VmHost *host, virDomainPtr domain, VmDefinition *d) {
+        char path[DISK_UNC_MAX];
+        Error ignored = { 0 };
+
+        d->saved = false;
+        (void)!host_define(host, d, &ignored);
+        (void)!host_apply_live(domain, d, &ignored);    /* notes may have changed meanwhile */
+        if (saved_path(d, path, &ignored) == 0)
+                (void)!files_remove(path, &ignored);    /* a leftover is replaced by the next one */
+}
+
+int vmhost_start(VmHost *host, const char *name_or_id, const VmWait *wait, bool *ret_changed, Error *err) {
         auto_(domain_freep) virDomainPtr domain = NULL;
         auto_free VmInfo *info = malloc(sizeof *info);
         auto_free VmDefinition *d = calloc(1, sizeof *d);
-        auto_free DiskName *disks = calloc(VM_DISKS_MAX, sizeof *disks);
+        auto_free DiskName *disks = calloc(VM_FILES_MAX, sizeof *disks);
+        unsigned count = 0;
 
         if (!info || !d || !disks)
                 return error_oom(err);
@@ -228,36 +274,56 @@ int vmhost_start(VmHost *host, const char *name_or_id, bool *ret_changed, Error 
                 return 0;
         }
         if (info->active && !*info->claim)
-                return error_set(err, ERROR_CONFLICT, 0, WRONG_STATE " \"%s\" is %s.", info->definition.name,
-                                 vm_state_name(info->state));
+                return error_set(err, ERROR_CONFLICT, 0, WRONG_STATE " \"%s\" is %s%s.", info->definition.name,
+                                 vm_state_name(info->state),
+                                 info->state == VM_PAUSED ? "; let it go on with Resume-VM" : "");
         /* Claimed without disks first: which disks it has is on the share, and the share is slow. */
         if (vmhost_claim(host, VM_CLAIM_START, id, info->definition.name, NULL, 0, err) < 0)
                 return -1;
         int r = read_definition(host, &info->definition, d, err);
         host_unclaim_quietly(host, id);
-        if (r < 0 || definition_disks(d, disks, err) < 0 ||
-            vmhost_claim(host, VM_CLAIM_START, id, d->name, disks, d->disk_count, err) < 0)
+        if (r < 0 || definition_files(d, disks, &count, err) < 0 ||
+            vmhost_claim(host, VM_CLAIM_START, id, d->name, disks, count, err) < 0)
                 return -1;
         if (virDomainIsActive(domain) == 1)
                 r = error_set(err, ERROR_CONFLICT, 0, WRONG_STATE " \"%s\" was started by somebody else.", d->name);
         else
-                r = start_claimed(host, domain, d, disks, err);
+                r = start_claimed(host, domain, d, disks, count, wait, err);
+        if (r == 0 && d->saved)
+                forget_saved(host, domain, d);
         vmhost_unclaim(host, id);
         *ret_changed = r == 0;
         return r;
 }
 
-/* Claims the machine with its disks, as libvirt knows them now. */
-static int claim_running(VmHost *host, const char *name_or_id, VmInfo *info, virDomainPtr *ret, Error *err) {
-        auto_free DiskName *disks = calloc(VM_DISKS_MAX, sizeof *disks);
+int host_claim_running(VmHost *host, VmClaim what, const char *name_or_id, VmInfo *info, virDomainPtr *ret,
+                       Error *err) {
+        auto_free DiskName *disks = calloc(VM_FILES_MAX, sizeof *disks);
+        unsigned count = 0;
 
         if (!disks)
                 return error_oom(err);
-        if (vmhost_find(host, name_or_id, info, err) < 0 || definition_disks(&info->definition, disks, err) < 0 ||
+        if (vmhost_find(host, name_or_id, info, err) < 0 ||
+            definition_files(&info->definition, disks, &count, err) < 0 ||
             vmhost_domain(host, info->definition.id, ret, err) < 0)
                 return -1;
-        return vmhost_claim(host, VM_CLAIM_STOP, info->definition.id, info->definition.name, disks,
-                            info->definition.disk_count, err);
+        if (vmhost_claim(host, what, info->definition.id, info->definition.name, disks, count, err) < 0)
+                return -1;
+        char id[UUID_TEXT_SIZE];
+        (void)memcpy(id, info->definition.id, sizeof id);
+        /* Its state may have changed before the claim. */
+        if (vmhost_find(host, id, info, err) == 0)
+                return 0;
+        vmhost_unclaim(host, id);
+        return -1;
+}
+
+/* There is nothing to stop, and what was saved must not go by the way. */
+static int check_not_saved(const VmInfo *info, Error *err) {
+        if (info->state != VM_SAVED)
+                return 0;
+        return error_set(err, ERROR_CONFLICT, 0, WRONG_STATE " \"%s\" is Saved; start it, or give up what was saved with "
+                         "Remove-VMSavedState.", info->definition.name);
 }
 
 int vmhost_turn_off(VmHost *host, const char *name_or_id, bool *ret_changed, Error *err) {
@@ -266,9 +332,14 @@ int vmhost_turn_off(VmHost *host, const char *name_or_id, bool *ret_changed, Err
 
         if (!info)
                 return error_oom(err);
-        if (claim_running(host, name_or_id, info, &domain, err) < 0)
+        if (host_claim_running(host, VM_CLAIM_STOP, name_or_id, info, &domain, err) < 0)
                 return -1;
-        int r = virDomainDestroy(domain);
+        int r = check_not_saved(info, err);
+        if (r < 0) {
+                vmhost_unclaim(host, info->definition.id);
+                return -1;
+        }
+        r = virDomainDestroy(domain);
         bool was_off = r < 0 && virGetLastErrorCode() == VIR_ERR_OPERATION_INVALID;
         if (r < 0 && !was_off)
                 r = libvirt_error(err, "\"%s\" was not turned off", info->definition.name);
@@ -280,13 +351,13 @@ int vmhost_turn_off(VmHost *host, const char *name_or_id, bool *ret_changed, Err
 }
 
 static int ask_guest(VmHost *host, const char *name_or_id, VmInfo *info, virDomainPtr *ret, Error *err) {
-        if (claim_running(host, name_or_id, info, ret, err) < 0)
+        if (host_claim_running(host, VM_CLAIM_STOP, name_or_id, info, ret, err) < 0)
                 return -1;
-        int r = 0;
-        if (info->active && info->state != VM_RUNNING && info->state != VM_STOPPING)
+        int r = check_not_saved(info, err);
+        if (r == 0 && info->active && info->state != VM_RUNNING && info->state != VM_STOPPING)
                 r = error_set(err, ERROR_CONFLICT, 0, WRONG_STATE " \"%s\" is %s.", info->definition.name,
                               vm_state_name(info->state));
-        else if (info->active && virDomainShutdownFlags(*ret, VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN) < 0 &&
+        else if (r == 0 && info->active && virDomainShutdownFlags(*ret, VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN) < 0 &&
                  virGetLastErrorCode() != VIR_ERR_OPERATION_INVALID)
                 r = libvirt_error(err, "\"%s\" was not shut down", info->definition.name);
         /* Not held while we wait: somebody may lose patience and turn it off. */

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "migrate/saved-stream.h"
+
 int host_cond_init(pthread_cond_t *cond) {
         pthread_condattr_t attributes;
 
@@ -28,6 +30,7 @@ int vmhost_new(const VmHostConfig *config, VmHost **ret, Error *err) {
         made->config = *config;
         made->settle_wanted = true;             /* whatever happened while nobody looked */
 
+        saved_sweep();
         auto_(vmhost_freep) VmHost *host = take_ptr(made);
         if (host_events_start(host, err) < 0 || host_keeper_start(host, err) < 0)
                 return -1;
@@ -41,6 +44,7 @@ void vmhost_free(VmHost *host) {
         host_keeper_stop(host);
         host_connect_end(host);
         host_events_stop(host);
+        host_known_end(host);
         (void)pthread_cond_destroy(&host->claims_changed);
         (void)pthread_cond_destroy(&host->keeper_wake);
         (void)pthread_mutex_destroy(&host->connect_lock);

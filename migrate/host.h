@@ -70,7 +70,8 @@ int vmhost_listen(VmHost *host, void (*listener)(void *userdata, const VmEvent *
 /* ---- finding ---------------------------------------------------------------------------------- */
 
 typedef enum VmState {                          /* Hyper-V's numbers (VMState) */
-        VM_OTHER = 1, VM_RUNNING = 2, VM_OFF = 3, VM_STOPPING = 4, VM_PAUSED = 9, VM_STARTING = 10,
+        VM_OTHER = 1, VM_RUNNING = 2, VM_OFF = 3, VM_STOPPING = 4, VM_SAVED = 6, VM_PAUSED = 9, VM_STARTING = 10,
+        VM_SAVING = 32773,
         VM_PAUSED_CRITICAL = 32787,             /* stopped itself on a disk error */
 } VmState;
 const char *vm_state_name(VmState state);       /* "Running" */
@@ -101,13 +102,15 @@ int vmhost_connection(VmHost *host, virConnectPtr *ret, Error *err) FAILS;
 /* ---- claims ----------------------------------------------------------------------------------- */
 
 typedef enum VmClaim {
-        VM_CLAIM_CREATE, VM_CLAIM_START, VM_CLAIM_STOP, VM_CLAIM_REMOVE, VM_CLAIM_DISK, VM_CLAIM_MOVE_OUT,
-        VM_CLAIM_MOVE_IN, VM_CLAIM_SETTLE,
+        VM_CLAIM_CREATE, VM_CLAIM_START, VM_CLAIM_STOP, VM_CLAIM_DEVICE, VM_CLAIM_EXPORT, VM_CLAIM_REMOVE,
+        VM_CLAIM_DISK, VM_CLAIM_MOVE_OUT, VM_CLAIM_MOVE_IN, VM_CLAIM_SETTLE,
+        VM_CLAIM_SAVE, VM_CLAIM_CHANGE,
 } VmClaim;
 
 /* Exclusive right to change a machine (by id; need not exist here yet) and its disks until vmhost_unclaim().  While
  * claimed, the keeper leaves machine, disk processes and ledger alone.  ERROR_CONFLICT says what is going on, e.g.
- * 'The virtual machine "web01" is being moved …'.  @disks NULL: none. */
+ * 'The virtual machine "web01" is being moved …'.  @disks NULL: none; at most VM_FILES_MAX, and the media of DVD
+ * drives among them, or the keeper may end their disk processes. */
 int vmhost_claim(VmHost *host, VmClaim what, const char *id, const char *name, const DiskName *disks,
                  unsigned disk_count, Error *err) FAILS;
 /* The keeper looks at it once more.  Not claimed is fine. */
@@ -117,6 +120,7 @@ void vmhost_unclaim(VmHost *host, const char *id);
 
 typedef struct VmWait {                         /* how a long call learns that its caller is gone */
         bool (*cancelled)(void *userdata);      /* NULL: never */
+        void (*progress)(void *userdata, int percent);  /* of saving and restoring; often; or NULL */
         void *userdata;
 } VmWait;
 
@@ -126,18 +130,48 @@ int vmhost_create(VmHost *host, VmDefinition *definition, Error *err) FAILS;
 /* A .vm file on a share becomes a machine of this node, in place. */
 int vmhost_import(VmHost *host, const char *unc_file, VmDefinition *ret, Error *err) FAILS;
 /* Disk processes, exclusive opens, ledger, QEMU; all undone in reverse when one fails.  Running already is
- * success with *ret_changed false. */
-int vmhost_start(VmHost *host, const char *name_or_id, bool *ret_changed, Error *err) FAILS;
+ * success with *ret_changed false.  A saved machine goes on where it was; when that fails it is as saved as before.
+ * @wait may be NULL: only restoring can be cancelled. */
+int vmhost_start(VmHost *host, const char *name_or_id, const VmWait *wait, bool *ret_changed, Error *err) FAILS;
 /* Power cut; disks are released when it returns. */
 int vmhost_turn_off(VmHost *host, const char *name_or_id, bool *ret_changed, Error *err) FAILS;
 /* Asks the guest; ERROR_TIMEOUT when it is not off after @timeout_us, with the machine still running. */
 int vmhost_shut_down(VmHost *host, const char *name_or_id, uint64_t timeout_us, const VmWait *wait,
                      bool *ret_changed, Error *err) FAILS;
-/* Off only.  The domain and the .vm file go, disks stay.  *ret_kept: this host has forgotten it, but its file
+/* Memory goes to the share beside the machine's files, and it is off; any host may start it again.  Running or paused.
+ * Saved already is success with *ret_changed false; when it fails, or is cancelled, the machine runs on. */
+int vmhost_save(VmHost *host, const char *name_or_id, const VmWait *wait, bool *ret_changed, Error *err) FAILS;
+/* The saved memory goes, as if the power had been cut when it was saved.  ERROR_CONFLICT when there is none. */
+int vmhost_discard_saved(VmHost *host, const char *name_or_id, Error *err) FAILS;
+/* The guest stands still, and goes on.  Being so already is success with *ret_changed false.  vmhost_resume() refuses a
+ * machine whose disks this host does not hold: it may run elsewhere. */
+int vmhost_suspend(VmHost *host, const char *name_or_id, bool *ret_changed, Error *err) FAILS;
+int vmhost_resume(VmHost *host, const char *name_or_id, bool *ret_changed, Error *err) FAILS;
+/* The reset button of a running machine. */
+int vmhost_reset(VmHost *host, const char *name_or_id, Error *err) FAILS;
+
+/* @edit changes anything but name, id and folder of what the share says of a machine now; its -1 ends it.  The result is
+ * checked and stored on the share and here.  ERROR_CONFLICT when another host runs the machine by its ledger, or when
+ * it runs or is saved and cannot take the change (notes, processor_weight and processor_maximum it can, at once). */
+typedef int (*VmEdit)(void *userdata, VmDefinition *definition, Error *err);
+int vmhost_edit(VmHost *host, const char *name_or_id, VmEdit edit, void *userdata, Error *err) FAILS;
+/* Off only: the name is that of the .vm file.  The folder and all other files keep theirs. */
+int vmhost_rename(VmHost *host, const char *name_or_id, const char *new_name, Error *err) FAILS;
+
+/* Off or saved.  The domain and the .vm file go, disks stay.  *ret_kept: this host has forgotten it, but its file
  * stayed on the share; @ret_why is a sentence: another host runs it by the ledger, or the share refused us or did
  * not answer. */
 int vmhost_remove(VmHost *host, const char *name_or_id, bool *ret_kept, char ret_why[static ERROR_TEXT_MAX],
                   Error *err) FAILS;
+typedef struct VmExport {
+        const char *folder;                     /* on a share: the copy lies in <folder>\<name> */
+        void (*progress)(void *userdata, int percent);  /* or NULL */
+        void *userdata;
+        VmWait wait;
+} VmExport;
+/* Off only.  Copies definition and disks; the copy has the same id, and is imported on a host that does not know it.
+ * ERROR_CONFLICT when the folder exists; nothing is left of a copy that failed. */
+int vmhost_export(VmHost *host, const char *name_or_id, const VmExport *ask, Error *err) FAILS;
 /* Forgets an inactive domain, keeps every file: a leftover at a move's destination.  Not there is success. */
 int vmhost_undefine(VmHost *host, const char *id, Error *err) FAILS;
 

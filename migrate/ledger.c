@@ -65,6 +65,7 @@ int ledger_decode(const char *text, size_t size, Ledger *ret, Error *err) {
         sd_json_variant *host = sd_json_variant_by_key(object, "Host");
         sd_json_variant *epoch = sd_json_variant_by_key(object, "Epoch");
         sd_json_variant *since = sd_json_variant_by_key(object, "Since");
+        sd_json_variant *saved = sd_json_variant_by_key(object, "Saved");
         if (!sd_json_variant_is_string(host) || strlen(sd_json_variant_string(host)) >= sizeof ledger.host)
                 return bad(err, "Host is missing or too long");
         if (!sd_json_variant_is_unsigned(epoch))
@@ -76,6 +77,7 @@ int ledger_decode(const char *text, size_t size, Ledger *ret, Error *err) {
         ledger.epoch = sd_json_variant_unsigned(epoch);
         if (sd_json_variant_is_string(since))
                 ledger.since_us = utc_parse(sd_json_variant_string(since));
+        ledger.saved = sd_json_variant_is_boolean(saved) && sd_json_variant_boolean(saved) && !*ledger.host;
         *ret = ledger;
         return 0;
 }
@@ -87,7 +89,8 @@ int ledger_encode(const Ledger *ledger, char **ret, Error *err) {
         utc_text(ledger->since_us, since);
         if (sd_json_buildo(&object, SD_JSON_BUILD_PAIR_STRING("Host", ledger->host),
                            SD_JSON_BUILD_PAIR_UNSIGNED("Epoch", ledger->epoch),
-                           SD_JSON_BUILD_PAIR_STRING("Since", since)) < 0 ||
+                           SD_JSON_BUILD_PAIR_STRING("Since", since),
+                           SD_JSON_BUILD_PAIR_CONDITION(ledger->saved, "Saved", SD_JSON_BUILD_BOOLEAN(true))) < 0 ||
             sd_json_variant_format(object, SD_JSON_FORMAT_NEWLINE, ret) < 0)
                 return error_oom(err);
         return 0;

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,6 +16,7 @@ typedef struct Ledger {
         char host[MACHINE_NAME_MAX];    /* hv1.lab.test; "" when nobody runs it */
         uint64_t epoch;                 /* of the last ownership term; 0 when there was none */
         uint64_t since_us;              /* realtime; 0 unknown */
+        bool saved;                     /* nobody runs it, and its memory waits on the share (saved.h): true until somebody starts it */
 } Ledger;
 
 /* A missing file is a ledger of zeros.  ERROR_PROTOCOL: it is there, but is not a ledger. */

@@ -262,7 +262,7 @@ static int compare_claimed(Live *live, Incoming *in, const CompareRequest *reque
                 return 0;
         if (request->keep && move_record_store(&in->record, LIVE_QEMU_USER, err) < 0)
                 return -1;
-        if (compare_disks(request, in->disks, &in->started, findings, err) < 0)
+        if (compare_disks(request, in->disks, in->file_count, &in->started, findings, err) < 0)
                 return -1;
         access_look_end(take_ptr(*files), findings);
         if (findings_block(findings) || !request->keep)
@@ -280,7 +280,7 @@ static void undo_compare(Live *live, Incoming *in) {
 
 static int claim(Live *live, const Incoming *in, const CompareRequest *request, Findings *findings, Error *err) {
         if (vmhost_claim(live->host, VM_CLAIM_MOVE_IN, in->record.vm_id, in->record.vm_name, in->disks,
-                         in->record.disk_count, err) == 0)
+                         in->file_count, err) == 0)
                 return 1;
         if (request->keep || err->kind != ERROR_CONFLICT)
                 return -1;
@@ -302,7 +302,7 @@ static int compare(Live *live, Channel *channel, const CompareRequest *request, 
         fill_record(request, &in->record);
         if (live_under_way(live, in->record.token))
                 return error_set(err, ERROR_CONFLICT, 0, "the move %s is under way already", in->record.token);
-        if (move_record_disks(&in->record, in->disks, err) < 0)
+        if (definition_files(&request->definition, in->disks, &in->file_count, err) < 0)
                 return -1;
         live_tail_wait(live, in->record.vm_id, LIVE_TAIL_US); /* it may have left this host a moment ago */
         int r = claim(live, in, request, findings, err);
@@ -338,7 +338,10 @@ int live_serve_compare(Live *live, Channel *channel, sd_json_variant *parameters
                                  channel_peer(channel)->host, request->source);
         (void)snprintf(findings->host, sizeof findings->host, "%s", machine.host);
         live_check_way(live, channel, findings);
-        if (compare(live, channel, request, findings, err) < 0)
+        LiveLook *look = request->keep ? NULL : live_look_begin(live);
+        int r = compare(live, channel, request, findings, err);
+        (void)live_look_end(look, findings);
+        if (r < 0)
                 return error_wrap(err, "%s", machine.host);
         if (findings_json(findings, &list, err) < 0)
                 return -1;

@@ -6,6 +6,7 @@
  *      live-give.c     giving disks away, or not
  *      live-tail.c     clearing away afterwards
  *      live-network.c  over which network
+ *      live-identity.c whether the domain lets the hosts trust each other
  *      live-settle.c   what a former process left        live.c       the object, port 6600, dispatch
  *
  * Calls between the two (JSON; every answer may be an error):
@@ -22,6 +23,7 @@
 
 #include <pthread.h>
 
+#include "auth/standing.h"
 #include "migrate/channel.h"
 #include "migrate/compare-access.h"
 #include "migrate/compare.h"
@@ -56,7 +58,8 @@ typedef struct Outgoing {
         const LiveMove *move;
         MoveRecord record;
         VmInfo vm;
-        DiskName disks[VM_DISKS_MAX];
+        DiskName disks[VM_FILES_MAX];   /* record.disk_count disks, then media */
+        unsigned file_count;
         CompareRequest request;
         Receipt receipt;
         Channel *channel;
@@ -88,7 +91,8 @@ typedef struct Incoming {
         pthread_t thread;
         bool threaded, finished;        /* finished: the thread may be joined */
         MoveRecord record;
-        DiskName disks[VM_DISKS_MAX];
+        DiskName disks[VM_FILES_MAX];   /* record.disk_count disks, then media */
+        unsigned file_count;
         unsigned started;               /* disk processes */
 
         /* under Live.lock */
@@ -111,6 +115,11 @@ struct Live {
         Incoming *incoming[LIVE_INCOMING_MAX];
         bool stopping;
         pthread_mutex_t settle_lock;    /* giving by a record, and bringing back by one, exclude each other */
+        pthread_mutex_t standing_lock;  /* over the next four; held while the domain is asked, before lock */
+        Standing standing;
+        uint64_t standing_until_us;     /* boot time; 0: not known */
+        int64_t standing_clock_us;      /* wall clock against boot time at that moment */
+        struct timespec standing_key;   /* the keytab's time of change then */
         pthread_t settler;
         bool has_settler, settling;
 };
@@ -124,7 +133,6 @@ void live_say(Live *live, bool warning, const MoveRecord *record, const char *fm
 bool live_wait(Live *live, uint64_t until_us);
 int live_who(Live *live, Machine *ret_machine, Directory **ret_directory, Error *err) FAILS;
 extern const ChannelHandlers live_handlers;     /* userdata is set by the user */
-int live_connect(Live *live, const char *host, Channel **ret, Error *err) FAILS;
 /* {"Token": …, "VMId": …} */
 int live_token_json(const MoveRecord *record, sd_json_variant **ret, Error *err) FAILS;
 const char *live_string(sd_json_variant *parameters, const char *name);         /* "" when it is not there */
@@ -154,6 +162,15 @@ int live_serve_addresses(Live *live, sd_json_variant **ret, Error *err) FAILS;
 /* As live_connect(), over the migration network that this host prefers, then over one that @host accepts, then as the
  * DNS says. */
 int live_connect_preferred(Live *live, const char *host, Channel **ret, Error *err) FAILS;
+
+/* live-identity.c: how this host stands in its domain, looked at on a thread of its own while others look elsewhere */
+typedef struct LiveLook LiveLook;
+/* NULL when there is no thread or no memory for it: then there is nothing to say. */
+LiveLook *live_look_begin(Live *live);
+/* Waits for it and adds what it found; accepts NULL.  Whether something of it blocks. */
+bool live_look_end(LiveLook *look, Findings *findings);
+/* @destination could not be reached because of @why: adds what explains it, and says whether anything does. */
+bool live_explain(Live *live, const char *destination, const Error *why, Findings *findings);
 
 /* live-transfer.c: blocks until the destination owns the disks (libvirt then still ends our QEMU) or libvirt's
  * migration ended one way or the other */

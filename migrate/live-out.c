@@ -130,6 +130,7 @@ static int compare(Outgoing *out, bool keep, Findings *findings, Error *err) {
         Elsewhere elsewhere = { .out = out };
         Machine machine;
         Directory *directory;
+        LiveLook *look = NULL;
 
         if (live_who(out->live, &machine, &directory, err) < 0)
                 return -1;
@@ -158,14 +159,19 @@ static int compare(Outgoing *out, bool keep, Findings *findings, Error *err) {
                 return -1;
         if (pthread_create(&elsewhere.thread, NULL, connect_elsewhere, &elsewhere) != 0)
                 return error_set(err, ERROR_LIMIT, 0, "there are no threads left for a move");
-        if (!keep)      /* advice: a move does not ask for it */
+        if (!keep) {    /* a move does not ask: what of it matters meets it on its way */
+                look = live_look_begin(out->live);
                 compare_domain(&out->vm.definition, machine.domain, findings);
+        }
         int r = compare_source(out->live->host, &out->vm, &out->request, findings, err);
         (void)pthread_join(elsewhere.thread, NULL);
+        bool explained = live_look_end(look, findings);
         access_look_end(take_ptr(files), findings);
         if (r < 0)
                 return -1;
         if (elsewhere.result < 0) {
+                if (!keep && (explained || live_explain(out->live, out->move->destination, &elsewhere.error, findings)))
+                        return 0;
                 *err = elsewhere.error;
                 return -1;
         }
@@ -353,7 +359,7 @@ static int move_cold(Outgoing *out, sd_json_variant **ret_receipt, Error *err) {
 
 static int identify(Outgoing *out, Error *err) {
         if (vmhost_find(out->live->host, out->move->vm, &out->vm, err) < 0 ||
-            definition_disks(&out->vm.definition, out->disks, err) < 0)
+            definition_files(&out->vm.definition, out->disks, &out->file_count, err) < 0)
                 return -1;
         const VmDefinition *d = &out->vm.definition;
         MoveRecord *record = &out->record;
@@ -372,12 +378,28 @@ static int identify(Outgoing *out, Error *err) {
         return 0;
 }
 
+static bool same_files(const Outgoing *out) {
+        auto_free DiskName *now = calloc(VM_FILES_MAX, sizeof *now);
+        unsigned count = 0;
+        Error ignored;
+
+        if (!now || definition_files(&out->vm.definition, now, &count, &ignored) < 0 || count != out->file_count)
+                return false;
+        for (unsigned i = 0; i < count; i++)
+                if (strcmp(now[i].id, out->disks[i].id) != 0)
+                        return false;
+        return true;
+}
+
 static int move_claimed(Outgoing *out, sd_json_variant **ret_receipt, Findings *findings, Error *err) {
         Error ignored;
 
-        /* its state may have changed before the claim */
+        /* its state may have changed before the claim, and its disks, too */
         if (vmhost_find(out->live->host, out->record.vm_id, &out->vm, err) < 0)
                 return -1;
+        if (!same_files(out))
+                return error_set(err, ERROR_CONFLICT, 0, "the drives of \"%s\" were changed a moment ago; try again",
+                                 out->record.vm_name);
         phase(out, 0, "Compare", 1);
         int r = compare(out, true, findings, err);
         if (r == 0 && findings_block(findings))
@@ -420,7 +442,7 @@ int live_move(Live *live, const LiveMove *move, sd_json_variant **ret_receipt, F
                 return -1;
         live_tail_wait(live, out->record.vm_id, LIVE_TAIL_US);
         if (vmhost_claim(live->host, VM_CLAIM_MOVE_OUT, out->record.vm_id, out->record.vm_name, out->disks,
-                         out->record.disk_count, err) < 0)
+                         out->file_count, err) < 0)
                 return -1;
         int r = enter(out, err);
         if (r == 0)

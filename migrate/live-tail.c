@@ -32,7 +32,7 @@ static void clear(Outgoing *out) {
                 live_say(out->live, true, &out->record,
                          "\"%s\" runs on %s, but its paused remains are still here: %s", out->record.vm_name,
                          out->record.peer, why.text);
-        for (unsigned i = 0; i < out->record.disk_count; i++)
+        for (unsigned i = 0; i < out->file_count; i++)
                 if (disk_stop(&out->disks[i], &why) < 0)
                         live_say(out->live, true, &out->record, "the disk process of %s was not stopped: %s",
                                  out->disks[i].unc, why.text);

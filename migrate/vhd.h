@@ -47,3 +47,5 @@ typedef struct VhdConvert {
 } VhdConvert;
 /* Copies the content; the target must not exist and does not afterwards when the copy failed or was cancelled. */
 int vhd_convert(VmHost *host, const VhdConvert *convert, Error *err) FAILS;
+/* The same for two paths on shares; on one share the file server copies by itself, where it can. */
+int vhd_copy(VmHost *host, const VhdConvert *convert, Error *err) FAILS;

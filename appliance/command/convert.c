@@ -180,8 +180,24 @@ static int convert_list(Source *source, const Literal *literal, sd_json_variant 
         return 0;
 }
 
+/* PowerShell makes the empty text of $null for a [string] that need not be given: Set-VMDvdDrive -Path $null ejects. */
+static bool may_be_nothing(const Source *source) {
+        if (strcmp(source->parameter->type, "String") != 0 || source->parameter->values)
+                return false;
+        for (const ParameterSet *set = source->command->sets; set->name; set++)
+                if (list_has(set->mandatory, source->parameter->name))
+                        return false;
+        return true;
+}
+
 static int convert(Source *source, const Literal *literal, sd_json_variant *value, sd_json_variant **ret) {
         bool list = sd_json_variant_is_array(value), wants_list = type_is_array(source->parameter->type);
+
+        if (sd_json_variant_is_null(value) && may_be_nothing(source)) {
+                if (sd_json_variant_new_string(ret, "") < 0)
+                        return no_memory(source->command, source->record);
+                return 0;
+        }
 
         if (sd_json_variant_is_null(value) && !type_is_anything(source->parameter->type))
                 return record_binding(

@@ -22,7 +22,7 @@ static const Type virtual_machine = {
                 { "CheckpointFileLocation", "String" }, { "SmartPagingFilePath", "String" },
                 { "AutomaticStartAction", "StartAction" }, { "AutomaticStopAction", "StopAction" },
                 { "CheckpointType", "CheckpointType" }, { "ReplicationState", "VMReplicationState" },
-                { "HardDrives", "HardDiskDrive[]" }, { "NetworkAdapters", "VMNetworkAdapter[]" },
+                { "HardDrives", "HardDiskDrive[]" }, { "DVDDrives", "DvdDrive[]" }, { "NetworkAdapters", "VMNetworkAdapter[]" },
                 { "IsClustered", "Boolean" }, { "IsDeleted", "Boolean" }, { "MigrationReport", "MigrationReport" },
                 { NULL } },
         .table = (const Column[]){
@@ -39,24 +39,120 @@ static const Type hard_disk_drive = {
         .properties = (const Property[]){
                 { "VMName", "String" }, { "VMId", "Guid" }, { "ControllerType", "ControllerType" },
                 { "ControllerNumber", "Int32" }, { "ControllerLocation", "Int32" }, { "DiskNumber", "UInt32" },
-                { "Path", "String" }, { "Name", "String" }, { "Id", "String" }, { "ComputerName", "String" },
-                { NULL } },
+                { "Path", "String" }, { "Name", "String" }, { "Id", "String" },
+                { "SupportPersistentReservations", "Boolean" }, { "ComputerName", "String" },
+                { "IsDeleted", "Boolean" }, { NULL } },
         .table = (const Column[]){
                 { NULL, "VMName" }, { NULL, "ControllerType" }, { NULL, "ControllerNumber" },
                 { NULL, "ControllerLocation" }, { NULL, "DiskNumber" }, { NULL, "Path" }, { NULL, NULL } },
         .text = "Path",
 };
 
+static const Type dvd_drive = {
+        .name = HYPERV "DvdDrive",
+        .properties = (const Property[]){
+                { "VMName", "String" }, { "VMId", "Guid" }, { "ControllerType", "ControllerType" },
+                { "ControllerNumber", "Int32" }, { "ControllerLocation", "Int32" }, { "DvdMediaType", "DvdMediaType" },
+                { "Path", "String" }, { "Name", "String" }, { "Id", "String" }, { "ComputerName", "String" },
+                { "IsDeleted", "Boolean" }, { NULL } },
+        .table = (const Column[]){
+                { NULL, "VMName" }, { NULL, "ControllerType" }, { NULL, "ControllerNumber" },
+                { NULL, "ControllerLocation" }, { NULL, "DvdMediaType" }, { NULL, "Path" }, { NULL, NULL } },
+        .text = "Name",
+};
+
+#define ADAPTER_TABLE                                                                                              \
+        (const Column[]){                                                                                          \
+                { NULL, "Name" }, { NULL, "IsManagementOs" }, { NULL, "VMName" }, { NULL, "SwitchName" },          \
+                { NULL, "MacAddress" }, { NULL, "Status" }, { NULL, "IPAddresses" }, { NULL, NULL } }
+
 static const Type network_adapter = {
         .name = HYPERV "VMNetworkAdapter",
         .properties = (const Property[]){
-                { "Name", "String" }, { "IsManagementOs", "Boolean" }, { "VMName", "String" }, { "VMId", "Guid" },
-                { "SwitchName", "String" }, { "MacAddress", "String" }, { "Status", "String[]" },
-                { "IPAddresses", "String[]" }, { NULL } },
-        .table = (const Column[]){
-                { NULL, "Name" }, { NULL, "IsManagementOs" }, { NULL, "VMName" }, { NULL, "SwitchName" },
-                { NULL, "MacAddress" }, { NULL, "Status" }, { NULL, "IPAddresses" }, { NULL, NULL } },
+                { "Name", "String" }, { "Id", "String" }, { "IsManagementOs", "Boolean" }, { "IsLegacy", "Boolean" },
+                { "VMName", "String" }, { "VMId", "Guid" }, { "SwitchName", "String" }, { "Connected", "Boolean" },
+                { "MacAddress", "String" }, { "DynamicMacAddressEnabled", "Boolean" }, { "Status", "String[]" },
+                { "IPAddresses", "String[]" }, { "ComputerName", "String" }, { "IsDeleted", "Boolean" }, { NULL } },
+        .table = ADAPTER_TABLE,
         .text = "Name",
+};
+
+static const Type internal_adapter = {
+        .name = HYPERV "VMInternalNetworkAdapter",
+        .properties = (const Property[]){
+                { "Name", "String" }, { "Id", "String" }, { "IsManagementOs", "Boolean" }, { "VMName", "String" },
+                { "SwitchName", "String" }, { "MacAddress", "String" }, { "Status", "String[]" },
+                { "IPAddresses", "String[]" }, { "ComputerName", "String" }, { "IsDeleted", "Boolean" }, { NULL } },
+        .table = ADAPTER_TABLE,
+        .text = "Name",
+};
+
+static const Type virtual_switch = {
+        .name = HYPERV "VMSwitch",
+        .properties = (const Property[]){
+                { "Name", "String" }, { "Id", "Guid" }, { "Notes", "String" }, { "SwitchType", "VMSwitchType" },
+                { "AllowManagementOS", "Boolean" }, { "NetAdapterInterfaceDescription", "String" },
+                { "IovEnabled", "Boolean" }, { "EmbeddedTeamingEnabled", "Boolean" }, { "ComputerName", "String" },
+                { "IsDeleted", "Boolean" }, { NULL } },
+        .table = (const Column[]){
+                { NULL, "Name" }, { NULL, "SwitchType" }, { NULL, "NetAdapterInterfaceDescription" }, { NULL, NULL } },
+        .text = "Name",
+};
+
+#define DEVICE_TAIL                                                                                                \
+        { "VMId", "Guid" }, { "VMName", "String" }, { "VMSnapshotId", "Guid" }, { "VMSnapshotName", "String" },     \
+                { "VMCheckpointId", "Guid" }, { "VMCheckpointName", "String" }, { "ComputerName", "String" },       \
+                { "IsDeleted", "Boolean" }, { NULL }
+
+static const Type vm_processor = {
+        .name = HYPERV "VMProcessor",
+        .properties = (const Property[]){
+                { "ResourcePoolName", "String" }, { "Count", "Int64" }, { "CompatibilityForMigrationEnabled", "Boolean" },
+                { "CompatibilityForMigrationMode", "String" },
+                { "CompatibilityForOlderOperatingSystemsEnabled", "Boolean" }, { "HwThreadCountPerCore", "Int64" },
+                { "ExposeVirtualizationExtensions", "Boolean" }, { "Maximum", "Int64" }, { "Reserve", "Int64" },
+                { "RelativeWeight", "Int32" }, { "MaximumCountPerNumaNode", "Int32" },
+                { "MaximumCountPerNumaSocket", "Int32" }, { "EnableHostResourceProtection", "Boolean" },
+                { "OperationalStatus", "VMOperationalStatus[]" }, { "StatusDescription", "String[]" }, { "Name", "String" },
+                DEVICE_TAIL },
+        .table = (const Column[]){
+                { NULL, "VMName" }, { NULL, "Count" }, { NULL, "CompatibilityForMigrationEnabled" },
+                { NULL, "CompatibilityForOlderOperatingSystemsEnabled" }, { NULL, NULL } },
+        .text = "Count",
+};
+
+static const Type vm_memory = {
+        .name = HYPERV "VMMemory",
+        .properties = (const Property[]){
+                { "ResourcePoolName", "String" }, { "Buffer", "Int32" }, { "DynamicMemoryEnabled", "Boolean" },
+                { "Maximum", "Int64" }, { "MaximumPerNumaNode", "Int64" }, { "Minimum", "Int64" },
+                { "Priority", "Int32" }, { "Startup", "Int64" }, { "Name", "String" }, DEVICE_TAIL },
+        .table = (const Column[]){
+                { NULL, "VMName" }, { NULL, "DynamicMemoryEnabled" }, { "Minimum(M)", "Minimum", "MB" },
+                { "Startup(M)", "Startup", "MB" }, { "Maximum(M)", "Maximum", "MB" }, { NULL, NULL } },
+        .text = "Startup",
+};
+
+static const Type vm_firmware = {
+        .name = HYPERV "VMFirmware",
+        .properties = (const Property[]){
+                { "SecureBoot", "OnOffState" }, { "SecureBootTemplate", "String" }, { "SecureBootTemplateId", "Guid" },
+                { "BootOrder", "VMBootSource[]" }, { "PreferredNetworkBootProtocol", "String" },
+                { "ConsoleMode", "String" }, { "PauseAfterBootFailure", "OnOffState" }, { "Name", "String" }, DEVICE_TAIL },
+        .table = (const Column[]){
+                { NULL, "VMName" }, { NULL, "SecureBoot" }, { NULL, "SecureBootTemplate" },
+                { NULL, "PreferredNetworkBootProtocol" }, { NULL, "BootOrder" }, { NULL, NULL } },
+        .text = "BootOrder",
+};
+
+static const Type boot_source = {
+        .name = HYPERV "VMBootSource",
+        .properties = (const Property[]){
+                { "BootType", "BootSourceType" }, { "Device", "PSObject" }, { "Description", "String" },
+                { "FirmwarePath", "String" }, DEVICE_TAIL },
+        .table = (const Column[]){
+                { NULL, "VMName" }, { NULL, "BootType" }, { NULL, "Device" }, { NULL, NULL } },
+        .text = "BootType",
 };
 
 static const Type vm_host = {
@@ -111,7 +207,8 @@ static const Type migration_job = {
                 { "SourceHost", "String" }, { "DestinationHost", "String" }, { "Phase", "String" },
                 { "PercentComplete", "Int32" }, { "State", "String" }, { "Started", "DateTime" },
                 { "Ended", "DateTime" }, { "Duration", "TimeSpan" }, { "DowntimeMs", "UInt64" },
-                { "UserName", "String" }, { "Reason", "String" }, { "MigrationReport", "MigrationReport" },
+                { "UserName", "String" }, { "Reason", "String" }, { "ComputerName", "String" },
+                { "MigrationReport", "MigrationReport" },
                 { NULL } },
         .table = (const Column[]){
                 { NULL, "VMName" }, { NULL, "DestinationHost" }, { NULL, "State" }, { NULL, "Phase" },
@@ -222,7 +319,8 @@ static const Type measure_info = {
 };
 
 const Type *const types[] = {
-        &virtual_machine, &hard_disk_drive, &network_adapter, &vm_host, &virtual_hard_disk, &migration_network, &migration_job,
+        &virtual_machine, &hard_disk_drive, &dvd_drive, &network_adapter, &internal_adapter, &virtual_switch, &vm_processor, &vm_memory,
+        &vm_firmware, &boot_source, &vm_host, &virtual_hard_disk, &migration_network, &migration_job,
         &migration_report, &migration_report_disk, &migration_report_phase, &compatibility_report, &incompatibility,
         &share_access, &computer_change, &command_info, &measure_info, NULL,
 };

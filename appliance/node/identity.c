@@ -98,8 +98,9 @@ static int refresh(Node *node, uint64_t *ret_again_us, Error *err) {
                 return -1;
         }
         uint64_t renew_us = 0;
-        if (machine_refresh(&machine, &renew_us, err) < 0 || open_directory(node, &machine, changed, err) < 0 ||
-            moves_serve(node, &machine, err) < 0) {
+        /* Serving comes first: a host without tickets still tells those who come why it cannot let them in. */
+        if (open_directory(node, &machine, changed, err) < 0 || moves_serve(node, &machine, err) < 0 ||
+            machine_refresh(&machine, &renew_us, err) < 0) {
                 report(node, &machine, err);
                 return -1;
         }

@@ -7,11 +7,11 @@
 
 #include "appliance/base/cleanup.h"
 #include "appliance/base/log.h"
-#include "auth/address.h"
+#include "appliance/node/upkeep.h"
 
 enum {
         LOOK_S = 20,                    /* one question to the directory */
-        ADDRESS_LOOKS = 3,              /* once in so many looks: a question to DNS */
+        UPKEEP_LOOKS = 3,               /* once in so many looks */
         REFUSED_AGAIN_S = 1,            /* refusals lead to a fresh ticket no more often */
 };
 
@@ -40,7 +40,7 @@ bool tickets_same_groups(DirectorySid *a, size_t a_count, DirectorySid *b, size_
 void tickets_forget(Node *node) {
         free(take_ptr(node->groups));
         node->group_count = 0;
-        node->address[0] = '\0';
+        upkeep_forget(node);
 }
 
 /* ---- looking, on the identity thread ------------------------------------------------------------------- */
@@ -82,35 +82,19 @@ static void look(void *userdata) {
                   renewed ? "; it has fresh tickets" : "");
 }
 
-/* The address may change while the host runs: a lease, a new network. */
-static void keep_address(Node *node) {
-        Machine machine;
-        Error err = { 0 };
-        bool set = false;
-
-        if (node_machine(node, &machine, &err) < 0)
-                return;
-        const LogField fields[] = { { "PRINCIPAL", machine.principal }, { NULL, NULL } };
-        int r = address_keep(&machine, node->address, &set, &err);
-        if (r < 0 && !node->address_refused)
-                log_write(LOG_WARNING, LOG_ID_IDENTITY, fields, "%s; trying again every minute", err.text);
-        if (set)
-                log_write(LOG_NOTICE, LOG_ID_IDENTITY, fields, "DNS has the address %s of %s now", node->address,
-                          machine.host);
-        node->address_refused = r < 0;
-}
-
 static void look_again(void *userdata) {
         Node *node = userdata;
         look(node);
-        if (node->looks++ % ADDRESS_LOOKS == 0)
-                keep_address(node);
+        if (node->looks++ % UPKEEP_LOOKS == 0)
+                upkeep_look(node);
 }
 
 static void look_first(void *userdata) {
         Node *node = userdata;
-        if (!node->groups)
-                look(node);
+        if (node->groups)
+                return;
+        look(node);
+        upkeep_look(node);
 }
 
 void tickets_first(Node *node) {

@@ -3,23 +3,11 @@
 
 #include "appliance/base/cleanup.h"
 #include "appliance/node/vm-object.h"
+#include "appliance/node/vm-parameters.h"
 #include "appliance/node/vm-target.h"
 
 /* As Hyper-V gives a guest with open files. */
 #define SHUTDOWN_US (300 * 1000000ULL)
-#define NAME_HELP "Names of virtual machines; wildcards are allowed."
-#define ELSEWHERE "ComputerName,Credential,CimSession"
-
-#define VM_HELP "Virtual machines, as Get-VM returns them."
-#define BY_VALUE PARAMETER_PIPELINE_BY_VALUE
-#define PARAMETER_NAMES { "Name", "String[]", "VMName", BY_VALUE | PARAMETER_WILDCARD, NULL, NAME_HELP }
-#define PARAMETER_VM { "VM", "VirtualMachine[]", NULL, BY_VALUE, NULL, VM_HELP }
-#define PARAMETER_PASSTHRU { "Passthru", "SwitchParameter", NULL, 0, NULL, "Returns the virtual machine." }
-
-static void already(Invocation *invocation) {
-        invocation_warning(invocation, "The virtual machine is already in the specified state.");
-}
-
 /* ---- Get-VM ---- */
 
 static int emit_one(Invocation *invocation, const VmInfo *info, Error *err) {
@@ -43,10 +31,10 @@ const Command command_get_vm = {
                 PARAMETER_NAMES,
                 { "Id", "Guid", NULL, PARAMETER_PIPELINE_BY_VALUE | PARAMETER_PIPELINE_BY_NAME, NULL,
                   "Id of a virtual machine." },
-                { .name = NULL } },
+                PARAMETER_COMPUTER_NAME, { .name = NULL } },
         .sets = (const ParameterSet[]){
-                { "Name", "", "Name", "" }, { "Id", "", "Id", "" }, { .name = NULL } },
-        .refused = "ClusterObject," ELSEWHERE,
+                { "Name", "", "Name", "ComputerName" }, { "Id", "", "Id", "ComputerName" }, { .name = NULL } },
+        .refused = "ClusterObject," VM_ELSEWHERE,
         .run = get_vm,
 };
 
@@ -54,51 +42,40 @@ const Command command_get_vm = {
 
 static int start_one(Invocation *invocation, const VmInfo *info, Error *err) {
         const char *name = info->definition.name, *id = info->definition.id;
-        bool changed = false;
 
-        if (!invocation_should_process(invocation, name, "Start-VM"))
-                return 0;
-        invocation_progress(invocation, "Starting", name, -1, false);
-        int r = vmhost_start(vm_host_of(invocation), id, &changed, err);
-        if (r < 0 && node_denied(invocation_userdata(invocation), err))
-                r = vmhost_start(vm_host_of(invocation), id, &changed, err);
-        invocation_progress(invocation, "Starting", name, 100, true);
-        if (r < 0)
-                return -1;
-        if (!changed)
-                already(invocation);
-        return vm_passthru(invocation, id, err);
+        return invocation_should_process(invocation, name, "Start-VM") ? vm_start(invocation, id, name, err) : 0;
 }
 
 static int start_vm(Invocation *invocation, Error *err) { return vm_targets(invocation, start_one, err); }
 
 static const ParameterSet start_sets[] = {
-        { "Name", "Name", "Name", "Passthru" }, { "VMObject", "VM", "VM", "Passthru" }, { .name = NULL },
+        { "Name", "Name", "Name", "Passthru,ComputerName" }, { "VMObject", "VM", "VM", "Passthru" }, { .name = NULL },
 };
 
 const Command command_start_vm = {
         .name = "Start-VM", .module = "Hyper-V",
-        .synopsis = "Starts a virtual machine; the file server lets only one host hold its disks.",
+        .synopsis = "Starts a virtual machine, or lets a saved one go on; the file server lets only one host hold its disks.",
         .role = ROLE_OPERATOR, .confirm = true,
         .output = "Microsoft.HyperV.PowerShell.VirtualMachine",
-        .parameters = (const Parameter[]){ PARAMETER_NAMES, PARAMETER_VM, PARAMETER_PASSTHRU, { .name = NULL } },
+        .parameters = (const Parameter[]){ PARAMETER_NAMES, PARAMETER_VM, PARAMETER_PASSTHRU, PARAMETER_COMPUTER_NAME,
+                                             { .name = NULL } },
         .sets = start_sets,
-        .refused = "AsJob," ELSEWHERE,
+        .refused = "AsJob," VM_ELSEWHERE,
         .run = start_vm,
 };
 
 /* ---- Stop-VM ---- */
 
-static bool caller_gone(void *userdata) { return invocation_cancelled(userdata); }
-
 static int stop_one(Invocation *invocation, const VmInfo *info, Error *err) {
-        VmWait wait = { .cancelled = caller_gone, .userdata = invocation };
         const char *name = info->definition.name, *id = info->definition.id;
         VmHost *host = vm_host_of(invocation);
         bool changed = false;
 
         if (!invocation_should_process(invocation, name, "Stop-VM"))
                 return 0;
+        if (invocation_switch(invocation, "Save"))
+                return vm_save(invocation, id, name, err);
+        VmWait wait = { .cancelled = vm_caller_gone, .userdata = invocation };
         invocation_progress(invocation, "Stopping", name, -1, false);
         int r = invocation_switch(invocation, "TurnOff")
                 ? vmhost_turn_off(host, id, &changed, err)
@@ -107,7 +84,7 @@ static int stop_one(Invocation *invocation, const VmInfo *info, Error *err) {
         if (r < 0)
                 return -1;
         if (!changed)
-                already(invocation);
+                vm_already(invocation);
         return vm_passthru(invocation, id, err);
 }
 
@@ -115,19 +92,20 @@ static int stop_vm(Invocation *invocation, Error *err) { return vm_targets(invoc
 
 const Command command_stop_vm = {
         .name = "Stop-VM", .module = "Hyper-V",
-        .synopsis = "Shuts a virtual machine down through its guest, or turns it off.",
+        .synopsis = "Shuts a virtual machine down through its guest, turns it off, or saves it.",
         .role = ROLE_OPERATOR, .confirm = true,
         .output = "Microsoft.HyperV.PowerShell.VirtualMachine",
         .parameters = (const Parameter[]){
                 PARAMETER_NAMES, PARAMETER_VM, PARAMETER_PASSTHRU,
                 { "TurnOff", "SwitchParameter", NULL, 0, NULL, "Cuts the power; the guest is not asked." },
+                { "Save", "SwitchParameter", NULL, 0, NULL, "Saves its state on the share, as Save-VM does." },
                 { "Force", "SwitchParameter", NULL, 0, NULL,
                   "Does not ask about unsaved data; the guest has five minutes either way." },
-                { .name = NULL } },
+                PARAMETER_COMPUTER_NAME, { .name = NULL } },
         .sets = (const ParameterSet[]){
-                { "Name", "Name", "Name", "TurnOff,Force,Passthru" },
-                { "VMObject", "VM", "VM", "TurnOff,Force,Passthru" }, { .name = NULL } },
-        .refused = "Save,AsJob," ELSEWHERE,
+                { "Name", "Name", "Name", "Save,TurnOff,Force,Passthru,ComputerName" },
+                { "VMObject", "VM", "VM", "Save,TurnOff,Force,Passthru" }, { .name = NULL } },
+        .refused = "AsJob," VM_ELSEWHERE,
         .run = stop_vm,
 };
 
@@ -166,10 +144,10 @@ const Command command_remove_vm = {
         .parameters = (const Parameter[]){
                 PARAMETER_NAMES, PARAMETER_VM, PARAMETER_PASSTHRU,
                 { "Force", "SwitchParameter", NULL, 0, NULL, "Does not ask." },
-                { .name = NULL } },
+                PARAMETER_COMPUTER_NAME, { .name = NULL } },
         .sets = (const ParameterSet[]){
-                { "Name", "Name", "Name", "Force,Passthru" }, { "VMObject", "VM", "VM", "Force,Passthru" },
+                { "Name", "Name", "Name", "Force,Passthru,ComputerName" }, { "VMObject", "VM", "VM", "Force,Passthru" },
                 { .name = NULL } },
-        .refused = "AsJob," ELSEWHERE,
+        .refused = "AsJob," VM_ELSEWHERE,
         .run = remove_vm,
 };

@@ -53,15 +53,16 @@ static int pick_switch(const Invocation *invocation, VmDefinition *d, Error *err
         const char *name = invocation_string(invocation, "SwitchName");
         uint8_t r[3];
 
-        if (!name)
+        if (!name || !*name)
                 return 0;
         if (strlen(name) >= VM_SWITCH_SIZE || !vmhost_switch_exists(name))
                 return error_set(err, ERROR_NOT_FOUND, 0, "Hyper-V was unable to find a virtual switch with name "
-                                 "\"%.64s\". A switch is a bridge of this host (ip link show type bridge).", name);
+                                 "\"%.64s\". Get-VMSwitch lists those of this host.", name);
         if (getrandom(r, sizeof r, 0) != (ssize_t)sizeof r)
                 return error_set(err, ERROR_INTERNAL, errno, "no random numbers");
         (void)snprintf(d->adapters[0].switch_name, VM_SWITCH_SIZE, "%s", name);
         (void)snprintf(d->adapters[0].mac, VM_MAC_SIZE, "52:54:00:%02x:%02x:%02x", r[0], r[1], r[2]);
+        (void)snprintf(d->adapters[0].name, VM_ADAPTER_NAME_SIZE, "%s", VM_ADAPTER_NAME);
         d->adapter_count = 1;
         return 0;
 }
@@ -116,7 +117,7 @@ static int pick_disk(const Invocation *invocation, VmDefinition *d, char ret_mad
                         return -1;
                 (void)snprintf(ret_made, UNC_TEXT_MAX + 1, "%s", path);
         }
-        (void)snprintf(d->disks[d->disk_count++], DISK_UNC_MAX, "%s", path);
+        definition_put_disk(d, path, (VmSlot){ VM_IDE, 0, 0 });
         return 0;
 }
 
@@ -167,22 +168,23 @@ const Command command_new_vm = {
                 { "Generation", "Int16", NULL, 0, NULL, "1 (BIOS)." },
                 { "Path", "String", NULL, 0, NULL,
                   "UNC folder in which the virtual machine gets a folder of its own." },
-                { "SwitchName", "String", NULL, 0, NULL, "Virtual switch (a bridge of this host) to connect to." },
+                { "SwitchName", "String", NULL, 0, NULL, "Virtual switch to connect to." },
                 { "NoVHD", "SwitchParameter", NULL, 0, NULL, "Without a virtual hard disk." },
                 { "NewVHDPath", "String", NULL, 0, NULL,
                   "A new virtual hard disk: a UNC path, or a file name alone." },
                 { "NewVHDSizeBytes", "UInt64", NULL, 0, NULL, "Its size in bytes." },
                 { "VHDPath", "String", NULL, 0, NULL, "UNC path of an existing virtual hard disk." },
                 { "Force", "SwitchParameter", NULL, 0, NULL, "Asks nothing; this command never asks." },
-                { .name = NULL } },
+                PARAMETER_COMPUTER_NAME, { .name = NULL } },
         .sets = (const ParameterSet[]){
-                { "No VHD", "", "Name,MemoryStartupBytes,Generation", "NoVHD,SwitchName,Path,Force" },
+                { "No VHD", "", "Name,MemoryStartupBytes,Generation", "NoVHD,SwitchName,Path,Force,ComputerName" },
                 { "New VHD", "NewVHDPath,NewVHDSizeBytes", "Name,MemoryStartupBytes,Generation",
-                  "SwitchName,Path,Force" },
-                { "Existing VHD", "VHDPath", "Name,MemoryStartupBytes,Generation", "SwitchName,Path,Force" },
+                  "SwitchName,Path,Force,ComputerName" },
+                { "Existing VHD", "VHDPath", "Name,MemoryStartupBytes,Generation",
+                  "SwitchName,Path,Force,ComputerName" },
                 { .name = NULL } },
         .refused = "BootDevice,SourceGuestStatePath,Version,Prerelease,Experimental,GuestStateIsolationType,AsJob,"
-                   "ComputerName,Credential,CimSession",
+                   "Credential,CimSession",
         .run = new_vm,
 };
 
@@ -212,9 +214,9 @@ const Command command_import_vm = {
                 { "Path", "String", NULL, PARAMETER_PIPELINE_BY_VALUE, NULL,
                   "UNC path of its definition: \\\\fs1\\vms\\web01\\web01.vm." },
                 { "Register", "SwitchParameter", NULL, 0, NULL, "In place, which is the default." },
-                { .name = NULL } },
-        .sets = (const ParameterSet[]){ { "Register", "Path", "Path", "Register" }, { .name = NULL } },
+                PARAMETER_COMPUTER_NAME, { .name = NULL } },
+        .sets = (const ParameterSet[]){ { "Register", "Path", "Path", "Register,ComputerName" }, { .name = NULL } },
         .refused = "Copy,VhdDestinationPath,VirtualMachinePath,SnapshotFilePath,SmartPagingFilePath,VhdSourcePath,"
-                   "GenerateNewId,CompatibilityReport,AsJob,ComputerName,Credential,CimSession",
+                   "GenerateNewId,CompatibilityReport,AsJob,Credential,CimSession",
         .run = import_vm,
 };

@@ -1,72 +1,20 @@
 #include "appliance/node/vm-object.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "appliance/base/cleanup.h"
 #include "appliance/command/object.h"
+#include "appliance/node/device-object.h"
 
 static void json_unrefp(sd_json_variant **v) { *v = sd_json_variant_unref(*v); }
 
-/* Hyper-V's ComputerName is the NetBIOS name. */
-static void computer_name(const char *host, char *to, size_t size) {
+void vm_computer_name(const char *host, char *to, size_t size) {
         (void)snprintf(to, size, "%s", host);
         to[strcspn(to, ".")] = '\0';
         for (char *p = to; *p; p++)
                 *p = (char)toupper((unsigned char)*p);
-}
-
-static int hard_drives(const VmInfo *info, const char *computer, sd_json_variant **ret) {
-        const VmDefinition *d = &info->definition;
-        auto_(json_unrefp) sd_json_variant *list = NULL;
-        int r = sd_json_variant_new_array(&list, NULL, 0);
-
-        for (unsigned i = 0; r >= 0 && i < d->disk_count; i++) {
-                auto_(json_unrefp) sd_json_variant *drive = NULL;
-                r = sd_json_buildo(
-                        &drive, SD_JSON_BUILD_PAIR_STRING("$type", "Microsoft.HyperV.PowerShell.HardDiskDrive"),
-                        SD_JSON_BUILD_PAIR_STRING("Name", "Hard Drive"),
-                        SD_JSON_BUILD_PAIR_STRING("Path", d->disks[i]),
-                        SD_JSON_BUILD_PAIR_UNSIGNED("ControllerNumber", 0),
-                        SD_JSON_BUILD_PAIR_UNSIGNED("ControllerLocation", i),
-                        SD_JSON_BUILD_PAIR_STRING("VMName", d->name), SD_JSON_BUILD_PAIR_STRING("VMId", d->id),
-                        SD_JSON_BUILD_PAIR_STRING("ComputerName", computer));
-                if (r >= 0)
-                        r = sd_json_variant_append_array(&list, drive);
-        }
-        if (r >= 0)
-                *ret = take_ptr(list);
-        return r;
-}
-
-static int adapters(const VmInfo *info, const char *computer, sd_json_variant **ret) {
-        const VmDefinition *d = &info->definition;
-        auto_(json_unrefp) sd_json_variant *list = NULL;
-        int r = sd_json_variant_new_array(&list, NULL, 0);
-
-        for (unsigned i = 0; r >= 0 && i < d->adapter_count; i++) {
-                auto_(json_unrefp) sd_json_variant *adapter = NULL;
-                char mac[VM_MAC_SIZE] = "";
-                for (const char *p = d->adapters[i].mac; *p; p++)
-                        if (*p != ':')
-                                mac[strlen(mac)] = (char)toupper((unsigned char)*p);
-                r = sd_json_buildo(
-                        &adapter,
-                        SD_JSON_BUILD_PAIR_STRING("$type", "Microsoft.HyperV.PowerShell.VMNetworkAdapter"),
-                        SD_JSON_BUILD_PAIR_STRING("Name", "Network Adapter"),
-                        SD_JSON_BUILD_PAIR_BOOLEAN("IsManagementOs", false),
-                        SD_JSON_BUILD_PAIR_STRING("SwitchName", d->adapters[i].switch_name),
-                        SD_JSON_BUILD_PAIR_STRING("MacAddress", mac), SD_JSON_BUILD_PAIR_STRING("VMName", d->name),
-                        SD_JSON_BUILD_PAIR_STRING("VMId", d->id),
-                        SD_JSON_BUILD_PAIR_STRING("ComputerName", computer));
-                if (r >= 0)
-                        r = sd_json_variant_append_array(&list, adapter);
-        }
-        if (r >= 0)
-                *ret = take_ptr(list);
-        return r;
 }
 
 static const char *status_text(const VmInfo *info) {
@@ -85,14 +33,15 @@ static void uptime_text(const VmInfo *info, char to[static TIMESPAN_TEXT_SIZE]) 
 
 int vm_object(const VmInfo *info, const char *host, sd_json_variant **ret, Error *err) {
         const VmDefinition *d = &info->definition;
-        auto_(json_unrefp) sd_json_variant *drives = NULL, *nets = NULL, *object = NULL;
+        auto_(json_unrefp) sd_json_variant *drives = NULL, *dvds = NULL, *nets = NULL, *object = NULL;
         char computer[MACHINE_NAME_MAX], uptime[TIMESPAN_TEXT_SIZE];
         bool critical = info->state == VM_PAUSED_CRITICAL;
 
-        computer_name(host, computer, sizeof computer);
+        vm_computer_name(host, computer, sizeof computer);
         uptime_text(info, uptime);
-        if (hard_drives(info, computer, &drives) < 0 || adapters(info, computer, &nets) < 0 ||
-            sd_json_buildo(&object,
+        if (device_objects(info, host, &drives, &dvds, &nets, err) < 0)
+                return -1;
+        if (sd_json_buildo(&object,
                            SD_JSON_BUILD_PAIR_STRING("$type", "Microsoft.HyperV.PowerShell.VirtualMachine"),
                            SD_JSON_BUILD_PAIR_STRING("Name", d->name), SD_JSON_BUILD_PAIR_STRING("VMName", d->name),
                            SD_JSON_BUILD_PAIR_STRING("Id", d->id), SD_JSON_BUILD_PAIR_STRING("VMId", d->id),
@@ -116,6 +65,7 @@ int vm_object(const VmInfo *info, const char *host, sd_json_variant **ret, Error
                            SD_JSON_BUILD_PAIR_UNSIGNED("MemoryStartup", d->memory_bytes),
                            SD_JSON_BUILD_PAIR_BOOLEAN("DynamicMemoryEnabled", false),
                            SD_JSON_BUILD_PAIR_VARIANT("HardDrives", drives),
+                           SD_JSON_BUILD_PAIR_VARIANT("DVDDrives", dvds),
                            SD_JSON_BUILD_PAIR_VARIANT("NetworkAdapters", nets),
                            SD_JSON_BUILD_PAIR_BOOLEAN("IsClustered", false),
                            SD_JSON_BUILD_PAIR_BOOLEAN("IsDeleted", false)) < 0)
@@ -131,7 +81,7 @@ int vhd_object(const VhdInfo *info, const char *host, sd_json_variant **ret, Err
          * them. */
         bool dynamic = info->on_share || info->format == VHD_QCOW2;
 
-        computer_name(host, computer, sizeof computer);
+        vm_computer_name(host, computer, sizeof computer);
         if (sd_json_buildo(&object, SD_JSON_BUILD_PAIR_STRING("$type", "Microsoft.Vhd.PowerShell.VirtualHardDisk"),
                            SD_JSON_BUILD_PAIR_STRING("ComputerName", computer),
                            SD_JSON_BUILD_PAIR_STRING("Path", info->path),

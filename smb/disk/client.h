@@ -48,6 +48,9 @@ typedef struct DiskStatus {
 
 /* Pure: checks and canonicalises a UNC path (forward slashes accepted). */
 int disk_name(const char *unc, DiskName *ret, Error *err) FAILS;
+/* The same for a medium that only @reader reads, say a machine's DVD drive: each reader has a process of its own,
+ * which stays in READER. */
+int disk_medium_name(const char *unc, const char *reader, DiskName *ret, Error *err) FAILS;
 
 /* Starts the process and waits until its export is up, in READER.  Starting a running one is
  * ERROR_CONFLICT.  SMB's own errors come through with their kind. */

@@ -17,9 +17,10 @@ const char *disk_state_name(DiskState state) {
         return (unsigned)state < sizeof names / sizeof names[0] ? names[state] : "NONE";
 }
 
-int disk_name(const char *text, DiskName *ret, Error *err) {
+/* @reader "" for the file itself. */
+static int name_for(const char *text, const char *reader, DiskName *ret, Error *err) {
         DiskName name = { 0 };
-        char lower[UNC_TEXT_MAX + 1];
+        char lower[UNC_TEXT_MAX + 1 + 128];
         uint8_t digest[32];
         Unc unc;
 
@@ -33,10 +34,20 @@ int disk_name(const char *text, DiskName *ret, Error *err) {
         for (char *c = lower; *c; c++)
                 if (*c >= 'A' && *c <= 'Z')
                         *c = (char)(*c - 'A' + 'a');
+        if (*reader) {
+                size_t n = strlen(lower);
+                (void)snprintf(lower + n, sizeof lower - n, "\n%.100s", reader);       /* no path holds a line break */
+        }
         if (gnutls_hash_fast(GNUTLS_DIG_SHA256, lower, strlen(lower), digest) < 0)
                 return error_set(err, ERROR_INTERNAL, 0, "cannot compute a SHA-256");
         text_hex(digest, (DISK_ID_SIZE - 1) / 2, name.id);
         (void)snprintf(name.nbd_socket, sizeof name.nbd_socket, "/run/holdfast/disk/%s/nbd.sock", name.id);
         *ret = name;
         return 0;
+}
+
+int disk_name(const char *text, DiskName *ret, Error *err) { return name_for(text, "", ret, err); }
+
+int disk_medium_name(const char *text, const char *reader, DiskName *ret, Error *err) {
+        return name_for(text, reader, ret, err);
 }

@@ -1,9 +1,20 @@
 #!/bin/bash
-# preflight-bench.sh — the access matrix of 1,000 files for one host, against a loop of smbcacls over the same files
+# preflight-bench.sh — what is known before a move, against the tools that an administrator has for it
 #
-# A: Test-VMShare on hv1, with sign-in, descriptors, the server's word on each file, groups, judgement and printing.
-# B: smbcacls for each file on the client, as the same computer account and with its ticket already there.  Each is timed
-# on its node, without the way into it.
+# The access matrix of 1,000 files for one host.  A: Test-VMShare on hv1, with sign-in, descriptors, the server's word on
+# each file, groups, judgement and printing.  B: smbcacls for each file on the client, as the same computer account and
+# with its ticket already there.
+#
+# Compare-VM of a running machine with four disks, both hosts warm.  A: the command on hv1, from its process to its
+# report; half of it happens on hv2.  B: smbcacls for each of the four disks, for one host.  A value is the median of
+# ten in a row.
+#
+# What a warm Compare-VM asks the domain: packets between both hosts and the KDC, kpasswd, LDAP and the global catalog,
+# seen on the domain controller while ten of them run.  B: the same for the first Compare-VM after both hosts'
+# services were started, which has to ask; without any packet then, nothing would have been seen at all.  Each
+# host asks for its own groups every 20 s whatever it does; that falls between the two.
+#
+# Each time is taken on its node, without the way into it.
 #
 #      preflight-bench.sh [RUNS]
 set -euo pipefail
@@ -11,8 +22,22 @@ source "$(dirname "$0")/../lab/cases/lib.sh"
 source "$(dirname "$0")/figure.sh"
 runs=${1:-3}
 files=1000
+vm=bench-preflight-vm
+share='\\fs1.lab.test\vms'
+hosts=(hv1 hv2)
 values=$(mktemp -d)
-trap 'on fs1 rm -rf /srv/vms/bench-preflight; rm -rf "$values"' EXIT
+code=0
+
+clean() {
+        local node
+        for node in "${hosts[@]}"; do
+                on "$node" holdfast "Stop-VM $vm -TurnOff -Force"
+                on "$node" holdfast "Remove-VM $vm -Force"
+        done
+        on dc1 pkill -F /run/bench-tcpdump.pid
+        on fs1 rm -rf /srv/vms/bench-preflight "/srv/vms/$vm"
+} >/dev/null 2>&1 </dev/null
+trap 'clean || true; rm -rf "$values"' EXIT
 
 prepare() {
         on client mkdir -p /root/bench
@@ -27,7 +52,9 @@ prepare() {
                 done; } | smbclient --use-krb5-ccache=FILE:/root/bench/cc //fs1.lab.test/vms >/dev/null 2>&1' _ "$files"
 }
 
-ours() {
+# ---- the access matrix ----
+
+matrix() {
         on hv1 bash -ec '
                 start=$(date +%s%N)
                 rows=$(holdfast "Test-VMShare \\\\fs1.lab.test\\vms\\bench-preflight" | grep -c " File  *Granted *Server ")
@@ -35,7 +62,7 @@ ours() {
                 ((rows == $1)) || { echo "only $rows files were proven" >&2; exit 1; }
                 awk -v t=$((end - start)) "BEGIN { print t / 1e9 }"' _ "$files"
 }
-baseline() {
+smbcacls_loop() {
         on client bash -ec '
                 start=$(date +%s%N)
                 for ((i = 0; i < 40; i++)); do for ((k = 0; k < $1 / 40; k++)); do
@@ -45,6 +72,88 @@ baseline() {
                 awk -v t=$((end - start)) "BEGIN { print t / 1e9 }"' _ "$files"
 }
 
+# ---- Compare-VM ----
+
+# The machine is made with one disk; with four it comes back from its definition on the share.
+machine() {
+        on hv1 holdfast "New-VM $vm -MemoryStartupBytes 128MB -NewVHDPath '$share\\$vm\\disk0.raw' -NewVHDSizeBytes 64MB"
+        for i in 1 2 3; do on hv1 holdfast "New-VHD '$share\\$vm\\disk$i.raw' -SizeBytes 64MB"; done
+        on fs1 cp -a "/srv/vms/$vm/$vm.vm" /root/bench.vm
+        on hv1 holdfast "Remove-VM $vm -Force"
+        on fs1 bash -ec 'awk "/<hf:disk>/ { for (i = 0; i < 4; i++) { d = \$0; sub(/disk0/, \"disk\" i, d); print d } next } { print }" \
+                /root/bench.vm >/root/bench.vm4
+                mv /root/bench.vm "/srv/vms/$1/$1.vm"
+                cat /root/bench.vm4 >"/srv/vms/$1/$1.vm"' _ "$vm"
+        on hv1 holdfast "Import-VM '$share\\$vm\\$vm.vm'"
+        on hv1 holdfast "Start-VM $vm"
+        [[ $(on hv1 virsh domblklist "$vm" | grep -c vd) == 4 ]]
+}
+
+# compare COUNT: a line of "begin end" in microseconds of the clock each.
+compare() {
+        on hv1 bash -ec 'for ((i = 0; i < $2; i++)); do
+                begin=${EPOCHREALTIME/./}
+                report=$(holdfast "Compare-VM $1 hv2")
+                end=${EPOCHREALTIME/./}
+                [[ $report == *"Incompatibilities  : {}"* ]] || { echo "$report" >&2; exit 1; }
+                echo "$begin $end"
+        done' _ "$vm" "$1"
+}
+median() { sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
+compare_ms() { compare 10 | awk '{ print ($2 - $1) / 1000 }' | median; }
+smbcacls_disks() {
+        on client bash -ec 'for ((n = 0; n < 10; n++)); do
+                begin=${EPOCHREALTIME/./}
+                for i in 0 1 2 3; do smbcacls --use-krb5-ccache=FILE:/root/bench/cc //fs1.lab.test/vms "$1/disk$i.raw" >/dev/null; done
+                echo $((${EPOCHREALTIME/./} - begin))
+        done' _ "$vm" | awk '{ print $1 / 1000 }' | median
+}
+
+# ---- what the domain is asked ----
+
+watch() {
+        local node address wanted=
+        for node in "${hosts[@]}"; do
+                address=$(on "$node" hostname -I | tr ' ' '\n' | grep ^10.77)
+                wanted+="${wanted:+ or }host $address"
+        done
+        on dc1 bash -c 'tcpdump -i any -n -tt -U -w /tmp/bench.pcap "($1) and (port 88 or 389 or 464 or 636 or 3268 or 3269)" \
+                >/dev/null 2>/tmp/bench.err & echo $! >/run/bench-tcpdump.pid' _ "$wanted"
+        eventually 10 on dc1 grep -q listening /tmp/bench.err
+}
+# packets BEGIN END: how many were seen between them
+packets() {
+        sleep 2         # what was seen is written
+        on dc1 tcpdump -n -tt -r /tmp/bench.pcap 2>/dev/null </dev/null |
+                awk -v begin="$1" -v end="$2" '{ t = $1 * 1e6 } t >= begin && t <= end { n++ } END { print n + 0 }'
+}
+span() { awk 'NR == 1 { begin = $1 } { end = $2 } END { print begin, end }'; }
+listens() { on hv1 bash -c 'exec 3<>"/dev/tcp/$1/6600"' _ "$1"; }
+cold_and_warm() {
+        local node cold warm
+        for node in "${hosts[@]}"; do on "$node" systemctl restart holdfastd & done
+        wait
+        for node in "${hosts[@]}"; do eventually 20 listens "$node"; done
+        sleep 3         # their own first questions
+        cold=$(compare 1 | span)
+        compare 1 >/dev/null
+        warm=$(compare 10 | span)
+        # shellcheck disable=SC2086
+        packets $cold >>"$values/cold"
+        # shellcheck disable=SC2086
+        packets $warm >>"$values/warm"
+}
+
+clean || true
 prepare
-interleave "$runs" "$values/a" "$values/b" ours baseline
-figure "access matrix of $files files for one host" s lower 0.02 "$values/a" "$values/b"
+interleave "$runs" "$values/a" "$values/b" matrix smbcacls_loop
+figure "access matrix of $files files for one host" s lower 0.02 "$values/a" "$values/b" || code=1
+
+machine >"$values/log" 2>&1 </dev/null || { cat "$values/log" >&2; exit 1; }
+interleave "$runs" "$values/a" "$values/b" compare_ms smbcacls_disks
+bound "Compare-VM of a running machine with 4 disks, warm, p50" ms lower 150 "$values/a" "$values/b" || code=1
+
+watch >/dev/null
+for ((i = 0; i <= 1; i++)); do cold_and_warm; done
+bound "packets to LDAP and the KDC in ten warm Compare-VM" packets lower 0 "$values/warm" "$values/cold" || code=1
+exit $code

@@ -7,6 +7,8 @@ probe_on "$first"
 fresh $vm
 holdfast "$first" "New-VM $vm -MemoryStartupBytes 128MB -NewVHDPath '$share\\$vm\\$vm.raw' -NewVHDSizeBytes 8MB" >/dev/null
 
+before=$(on "$second" journalctl -n 1 -o json | python3 -c 'import json, sys; print(json.load(sys.stdin)["__CURSOR"])')
+
 # ask CHANGE: the answer of $second to a request that is right but for CHANGE (Python, over the dictionary r)
 ask() {
         local request
@@ -59,11 +61,26 @@ both=$(ask 'r["Realtime"] -= 600 * 10**6')
 [[ $both == *'"MessageId":50002'* && $both == *'"MessageId":50014'* ]] || fail "the clock hides the disk: $both"
 
 story "each disk that cannot be used is named, and the others are let go again"
-three='r["Disks"] *= 3; r["Definition"] = re.sub(r"(<hf:disk>)([^<]*)(compare-me.raw)(</hf:disk>)", r"\1\2missing1.raw\4\1\2compare-me.raw\4\1\2missing2.raw\4", r["Definition"])'
+three='r["Disks"] *= 3; r["Definition"] = re.sub(r"<hf:disk[^>]*>([^<]*)compare-me.raw(</hf:disk>)", r"<hf:disk>\1missing1.raw\2<hf:disk>\1compare-me.raw\2<hf:disk>\1missing2.raw\2", r["Definition"])'
 three_found=$(ask "$three")
 [[ $three_found == *'"MessageId":40010'*missing1.raw*'"MessageId":50014'*'"MessageId":40010'*missing2.raw* ]] ||
         fail "not every disk is named: $three_found"
 same "disk processes on $second" 0 "$(on "$second" sh -c 'ls /run/holdfast/disk | wc -l')"
+
+story "a list that changes is seen by the next look: nothing of the file server's word is kept"
+list_is() {     # list_is RIGHTS: what the group of the hosts may do with the disk
+        on "$server" env PASSWD=Passw0rd.lab smbcacls -U Administrator "//$server.lab.test/vms" "$vm\\$vm.raw" \
+                -S "OWNER:LAB\\Domain Admins,ACL:LAB\\Holdfast Hosts:ALLOWED/0x0/$1" >/dev/null </dev/null
+}
+list_is FULL
+[[ $(ask 'pass') != *'"MessageId":50012'* ]] || fail "it dislikes a full right: $(ask 'pass')"
+list_is READ
+finds 'pass' 50012 "may not write"
+list_is FULL
+[[ $(ask 'pass') != *'"MessageId":50012'* ]] || fail "it remembers the list of before"
+story "and who only looks starts no disk process"
+same "starts of disk processes on $second" 0 \
+        "$(on "$second" journalctl -u 'holdfast-disk@*' -o cat --after-cursor "$before" | grep -c Starting || true)"
 
 story "the same name is there already"
 holdfast "$second" "New-VM $vm -MemoryStartupBytes 128MB -NoVHD -Path '$share\\$vm-two'" >/dev/null

@@ -2,7 +2,7 @@
 """guest.py — judging the test guest from outside.
 
   guest.py verify IMAGE [--flushed N]    IMAGE raw, or - for a stream; prints one line, exit 1 when a record is missing
-  guest.py set IMAGE KEY=VALUE…          what the guest shall do when it starts (mode, tick, batch, pause, dirty, rate, marker)
+  guest.py set IMAGE KEY=VALUE…          what the guest shall do when it starts (mode, tick, batch, pause, dirty, rate, marker, devices, address)
   guest.py gap                           serial lines on stdin; prints the longest time without a tick, in ms, as JSON
 
 The layout is tests/lab/guest/record.h.  --flushed is the last number the guest said was flushed (`F n`): whatever the

@@ -3,7 +3,7 @@
 
 guest_cached() {
         local key path
-        key=$({ root_key tools; cat "$lab_dir"/guest/{init.c,record.h,make.sh}; } | sha256sum | cut -c1-16)
+        key=$({ root_key tools; cat "$lab_dir"/guest/{init.c,devices.c,devices.h,record.h,make.sh}; } | sha256sum | cut -c1-16)
         path=$cache/guest-$key.raw
         if [[ ! -e $path ]]; then
                 mkdir -p "$state/build/guest"
@@ -18,7 +18,7 @@ guest_cached() {
 
 # guest_image FILE [KEY=VALUE…]: a fresh disk; settings as guest.py describes.
 guest_image() {
-        local file=${1:?"usage: lab guest FILE [mode=write|idle|verify] [tick=MS] [marker=1] [dirty=MIB] [rate=MIB/S]"} path
+        local file=${1:?"usage: lab guest FILE [mode=write|idle|verify] [tick=MS] [marker=1] [devices=1] [address=IP] [dirty=MIB] [rate=MIB/S]"} path
         shift
         path=$(guest_cached) || exit 1
         cp --sparse=always "$path" "$file"

@@ -10,6 +10,7 @@
  *   SYNCED n, ERROR …, BYE
  *
  * Lines it obeys: mode write|idle|verify, sync, poweroff, tick MS, dirty MIB MIB_PER_S.  The power button works too.
+ * With devices=1 also what devices.h says.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -34,6 +35,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "devices.h"
 #include "record.h"
 
 #define MARKER "HOLDFAST-PLANTED-MARKER-0123456789"
@@ -47,7 +49,8 @@ typedef struct Guest {
         atomic_uint tick_ms, dirty_mib, dirty_rate;
         atomic_bool sync, off;
         unsigned batch, pause_ms;
-        bool marker;
+        bool marker, devices;
+        char address[16];
         uint64_t slots, number, flushed;        /* the writer's own */
         uint32_t boot;
         pthread_mutex_t print;
@@ -276,15 +279,16 @@ static void plant_marker(Guest *g) {
 /* One setting, from the config block (key=value) or the serial port (key value).  Unknown words are ignored: the
  * block may be written by a newer tool. */
 static void obey(Guest *g, char *line) {
-        char word[16] = "", value[16] = "";
+        char word[16] = "", value[16] = "", more[64] = "";
         unsigned a = 0, b = 0;
 
         for (char *p = line; *p; p++)
                 if (*p == '=')
                         *p = ' ';
-        if (sscanf(line, "%15s %15s %u", word, value, &b) < 1)
+        if (sscanf(line, "%15s %15s %63s", word, value, more) < 1)
                 return;
         a = (unsigned)strtoul(value, NULL, 10);
+        b = (unsigned)strtoul(more, NULL, 10);
         if (!strcmp(word, "mode"))
                 g->mode = !strcmp(value, "verify") ? MODE_VERIFY : !strcmp(value, "idle") ? MODE_IDLE : MODE_WRITE;
         else if (!strcmp(word, "tick"))
@@ -301,10 +305,15 @@ static void obey(Guest *g, char *line) {
                 g->pause_ms = a;
         else if (!strcmp(word, "marker"))
                 g->marker = a != 0;
+        else if (!strcmp(word, "devices"))
+                g->devices = a != 0;
+        else if (!strcmp(word, "address"))
+                memcpy(g->address, value, sizeof value);
         else if (!strcmp(word, "sync"))
                 g->sync = true;
         else if (!strcmp(word, "poweroff"))
                 g->off = true;
+        devices_obey(word, value, more);
 }
 
 static void read_config(Guest *g) {
@@ -355,6 +364,8 @@ static void serve_input(Guest *g) {
 }
 
 /* ---- start ---- */
+
+static void say_line(void *userdata, const char *line) { say(userdata, "%s", line); }
 
 static void load_modules(void) {
         static const char *const names[] = { "/virtio_blk.ko", "/evdev.ko", "/button.ko" };
@@ -413,5 +424,10 @@ int main(void) {
         for (size_t i = 0; i < 3; i++)
                 if (pthread_create(&threads[i], NULL, jobs[i], g) != 0)
                         say(g, "ERROR no thread");
+        if (g->devices) {
+                devices_start(say_line, g);
+                if (*g->address)
+                        devices_obey("address", g->address, "");
+        }
         serve_input(g);
 }

@@ -14,6 +14,7 @@ enum {
         RECORD_BYTES = 4096,
         CONFIG_AT = 1044480,            /* bytes; text of key=value lines, 4 KiB, before the first MiB ends */
         CONFIG_BYTES = 4096,
+        MODULES_AT = 24 * 1024 * 1024,  /* bytes; modules that only devices=1 wants, each behind its size */
         RECORDS_AT = 32 * 1024 * 1024,  /* bytes; before it: boot code, kernel, initrd */
 };
 

@@ -5,6 +5,7 @@
 #include "appliance/base/cleanup.h"
 #include "migrate/channel-frame.h"
 #include "migrate/channel-message.h"
+#include "migrate/channel.h"
 
 /* Every rule of the frame decoder once.  `size` is what has arrived, `payload` what the header says. */
 static const struct {
@@ -151,12 +152,41 @@ static void test_messages(void **state) {
         assert_int_equal(got.kind, ERROR_PROTOCOL);     /* an error is never none */
 }
 
+static void test_refusals(void **state) {
+        Error err = { 0 }, got = { 0 };
+
+        (void)state;
+        (void)error_set(&err, ERROR_DENIED, -1765328347, "the clock of this host differs");
+        auto_free char *text = message_refusal(&err, "hv2.lab.test"), *nameless = message_refusal(&err, NULL);
+        const struct {
+                const char *why, *json, *wanted, *says;
+                int cause;
+        } refusals[] = {
+                { "with its cause", text, "HV2.lab.test", "the clock of this host differs", -1765328347 },
+                { "we asked nobody", text, NULL, "the clock of this host differs", -1765328347 },
+                { "an older version says no name", nameless, "hv2.lab.test", "the clock of this host differs", -1765328347 },
+                { "another one", text, "hv3.lab.test", "hv2.lab.test answers there and not hv3.lab.test",
+                  CHANNEL_CAUSE_OTHER_HOST },
+                { "a cause that is none", "{\"Kind\":\"Denied\",\"Text\":\"x\",\"Cause\":99999999999}", NULL, "x", 0 },
+                { "a name that is none", "{\"Kind\":\"Denied\",\"Text\":\"x\",\"Host\":5}", "hv3.lab.test", "x", 0 },
+                { "not JSON", "{", NULL, "in words we do not understand", 0 },
+        };
+        for (size_t i = 0; i < ARRAY_SIZE(refusals); i++) {
+                message_refusal_parse(span(refusals[i].json), refusals[i].wanted, &got);
+                if (got.cause != refusals[i].cause || !strstr(got.text, refusals[i].says))
+                        fail_msg("%s: %d, '%s'", refusals[i].why, got.cause, got.text);
+        }
+        message_error_parse(span(text), &got);
+        assert_int_equal(got.cause, 0); /* in a call it means nothing */
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_decode),
                 cmocka_unit_test(test_header_round_trip),
                 cmocka_unit_test(test_window),
                 cmocka_unit_test(test_messages),
+                cmocka_unit_test(test_refusals),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -96,11 +96,11 @@ static void test_keeper(void **state) {
 static void test_limits(void **state) {
         (void)state;
         VmHost *host = host_new();
-        DiskName disks[VM_DISKS_MAX + 1] = { 0 };
+        DiskName disks[VM_FILES_MAX + 1] = { 0 };
         Error err = { 0 };
         char id[16];
 
-        assert_int_equal(vmhost_claim(host, VM_CLAIM_START, "1", "web", disks, VM_DISKS_MAX + 1, &err), -1);
+        assert_int_equal(vmhost_claim(host, VM_CLAIM_START, "1", "web", disks, VM_FILES_MAX + 1, &err), -1);
         assert_int_equal(err.kind, ERROR_LIMIT);
         for (int i = 0; i < CLAIMS_MAX; i++) {
                 (void)snprintf(id, sizeof id, "%d", i);
@@ -128,17 +128,17 @@ static void test_disks_named(void **state) {
                 { "empty", "", 0, NULL, NULL },
         };
         for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-                DiskName disks[VM_DISKS_MAX];
+                DiskName disks[VM_FILES_MAX];
                 unsigned n = host_disks_named(rows[i].xml, disks);
                 if (n != rows[i].count || (n > 0 && (strcmp(disks[0].id, rows[i].first) != 0 ||
                                                      strcmp(disks[n - 1].id, rows[i].last) != 0)))
                         fail_msg("%s: %u", rows[i].why, n);
         }
         char many[32 * 80 + 1] = "";
-        DiskName disks[VM_DISKS_MAX];
+        DiskName disks[VM_FILES_MAX];
         for (size_t i = 0; i < 32; i++)
                 (void)strcat(many, "/run/holdfast/disk/" A "/nbd.sock");
-        assert_int_equal(host_disks_named(many, disks), VM_DISKS_MAX);
+        assert_int_equal(host_disks_named(many, disks), VM_FILES_MAX);
 }
 
 int main(void) {
