@@ -1,5 +1,6 @@
 #include "appliance/node/vm-object.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
