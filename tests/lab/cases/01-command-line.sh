@@ -7,7 +7,7 @@ code() { local want=$1 got=0; shift; "$@" >/dev/null 2>&1 </dev/null || got=$?; 
 expect_fail "The term 'Get-VMM' is not recognized as a name of a cmdlet, function, script file, or executable program." \
         holdfast "$node" Get-VMM
 expect_fail "A parameter cannot be found that matches parameter name 'Colour'." holdfast "$node" Get-VMHost -Colour blue
-expect_fail "A positional parameter cannot be found that accepts argument 'hv2'." holdfast "$node" Get-VMHost hv2
+expect_fail "A positional parameter cannot be found that accepts argument 'hv2'." holdfast "$node" Get-VMHost "$node" hv2
 expect_fail "The parameter 'CimSession' of Get-VMHost is not supported" holdfast "$node" Get-VMHost -CimSession hv2
 expect_fail "missing mandatory parameters" holdfast "$node" Start-VM
 expect_fail "NamedParameterNotFound,Microsoft.HyperV.PowerShell.Commands.GetVMHost" holdfast "$node" Get-VMHost -Colour blue
