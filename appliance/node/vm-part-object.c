@@ -136,7 +136,8 @@ static int add_source(const VmInfo *info, sd_json_variant *vm, sd_json_variant *
 }
 
 static int boot_order(const VmInfo *info, sd_json_variant *vm, sd_json_variant **ret, Error *err) {
-        static const char *const kinds[] = { "HardDrives", "DVDDrives", "NetworkAdapters" };    /* the first two: as in is_tried() */
+        /* the first of the first two is tried when nothing else was said: is_tried() */
+        static const char *const kinds[] = { "HardDrives", "DVDDrives", "NetworkAdapters" };
 
         if (sd_json_variant_new_array(ret, NULL, 0) < 0)
                 return error_oom(err);

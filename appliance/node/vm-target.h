@@ -6,21 +6,18 @@
 #include "appliance/node/node.h"
 #include "migrate/host.h"
 
-/* -Name or -VMName (with wildcards), -Id, -VM or the part of a machine (-VMProcessor …) of @invocation; without any of them every machine of this host.  @act is
- * called for each; its failure, and a name that is none, becomes an error record and the others go on.  -1 only
- * when the pipeline itself is over. */
-int vm_targets(Invocation *invocation, int (*act)(Invocation *invocation, const VmInfo *info, Error *err),
-               Error *err) FAILS;
+typedef int (*VmAct)(Invocation *invocation, const VmInfo *info, Error *err);
 
-/* The same, with the names in another parameter: -VMName. */
-int vm_targets_of(Invocation *invocation, const char *names, int (*act)(Invocation *invocation, const VmInfo *info, Error *err),
-                  Error *err) FAILS;
+/* -Name or -VMName (with wildcards), -Id, -VM, -VMMemory, -VMProcessor or -VMFirmware of @invocation; without any of them
+ * every machine of this host.  @act is called for each; its failure, and a name that is none, becomes an error record and
+ * the others go on.  -1 only when the pipeline itself is over. */
+int vm_targets(Invocation *invocation, VmAct act, Error *err) FAILS;
+
+/* The same, with the names in another parameter. */
+int vm_targets_of(Invocation *invocation, const char *names, VmAct act, Error *err) FAILS;
 
 /* The same for one machine, by its name or id. */
-int vm_target(Invocation *invocation, const char *name_or_id,
-              int (*act)(Invocation *invocation, const VmInfo *info, Error *err), Error *err) FAILS;
-
-typedef int (*VmAct)(Invocation *invocation, const VmInfo *info, Error *err);
+int vm_target(Invocation *invocation, const char *name_or_id, VmAct act, Error *err) FAILS;
 
 /* Hyper-V's warning when there is nothing to do. */
 void vm_already(Invocation *invocation);
