@@ -104,6 +104,30 @@ int vhd_share_create(const Unc *unc, uint64_t size_bytes, Error *err) {
         return finish(&talk, smb_close(talk.file, on_done, &talk, err), err);
 }
 
+int vhd_share_grow(const Unc *unc, uint64_t size_bytes, Error *err) {
+        auto_(talk_end) Talk talk = { 0 };
+        SmbOpenHow how = { .access = SMB_READ_DATA | SMB_WRITE_DATA | SMB_READ_ATTRIBUTES | SMB_SYNCHRONIZE,
+                           .share = SMB_SHARE_NONE,
+                           .disposition = SMB_OPEN,
+                           .options = SMB_OPTION_NON_DIRECTORY };
+        char path[UNC_TEXT_MAX + 1];
+
+        unc_text(unc, path);
+        (void)snprintf(how.path, sizeof how.path, "%s", unc->path);
+        if (talk_begin(&talk, unc, &how, err) < 0)
+                return err->kind != ERROR_CONFLICT
+                               ? -1
+                               : error_set(err, ERROR_CONFLICT, err->cause, "'%.300s' is in use, perhaps by a running virtual "
+                                           "machine; turn that off first", path);
+        if (size_bytes < talk.opened.size_bytes)
+                return error_set(err, ERROR_INVALID, 0, "'%.300s' has %llu bytes, and a .raw disk does not shrink; copy its "
+                                 "content to a smaller one inside a machine", path, (unsigned long long)talk.opened.size_bytes);
+        if (finish(&talk, smb_set_size(talk.file, size_bytes, on_done, &talk, err), err) < 0 ||
+            finish(&talk, smb_flush(talk.file, on_done, &talk, err), err) < 0)
+                return error_wrap(err, "cannot resize '%.300s'", path);
+        return finish(&talk, smb_close(talk.file, on_done, &talk, err), err);
+}
+
 int vhd_share_look(const Unc *unc, uint64_t *ret_size_bytes, uint64_t *ret_allocated_bytes, Error *err) {
         auto_(talk_end) Talk talk = { 0 };
         SmbOpenHow how = { .access = SMB_READ_ATTRIBUTES,

@@ -13,5 +13,8 @@
  * unless the connection broke. */
 int vhd_share_create(const Unc *unc, uint64_t size_bytes, Error *err) FAILS;
 
+/* Alone: a disk that anybody has open is ERROR_CONFLICT.  @size_bytes below what it has is ERROR_INVALID. */
+int vhd_share_grow(const Unc *unc, uint64_t size_bytes, Error *err) FAILS;
+
 /* Opens for attributes only: works beside a running machine and disturbs nobody. */
 int vhd_share_look(const Unc *unc, uint64_t *ret_size_bytes, uint64_t *ret_allocated_bytes, Error *err) FAILS;

@@ -72,6 +72,15 @@ int vhd_check_on_share(const char *unc, Error *err) {
         return 0;
 }
 
+static int check_size(uint64_t size_bytes, Error *err) {
+        if (size_bytes < VHD_SIZE_MIN || size_bytes > VHD_SIZE_MAX || size_bytes % 512)
+                return error_set(err, ERROR_INVALID, 0,
+                                 "%llu bytes is no size of a virtual hard disk; give 1 MB to 64 TB "
+                                 "in whole sectors of 512 bytes",
+                                 (unsigned long long)size_bytes);
+        return 0;
+}
+
 int vhd_create(const char *text, uint64_t size_bytes, Error *err) {
         Unc unc, folder;
         char folder_path[UNC_TEXT_MAX + 1];
@@ -83,11 +92,8 @@ int vhd_create(const char *text, uint64_t size_bytes, Error *err) {
                                  text);
         if (vhd_check_on_share(text, err) < 0 || unc_parse(text, &unc, err) < 0)
                 return -1;
-        if (size_bytes < VHD_SIZE_MIN || size_bytes > VHD_SIZE_MAX || size_bytes % 512)
-                return error_set(err, ERROR_INVALID, 0,
-                                 "%llu bytes is no size of a virtual hard disk; give 1 MB to 64 TB "
-                                 "in whole sectors of 512 bytes",
-                                 (unsigned long long)size_bytes);
+        if (check_size(size_bytes, err) < 0)
+                return -1;
         folder = unc;
         (void)unc_to_parent(&folder);
         unc_text(&folder, folder_path);
@@ -100,6 +106,21 @@ int vhd_create(const char *text, uint64_t size_bytes, Error *err) {
                                                                "delete it first",
                                                                text);
         return 0;
+}
+
+int vhd_grow(VmHost *host, const char *text, uint64_t size_bytes, Error *err) {
+        DiskName disk;
+        Unc unc;
+
+        if (!vhd_is_unc(text))
+                return error_set(err, ERROR_INVALID, 0, "'%.300s' lies on this host only; disks on a share are resized here, "
+                                 "local images with qemu-img resize", text);
+        if (vhd_check_on_share(text, err) < 0 || unc_parse(text, &unc, err) < 0 || check_size(size_bytes, err) < 0 ||
+            disk_name(text, &disk, err) < 0 || vmhost_claim(host, VM_CLAIM_DISK, disk.id, disk.unc, &disk, 1, err) < 0)
+                return -1;
+        int r = vhd_share_grow(&unc, size_bytes, err);
+        vmhost_unclaim(host, disk.id);
+        return r;
 }
 
 static int only_a_part(const char *path, Error *err) {

@@ -37,6 +37,8 @@ bool vhd_is_unc(const char *path);
 
 /* A new sparse file of zeros; its folder is made.  ERROR_CONFLICT when it exists. */
 int vhd_create(const char *unc, uint64_t size_bytes, Error *err) FAILS;
+/* Larger only: a raw disk has no end that could be given up safely.  ERROR_CONFLICT when somebody uses it. */
+int vhd_grow(VmHost *host, const char *unc, uint64_t size_bytes, Error *err) FAILS;
 int vhd_info(VmHost *host, const char *path, VhdInfo *ret, Error *err) FAILS;
 
 typedef struct VhdConvert {

@@ -21,6 +21,7 @@ static const Type virtual_machine = {
                 { "MemoryMaximum", "Int64" }, { "SnapshotFileLocation", "String" },
                 { "CheckpointFileLocation", "String" }, { "SmartPagingFilePath", "String" },
                 { "AutomaticStartAction", "StartAction" }, { "AutomaticStopAction", "StopAction" },
+                { "AutomaticCriticalErrorAction", "CriticalErrorAction" }, { "AutomaticCheckpointsEnabled", "Boolean" },
                 { "CheckpointType", "CheckpointType" }, { "ReplicationState", "VMReplicationState" },
                 { "HardDrives", "HardDiskDrive[]" }, { "DVDDrives", "DvdDrive[]" }, { "NetworkAdapters", "VMNetworkAdapter[]" },
                 { "IsClustered", "Boolean" }, { "IsDeleted", "Boolean" }, { "MigrationReport", "MigrationReport" },
@@ -291,6 +292,51 @@ static const Type share_access = {
         .text = "Access",
 };
 
+#define SMB "Microsoft.Management.Infrastructure.CimInstance#root/Microsoft/Windows/SMB/"
+
+static const Type smb_connection = {
+        .name = SMB "MSFT_SmbConnection",
+        .properties = (const Property[]){
+                { "ServerName", "String" }, { "ShareName", "String" }, { "UserName", "String" }, { "Credential", "String" },
+                { "Dialect", "String" }, { "NumOpens", "UInt64" }, { "Encrypted", "Boolean" }, { NULL } },
+        .table = (const Column[]){
+                { NULL, "ServerName" }, { NULL, "ShareName" }, { NULL, "UserName" }, { NULL, "Credential" },
+                { NULL, "Dialect" }, { NULL, "NumOpens" }, { NULL, NULL } },
+        .text = "ServerName",
+};
+
+static const Type smb_open_file = {
+        .name = SMB "MSFT_SmbOpenFile",
+        .properties = (const Property[]){
+                { "FileId", "UInt64" }, { "SessionId", "UInt64" }, { "Path", "String" }, { "ShareRelativePath", "String" },
+                { "ClientComputerName", "String" }, { "ClientUserName", "String" }, { "ScopeName", "String" },
+                { "Encrypted", "Boolean" }, { "Ownership", "String" }, { NULL } },
+        .table = (const Column[]){
+                { NULL, "FileId" }, { NULL, "SessionId" }, { NULL, "Path" }, { NULL, "ShareRelativePath" },
+                { NULL, "ClientComputerName" }, { NULL, "ClientUserName" }, { NULL, NULL } },
+        .text = "Path",
+};
+
+static const Type smb_share = {
+        .name = SMB "MSFT_SmbShare",
+        .properties = (const Property[]){ { "Name", "String" }, { "ScopeName", "String" }, { "Path", "String" },
+                                          { "Description", "String" }, { NULL } },
+        .table = (const Column[]){ { NULL, "Name" }, { NULL, "ScopeName" }, { NULL, "Path" }, { NULL, "Description" },
+                                   { NULL, NULL } },
+        .text = "Name",
+};
+
+static const Type smb_share_access = {
+        .name = SMB "MSFT_SmbShareAccessControlEntry",
+        .properties = (const Property[]){
+                { "Name", "String" }, { "ScopeName", "String" }, { "AccountName", "String" },
+                { "AccessControlType", "String" }, { "AccessRight", "String" }, { NULL } },
+        .table = (const Column[]){
+                { NULL, "Name" }, { NULL, "ScopeName" }, { NULL, "AccountName" }, { NULL, "AccessControlType" },
+                { NULL, "AccessRight" }, { NULL, NULL } },
+        .text = "AccountName",
+};
+
 static const Type computer_change = {
         .name = "Microsoft.PowerShell.Commands.ComputerChangeInfo",
         .properties = (const Property[]){
@@ -322,7 +368,7 @@ const Type *const types[] = {
         &virtual_machine, &hard_disk_drive, &dvd_drive, &network_adapter, &internal_adapter, &virtual_switch, &vm_processor, &vm_memory,
         &vm_firmware, &boot_source, &vm_host, &virtual_hard_disk, &migration_network, &migration_job,
         &migration_report, &migration_report_disk, &migration_report_phase, &compatibility_report, &incompatibility,
-        &share_access, &computer_change, &command_info, &measure_info, NULL,
+        &share_access, &smb_connection, &smb_open_file, &smb_share, &smb_share_access, &computer_change, &command_info, &measure_info, NULL,
 };
 
 const Type *type_find(const char *name) {

@@ -6,6 +6,7 @@
 #include "appliance/node/host-commands.h"
 #include "appliance/node/move-commands.h"
 #include "appliance/node/node.h"
+#include "appliance/node/smb-commands.h"
 #include "appliance/node/vm-commands.h"
 
 static const Command *const rows[] = {
@@ -20,7 +21,7 @@ static const Command *const rows[] = {
         &command_remove_vmsavedstate, &command_get_vmmemory, &command_set_vmmemory, &command_get_vmprocessor,
         &command_set_vmprocessor, &command_get_vmfirmware, &command_set_vmfirmware,
         &command_checkpoint_vm, &command_get_vmsnapshot, &command_restore_vmsnapshot, &command_remove_vmsnapshot,
-        &command_new_vhd, &command_get_vhd, &command_convert_vhd,
+        &command_new_vhd, &command_get_vhd, &command_resize_vhd, &command_convert_vhd,
         &command_get_vmharddiskdrive, &command_add_vmharddiskdrive, &command_set_vmharddiskdrive,
         &command_remove_vmharddiskdrive,
         &command_get_vmdvddrive, &command_add_vmdvddrive, &command_set_vmdvddrive, &command_remove_vmdvddrive,
@@ -28,6 +29,7 @@ static const Command *const rows[] = {
         &command_remove_vmnetworkadapter, &command_rename_vmnetworkadapter, &command_connect_vmnetworkadapter,
         &command_disconnect_vmnetworkadapter,
         &command_get_vmswitch, &command_new_vmswitch, &command_set_vmswitch, &command_remove_vmswitch,
+        &command_get_smbconnection, &command_get_smbopenfile, &command_get_smbshare, &command_get_smbshareaccess,
         &command_test_vmshare, &command_grant_vmshareaccess,
         &command_move_vm, &command_compare_vm, &command_get_vmmigration, &command_stop_vmmigration,
         UTILITY_ROWS,

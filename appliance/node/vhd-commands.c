@@ -1,4 +1,4 @@
-/* New-VHD, Get-VHD, Convert-VHD */
+/* New-VHD, Get-VHD, Resize-VHD, Convert-VHD */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -127,6 +127,37 @@ const Command command_get_vhd = {
                 { "Path", "Path", "Path", "ComputerName" }, { "VMId", "VMId", "VMId", "ComputerName" }, { .name = NULL } },
         .refused = "DiskNumber,Credential,CimSession",
         .run = get_vhd,
+};
+
+/* ---- Resize-VHD ---- */
+
+static int resize_one(Invocation *invocation, const char *path, Error *err) {
+        uint64_t size = invocation_unsigned(invocation, "SizeBytes", 0);
+        VmHost *host = vm_host_of(invocation);
+
+        if (!invocation_should_process(invocation, path, "Resize-VHD"))
+                return 0;
+        if (vhd_grow(host, path, size, err) < 0 &&
+            (!node_denied(invocation_userdata(invocation), err) || vhd_grow(host, path, size, err) < 0))
+                return -1;
+        return invocation_switch(invocation, "Passthru") ? emit_vhd(invocation, path, err) : 0;
+}
+
+static int resize_vhd(Invocation *invocation, Error *err) { return each_path(invocation, resize_one, err); }
+
+const Command command_resize_vhd = {
+        .name = "Resize-VHD", .module = "Hyper-V",
+        .synopsis = "Makes a virtual hard disk on a share larger, while no machine uses it.",
+        .role = ROLE_ADMINISTRATOR, .confirm = true,
+        .output = "Microsoft.Vhd.PowerShell.VirtualHardDisk",
+        .parameters = (const Parameter[]){
+                { "Path", "String[]", "FullName", PARAMETER_PIPELINE_BY_VALUE | PARAMETER_PIPELINE_BY_NAME, NULL,
+                  "UNC paths of virtual hard disks." },
+                { "SizeBytes", "UInt64", NULL, 0, NULL, "The new size in bytes; not below what it has." },
+                { "Passthru", "SwitchParameter", NULL, 0, NULL, "Returns the disk." }, { .name = NULL } },
+        .sets = (const ParameterSet[]){ { "Size", "Path,SizeBytes", "Path,SizeBytes", "Passthru" }, { .name = NULL } },
+        .refused = "ToMinimumSize,AsJob,ComputerName,Credential,CimSession",
+        .run = resize_vhd,
 };
 
 /* ---- Convert-VHD ---- */

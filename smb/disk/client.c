@@ -1,5 +1,6 @@
 #include "smb/disk/client.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -324,5 +325,49 @@ int disk_stop(const DiskName *name, Error *err) {
         if (unit_stop(unit, STOP_US, err) < 0)
                 return error_wrap(err, "cannot close the disk '%.200s'", name->unc);
         remove_folder(name);
+        return 0;
+}
+
+/* ---- which there are ------------------------------------------------------------------------------ */
+
+/* What write_config() left for the process of that folder; false when it is none, or gone by now. */
+static bool listed(const char *id, DiskName *ret) {
+        auto_(sd_json_variant_unrefp) sd_json_variant *config = NULL;
+        DiskName name = { 0 };
+        char path[PATH_SIZE];
+
+        if (strlen(id) != DISK_ID_SIZE - 1 || strspn(id, "0123456789abcdef") != DISK_ID_SIZE - 1)
+                return false;
+        (void)snprintf(path, sizeof path, DISK_ROOT "/%.32s/config.json", id);
+        if (sd_json_parse_file(NULL, path, 0, &config, NULL, NULL) < 0)
+                return false;
+        sd_json_variant *unc = sd_json_variant_by_key(config, "Unc");
+        if (!unc || !sd_json_variant_is_string(unc) || strlen(sd_json_variant_string(unc)) >= sizeof name.unc)
+                return false;
+        (void)snprintf(name.unc, sizeof name.unc, "%s", sd_json_variant_string(unc));
+        (void)snprintf(name.id, sizeof name.id, "%.32s", id);
+        (void)snprintf(name.nbd_socket, sizeof name.nbd_socket, DISK_ROOT "/%.32s/nbd.sock", id);
+        *ret = name;
+        return true;
+}
+
+int disk_list(DiskName **ret, size_t *ret_count, Error *err) {
+        auto_free DiskName *list = calloc(DISK_LIST_MAX, sizeof *list);
+        DIR *dir = opendir(DISK_ROOT);
+        size_t count = 0;
+
+        if (!list) {
+                if (dir)
+                        (void)closedir(dir);
+                return error_oom(err);
+        }
+        if (!dir && errno != ENOENT)
+                return error_set(err, ERROR_INTERNAL, errno, "cannot read " DISK_ROOT ": %m");
+        for (const struct dirent *e; dir && count < DISK_LIST_MAX && (e = readdir(dir));)
+                count += listed(e->d_name, &list[count]);
+        if (dir)
+                (void)closedir(dir);
+        *ret = take_ptr(list);
+        *ret_count = count;
         return 0;
 }

@@ -13,6 +13,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "appliance/base/error.h"
@@ -58,6 +59,10 @@ int disk_start(const DiskName *name, DiskStatus *ret, Error *err) FAILS;
 /* Stops the process; a handle it holds is flushed and closed.  Not running is success. */
 int disk_stop(const DiskName *name, Error *err) FAILS;
 int disk_status(const DiskName *name, DiskStatus *ret, Error *err) FAILS;
+
+/* The disk processes of this host, as they were started; the caller frees *ret.  At most DISK_LIST_MAX. */
+enum { DISK_LIST_MAX = 1024 };
+int disk_list(DiskName **ret, size_t *ret_count, Error *err) FAILS;
 
 /* READER → OWNER(epoch): the exclusive open.  @epoch must be above every epoch this disk had.
  * ERROR_CONFLICT when somebody else holds the file for writing (sharing violation). */

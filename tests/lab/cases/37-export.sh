@@ -24,7 +24,6 @@ expect_fail "CaptureLiveState" holdfast "$first" "Export-VM $vm '$share\\exports
 holdfast "$first" "Export-VM $vm '$share\\exports37' -WhatIf" | grep -q "What if" || fail "-WhatIf must say what it would do"
 holdfast "$first" "Start-VM $vm"
 expect_fail "is Running" holdfast "$first" "Export-VM $vm '$share\\exports37'"
-eventually 120 said "$first" $vm 'F '
 holdfast "$first" "Stop-VM -TurnOff $vm"
 check "nothing was made" on "$server" test ! -e "/srv/vms/exports37/$vm"
 

@@ -26,7 +26,15 @@ image[32808:32840] = sys.argv[1].encode().ljust(32)
 sys.stdout.buffer.write(image)' "$3" | "$lab" exec "$server" -- sh -c "cat >'/srv/vms/$1/$2.raw' && mv '/srv/vms/$1/$2.raw' '/srv/vms/$1/$2.iso'"
 }
 
-table() { holdfast "$1" "$2 | Format-Table -HideTableHeaders $3" | sed 's/ *$//' | sed '/^$/d'; }
 
 # medium_idle NODE UNC ID: the DVD drive of the machine with that id has no disk process for that file there.
 medium_idle() { on "$1" test ! -e "/run/holdfast/disk/$(printf '%s\n%s' "${2,,}" "$3" | sha256sum | cut -c1-32)"; }
+
+# wired_disk VM ADDRESS: a guest disk on the share, whose guest gives its first card that address.
+wired_disk() {
+        guest_on "$first" "/var/tmp/$1.raw" devices=1 mode=idle "address=$2"
+        holdfast "$first" "Convert-VHD /var/tmp/$1.raw '$share\\$1\\$1.raw'"
+        on "$first" rm -f "/var/tmp/$1.raw"
+}
+
+switch_of() { holdfast "$1" --json "Get-VMNetworkAdapter $2" | sed -n 's/.*"SwitchName":"\([^"]*\)".*/\1/p'; }
