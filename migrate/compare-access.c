@@ -39,6 +39,9 @@ int access_wanted(const VmDefinition *d, Wanted to[static ACCESS_WANTED_MAX], si
         for (unsigned i = 0; i < d->disk_count; i++)
                 if (want(d->disks[i], MATRIX_FILE, WANTED_DISK, to, &count, err) < 0)
                         return -1;
+        for (unsigned i = 0; i < d->dvd_count; i++)
+                if (*d->dvds[i].path && want(d->dvds[i].path, MATRIX_FILE, WANTED_MEDIUM, to, &count, err) < 0)
+                        return -1;
         *ret_count = count;
         return 0;
 }

@@ -1,6 +1,6 @@
 /* compare-access.h — what the file servers let this host do with the files of a machine, asked as itself
  *
- * Source and destination each ask for themselves, about the machine's folder, its definition and ledger and its disks:
+ * Source and destination each ask for themselves, about the machine's folder, its definition and ledger, its disks and the media in its drives:
  * TREE_CONNECT MaximalAccess for the share, CREATE MxAc for each file, the read-only attribute, and the room there is.
  * Only opens, asks and closes; nothing is written.  Why something is refused, and the commands that mend it, only the
  * directory and the lists can tell: whoever shows the finding asks those (appliance/node/compare-mend.h).
@@ -16,7 +16,7 @@
 
 #define COMPARE_SPACE_MIN (16ULL << 20)    /* bytes: the record of a move, the log of a machine */
 
-enum { ACCESS_WANTED_MAX = 3 + VM_DISKS_MAX };
+enum { ACCESS_WANTED_MAX = 3 + VM_FILES_MAX };
 
 typedef enum WantedUse {
         WANTED_ALWAYS,                  /* missing is a finding */

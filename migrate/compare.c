@@ -251,7 +251,7 @@ static int check_names(VmHost *host, const CompareRequest *request, Findings *fi
                 if (name && f && f->id == FINDING_RUNNING_THERE)
                         finding_remedy(f, NULL, "Stop-VM -TurnOff %s", name);
                 else if (name && !there->active)
-                        finding_remedy(f, NULL, "Remove-VM -Force %s", name);
+                        finding_remedy(f, NULL, "Rename-VM %s -NewName %.*s-2'", name, (int)strlen(name) - 1, name);
                 break;
         }
         return 0;

@@ -8,7 +8,7 @@
 # shellcheck shell=bash disable=SC2034,SC2154
 folder=broken
 far="\\\\fs2.lab.test\\vms" sealed="\\\\fs1.lab.test\\vms-sealed" small="\\\\fs1.lab.test\\vms-small"
-machines=(broken broken-plain broken-two broken-far broken-small dc1 broken-hog)
+machines=(broken broken-plain broken-plain-2 broken-two broken-far broken-small dc1 broken-hog)
 undo=
 
 broken_begin() {
@@ -25,11 +25,13 @@ broken_begin() {
                 New-VHD '$sealed\\broken\\four.raw' -SizeBytes 8MB
                 New-VM broken 256MB -VHDPath '$share\\broken\\broken.raw'
                 New-VM broken-plain 64MB -NoVHD -Path '$share'
+                New-VHD '$share\\broken\\install.raw' -SizeBytes 1MB
                 New-VM broken-two 64MB -VHDPath '$sealed\\broken\\four.raw' -Path '$share'
                 New-VM broken-far 64MB -NewVHDPath far.raw -NewVHDSizeBytes 8MB -Path '$far'
                 New-VM broken-small 64MB -NewVHDPath small.raw -NewVHDSizeBytes 64MB -Path '$small'" >/dev/null
-        on fs1 bash -c 'file=/srv/vms/broken/broken.vm
-                new=$(sed "s|\( *<hf:disk>.*\)broken.raw</hf:disk>|&\n\1two.raw</hf:disk>\n\1three.raw</hf:disk>|" $file) && echo "$new" >$file'
+        on fs1 mv /srv/vms/broken/install.raw /srv/vms/broken/install.iso
+        holdfast "$first" "Add-VMDvdDrive broken-two -Path '$share\\broken\\install.iso'
+                Add-VMHardDiskDrive broken -Path '$share\\broken\\two.raw'; Add-VMHardDiskDrive broken -Path '$share\\broken\\three.raw'"
         holdfast "$first" "Start-VM broken"     # its guest is awake when a row needs it
         plain=$(on "$first" virsh dumpxml --inactive broken-plain)
         acl broken/three.raw --chown='LAB\Administrator'
@@ -127,6 +129,11 @@ checkpoint() {
         on "$first" bash -c 'virsh snapshot-create broken-plain /dev/stdin --redefine <<<"$1"' _ "<domainsnapshot><name>$1</name>
                 <state>running</state><creationTime>1700000000</creationTime><memory snapshot='no'/>$(on "$first" virsh dumpxml broken-plain)</domainsnapshot>"
 }
+switch_here_only() {
+        undo='holdfast "$first" "Stop-VM -TurnOff broken-plain; Remove-VMSwitch -Force broken0"; holdfast "$second" "Remove-VMSwitch -Force broken0"'
+        holdfast "$first" "New-VMSwitch broken0 -SwitchType Private"
+        device '<interface type="bridge"><mac address="52:54:00:65:65:65"/><source bridge="broken0"/><model type="virtio"/></interface>'
+}
 twin() { on "$second" bash -c 'virsh create /dev/stdin <<<"$1"' _ "$plain"; }
 hog() {
         local kib
@@ -138,7 +145,11 @@ little_room_there() {
         on "$second" bash -c 'mount -t tmpfs -o size=20m none /var/log/libvirt; mkdir /var/log/libvirt/qemu
                 fallocate -l 15m /var/log/libvirt/qemu/old-serial.log.1; touch -d "-60 days" /var/log/libvirt/qemu/old-serial.log.1'
 }
-libvirt_stopped() { on "$second" systemctl stop libvirtd.service libvirtd.socket libvirtd-ro.socket libvirtd-admin.socket; }
+# The sockets first: somebody who connects meanwhile would start it again.
+libvirt_stopped() {
+        on "$second" sh -c 'systemctl stop libvirtd.socket libvirtd-ro.socket libvirtd-admin.socket; systemctl stop libvirtd.service
+                ! systemctl is-active --quiet libvirtd.service'
+}
 # What libvirt has learned of the QEMU there is changed, as if it were a lesser one.  (Often started is no reason not to.)
 libvirt_again() { on "$second" sh -c 'systemctl reset-failed libvirtd.service; systemctl restart libvirtd.service'; }
 lesser_qemu() {         # lesser_qemu SED
