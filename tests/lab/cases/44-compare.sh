@@ -77,7 +77,7 @@ list_is() {     # list_is RIGHTS: what the group of the hosts may do with the di
 list_is FULL
 [[ $(ask 'pass') != *'"MessageId":50012'* ]] || fail "it dislikes a full right: $(ask 'pass')"
 list_is READ
-finds 'pass' 50012 "may not write"
+finds 'pass' 50012 "lacks WriteData"
 list_is FULL
 [[ $(ask 'pass') != *'"MessageId":50012'* ]] || fail "it remembers the list of before"
 story "and who only looks starts no disk process"
