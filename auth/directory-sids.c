@@ -63,28 +63,63 @@ static int take_groups(void *userdata, const LdapEntry *entry, Error *err) {
         return ldap_entry_each(entry, "tokenGroups", take_sid, f, err);
 }
 
-static int look_up(Directory *d, const char *account, Found *f, Error *err) {
-        static const char *const sid[] = { "objectSid", NULL }, *const groups[] = { "tokenGroups", NULL };
-        char escaped[3 * MACHINE_NAME_MAX], filter[sizeof escaped + 64];
+enum { FILTER_MAX = 3 * MACHINE_NAME_MAX + 3 * DIRECTORY_SID_MAX + 160 };
+
+/* Whose groups. */
+typedef struct Who {
+        char key[MACHINE_NAME_MAX];     /* in the cache */
+        char filter[FILTER_MAX];
+        char shown[MACHINE_NAME_MAX + 16];
+} Who;
+
+static int who_computer(const char *account, Who *ret, Error *err) {
+        char escaped[3 * MACHINE_NAME_MAX];
 
         if (ldap_link_escape(account, escaped, sizeof escaped, err) < 0)
                 return -1;
-        (void)snprintf(filter, sizeof filter, "(&(objectCategory=computer)(sAMAccountName=%s))", escaped);
-        const LdapQuery who = { NULL, false, filter, sid, 2 };
+        (void)snprintf(ret->key, sizeof ret->key, "%s", account);
+        (void)snprintf(ret->filter, sizeof ret->filter, "(&(objectCategory=computer)(sAMAccountName=%s))", escaped);
+        (void)snprintf(ret->shown, sizeof ret->shown, "computer %s", ret->key);
+        return 0;
+}
+
+/* As bytes: every directory understands those. */
+static void escape_sid(const DirectorySid *sid, char to[static 3 * DIRECTORY_SID_MAX + 1]) {
+        to[0] = '\0';
+        for (size_t i = 0; i < sid->size && i < DIRECTORY_SID_MAX; i++)
+                (void)snprintf(to + 3 * i, 4, "\\%02x", sid->bytes[i]);
+}
+
+static void who_user(const DirectorySid *sid, Who *ret) {
+        char escaped[3 * DIRECTORY_SID_MAX + 1];
+
+        escape_sid(sid, escaped);
+        (void)snprintf(ret->key, sizeof ret->key, "user %s", escaped);
+        (void)snprintf(ret->filter, sizeof ret->filter,
+                       "(&(objectCategory=person)(objectClass=user)(objectSid=%s)"
+                       "(!(userAccountControl:1.2.840.113556.1.4.803:=2)))",
+                       escaped);        /* 2: disabled, [MS-ADTS] 2.2.16 */
+        (void)snprintf(ret->shown, sizeof ret->shown, "enabled user of that identity");
+}
+
+static int look_up(Directory *d, const Who *whose, Found *f, Error *err) {
+        static const char *const sid[] = { "objectSid", NULL }, *const groups[] = { "tokenGroups", NULL };
+        const LdapQuery who = { NULL, false, whose->filter, sid, 2 };
+
         if (directory_ask(d, &who, take_account, f, err) < 0)
                 return -1;
         if (f->count == 0 || f->sid_count != 1)
-                return error_set(err, ERROR_NOT_FOUND, 0, "the domain %s has no computer %s; check the name",
-                                 d->machine.domain, account);
+                return error_set(err, ERROR_NOT_FOUND, 0, "the domain %s has no %s; check the name",
+                                 d->machine.domain, whose->shown);
         const LdapQuery token = { f->dn, true, "(objectClass=*)", groups, 1 };
         if (directory_ask(d, &token, take_groups, f, err) < 0)
                 return -1;
         /* every account has a primary group: none at all means that it may not be seen */
         if (f->sid_count < 2)
                 return error_set(err, ERROR_DENIED, 0,
-                                 "the domain %s does not let this host read the groups of %s; put "
+                                 "the domain %s does not let this host read the groups of the %s; put "
                                  "%s into 'Windows Authorization Access Group'",
-                                 d->machine.domain, account, d->machine.account);
+                                 d->machine.domain, whose->shown, d->machine.account);
         return 0;
 }
 
@@ -101,17 +136,17 @@ static DirectoryToken *token_of(Directory *d, const char *account) {
         return oldest;
 }
 
-static int need_token(Directory *d, const char *account, DirectoryToken **ret, Error *err) {
+static int need_token(Directory *d, const Who *who, DirectoryToken **ret, Error *err) {
         auto_(found_done) Found f = { .sids = malloc(DIRECTORY_TOKEN_MAX * sizeof *f.sids) };
-        DirectoryToken *t = token_of(d, account);
+        DirectoryToken *t = token_of(d, who->key);
 
         if (!f.sids)
                 return error_oom(err);
         if (t->until_us <= directory_now_us()) {
-                if (look_up(d, account, &f, err) < 0)
+                if (look_up(d, who, &f, err) < 0)
                         return -1;
                 token_forget(t);
-                (void)snprintf(t->account, sizeof t->account, "%s", account);
+                (void)snprintf(t->account, sizeof t->account, "%s", who->key);
                 t->sids = take_ptr(f.sids);
                 t->count = f.sid_count;
                 t->until_us = directory_now_us() + DIRECTORY_CACHE_US;
@@ -120,15 +155,14 @@ static int need_token(Directory *d, const char *account, DirectoryToken **ret, E
         return 0;
 }
 
-int directory_groups(Directory *d, const char *account, bool again, DirectorySid **ret, size_t *ret_count,
-                     Error *err) {
+static int groups_of(Directory *d, const Who *who, bool again, DirectorySid **ret, size_t *ret_count, Error *err) {
         DirectoryToken *t;
         DirectorySid *copy = NULL;
 
         (void)pthread_mutex_lock(&d->lock);
         if (again)
-                token_of(d, account)->until_us = 0;
-        int r = need_token(d, account, &t, err);
+                token_of(d, who->key)->until_us = 0;
+        int r = need_token(d, who, &t, err);
         if (r == 0 && !(copy = calloc(t->count, sizeof *copy)))
                 r = error_oom(err);
         if (r == 0) {
@@ -138,6 +172,18 @@ int directory_groups(Directory *d, const char *account, bool again, DirectorySid
         }
         (void)pthread_mutex_unlock(&d->lock);
         return r;
+}
+
+int directory_groups(Directory *d, const char *account, bool again, DirectorySid **ret, size_t *ret_count,
+                     Error *err) {
+        Who who = { 0 };
+        return who_computer(account, &who, err) < 0 ? -1 : groups_of(d, &who, again, ret, ret_count, err);
+}
+
+int directory_user_groups(Directory *d, const DirectorySid *sid, DirectorySid **ret, size_t *ret_count, Error *err) {
+        Who who = { 0 };
+        who_user(sid, &who);
+        return groups_of(d, &who, false, ret, ret_count, err);
 }
 
 /* ---- names --------------------------------------------------------------------------------------------- */

@@ -1,4 +1,4 @@
-/* directory-sids.h — the groups of a computer, and the names of SIDs, from the directory
+/* directory-sids.h — the groups of an account, and the names of SIDs, from the directory
  *
  * Blocks as directory.h says; answers are kept for DIRECTORY_CACHE_US.  SIDs are bytes here ([MS-DTYP] 2.4.2.2):
  * what they mean is for who computes access.
@@ -23,6 +23,10 @@ typedef struct DirectorySid {
  * the domain does not let this host read the groups of that one. */
 int directory_groups(Directory *directory, const char *account, bool again, DirectorySid **ret, size_t *ret_count,
                      Error *err) FAILS;
+
+/* The same for the enabled user account of that SID; ERROR_NOT_FOUND: the domain has none. */
+int directory_user_groups(Directory *directory, const DirectorySid *sid, DirectorySid **ret, size_t *ret_count,
+                          Error *err) FAILS;
 
 /* "LAB\Holdfast Hosts"; ERROR_NOT_FOUND when the domain has nothing with this SID. */
 int directory_sid_name(Directory *directory, const DirectorySid *sid, char to[static DIRECTORY_PRINCIPAL_MAX],

@@ -98,8 +98,7 @@ static int interact(LDAP *ldap, unsigned flags, void *defaults, void *questions)
         return LDAP_SUCCESS;
 }
 
-static int bind_sealed(const Machine *machine, LdapLink *link, Error *err) {
-        char cache[MACHINE_NAME_MAX + sizeof "FILE:"];
+static int bind_sealed(const char *cache, LdapLink *link, Error *err) {
         OM_uint32 minor;
         ber_len_t seal = 0;
 
@@ -107,7 +106,6 @@ static int bind_sealed(const Machine *machine, LdapLink *link, Error *err) {
             LDAP_OPT_SUCCESS)
                 return error_set(err, ERROR_INTERNAL, 0, "libldap refused an option");
         /* for this thread: the GSSAPI plugin below libldap has no other way to be told */
-        (void)snprintf(cache, sizeof cache, "FILE:%s", machine->ccache);
         (void)gss_krb5_ccache_name(&minor, cache, NULL);
         int r = ldap_sasl_interactive_bind_s(link->ldap, NULL, "GSSAPI", NULL, NULL, LDAP_SASL_QUIET, interact,
                                              NULL);
@@ -155,14 +153,14 @@ int ldap_link_root(const char *host, LdapRoot *ret, Error *err) {
         return open_plain(host, LDAP_PORT, &ldap, err) < 0 ? -1 : read_root(ldap, host, ret, err);
 }
 
-static int open_one(const Machine *machine, const Controller *dc, LdapLink **ret, Error *err) {
+static int open_one(const char *cache, const Controller *dc, LdapLink **ret, Error *err) {
         auto_(ldap_link_closep) LdapLink *link = calloc(1, sizeof *link);
         LdapRoot root;
 
         if (!link)
                 return error_oom(err);
         memcpy(link->server, dc->host, sizeof link->server);
-        if (open_plain(dc->host, dc->port, &link->ldap, err) < 0 || bind_sealed(machine, link, err) < 0 ||
+        if (open_plain(dc->host, dc->port, &link->ldap, err) < 0 || bind_sealed(cache, link, err) < 0 ||
             read_root(link->ldap, dc->host, &root, err) < 0)
                 return -1;
         memcpy(link->base, root.base, sizeof link->base);
@@ -176,7 +174,7 @@ static int64_t seconds(void) {
         return (int64_t)t.tv_sec;
 }
 
-static int open_any(const Machine *machine, LdapLink **ret, Error *err) {
+static int open_any(const Machine *machine, const char *cache, LdapLink **ret, Error *err) {
         const int64_t end = seconds() + LDAP_LINK_OPEN_S;
         Controllers all;
 
@@ -189,15 +187,22 @@ static int open_any(const Machine *machine, LdapLink **ret, Error *err) {
                                 return -1;      /* no KDC: so it would be for every other one */
                         continue;
                 }
-                if (open_one(machine, &all.list[i], ret, err) == 0)
+                if (open_one(cache, &all.list[i], ret, err) == 0)
                         return 0;
         }
         return -1;      /* the last one's reason */
 }
 
+int ldap_link_open_as(const Machine *machine, const char *ccache, LdapLink **ret, Error *err) {
+        return open_any(machine, ccache, ret, err) == 0 ? 0 : error_wrap(err, "cannot ask the directory of %s",
+                                                                         machine->domain);
+}
+
 int ldap_link_open(const Machine *machine, LdapLink **ret, Error *err) {
-        return open_any(machine, ret, err) == 0 ? 0 : error_wrap(err, "cannot ask the directory of %s",
-                                                                 machine->domain);
+        char cache[MACHINE_NAME_MAX + sizeof "FILE:"];
+
+        (void)snprintf(cache, sizeof cache, "FILE:%s", machine->ccache);
+        return ldap_link_open_as(machine, cache, ret, err);
 }
 
 void ldap_link_close(LdapLink *link) {

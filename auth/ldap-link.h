@@ -25,6 +25,8 @@ typedef struct LdapLink LdapLink;
 
 /* Tries the domain controllers that answer, in the order of their SRV records, until one lets us in. */
 int ldap_link_open(const Machine *machine, LdapLink **ret, Error *err) FAILS;
+/* The same as whoever's tickets are in @ccache ("MEMORY:…", auth/visitor.h). */
+int ldap_link_open_as(const Machine *machine, const char *ccache, LdapLink **ret, Error *err) FAILS;
 void ldap_link_close(LdapLink *link);           /* accepts NULL */
 DEFINE_FREEP(LdapLink, ldap_link_close);
 

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -15,7 +16,7 @@
 #include "auth/rotate.h"
 #include "auth/visitor.h"
 
-enum { ADCLI_US = 60 * 1000000, ANSWER_US = 3 * 1000000, KDC_PORT = 88 };
+enum { ADCLI_US = 60 * 1000000, ANSWER_US = 3 * 1000000, KDC_PORT = 88, ACCOUNT_DISABLED = 0x2 /* MS-ADTS 2.2.16 */ };
 
 int leave_explain(const Machine *machine, const char *user, int status, const char *line, Error *err) {
         if (strstr(line, "no computer account") || strstr(line, "No computer account") || strstr(line, "doesn't exist"))
@@ -48,6 +49,51 @@ static int delete_account(const Machine *machine, const char *server, const char
                                   : leave_explain(machine, user, result.status, program_last_line(&result), err);
 }
 
+/* ---- or disabled --------------------------------------------------------------------------------------- */
+
+typedef struct Account {
+        char dn[LDAP_LINK_DN_MAX];
+        unsigned long control;
+} Account;
+
+static int take_account(void *userdata, const LdapEntry *entry, Error *err) {
+        Account *a = userdata;
+        char control[16];
+
+        if (strlen(ldap_entry_dn(entry)) >= sizeof a->dn ||
+            !ldap_entry_text(entry, "userAccountControl", control, sizeof control))
+                return error_set(err, ERROR_PROTOCOL, 0, "the directory's answer about this host's account is damaged");
+        (void)snprintf(a->dn, sizeof a->dn, "%s", ldap_entry_dn(entry));
+        a->control = strtoul(control, NULL, 10);
+        return 0;
+}
+
+static int disable_account(const Machine *machine, const Visitor *visitor, const char *user, Error *err) {
+        static const char *const attributes[] = { "userAccountControl", NULL };
+        auto_(ldap_link_closep) LdapLink *link = NULL;
+        char escaped[3 * MACHINE_NAME_MAX], filter[sizeof escaped + 64], control[24];
+        const LdapQuery query = { NULL, false, filter, attributes, 2 };
+        Account account = { "", 0 };
+
+        if (ldap_link_escape(machine->account, escaped, sizeof escaped, err) < 0)
+                return -1;
+        (void)snprintf(filter, sizeof filter, "(&(objectCategory=computer)(sAMAccountName=%s))", escaped);
+        if (ldap_link_open_as(machine, visitor->ccache, &link, err) < 0 ||
+            ldap_link_search(link, &query, take_account, &account, err) < 0)
+                return -1;
+        if (!account.dn[0])
+                return 0;       /* it is gone already */
+        (void)snprintf(control, sizeof control, "%lu", account.control | ACCOUNT_DISABLED);
+        if (ldap_link_set_value(link, account.dn, "userAccountControl", control, err) == 0)
+                return 0;
+        if (err->kind == ERROR_DENIED)
+                return error_set(err, ERROR_DENIED, err->cause,
+                                 "the user %s may not disable the computer account %s; use one who may, or an "
+                                 "administrator disables it with: Disable-ADAccount '%s'",
+                                 user, machine->account, machine->account);
+        return -1;
+}
+
 /* A record that was deleted by update stays in the directory as a tombstone, and belongs to our account: after that is
  * gone, another one of our name could never have an address.  As its owner we may delete it.  Where the domain keeps its
  * zone elsewhere, the next join says what an administrator has to do. */
@@ -75,8 +121,8 @@ static int forget(const Machine *machine, Error *err) {
         return 0;
 }
 
-int leave_domain(const Machine *machine, const char *user, const char *password, char ret_note[static ERROR_TEXT_MAX],
-                 Error *err) {
+int leave_domain(const Machine *machine, const char *user, const char *password, bool keep,
+                 char ret_note[static ERROR_TEXT_MAX], Error *err) {
         auto_(visitor_done) Visitor visitor = { 0 };
         char login[MACHINE_NAME_MAX], address[LOCATE_ADDRESS_MAX], tickets[MACHINE_NAME_MAX + 32];
         Controllers all;
@@ -105,7 +151,8 @@ int leave_domain(const Machine *machine, const char *user, const char *password,
         }
         if (ours)
                 delete_tombstone(machine);
-        if (delete_account(machine, server, user, password, err) < 0) {
+        if ((keep ? disable_account(machine, &visitor, user, err)
+                  : delete_account(machine, server, user, password, err)) < 0) {
                 if (ours)
                         (void)!dns_record_set(server, machine->host, address, tickets, &why);
                 return -1;

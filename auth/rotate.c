@@ -14,6 +14,7 @@
 #include "appliance/base/cleanup.h"
 #include "auth/kerberos.h"
 #include "auth/locate.h"
+#include "auth/salt.h"
 #include "auth/scratch.h"
 
 enum {
@@ -93,27 +94,6 @@ static int make_password(Rotation *r, Error *err) {
                 r->password[i] = letters[random[i] % 64];
         explicit_bzero(random, sizeof random);
         return 0;
-}
-
-/* As the KDC says; for a KDC that says none, as domains make it ([MS-KILE] 3.1.1.2). */
-static void learn_salt(Rotation *r) {
-        krb5_enctype type = 0;
-        krb5_data salt = { 0 }, parameters = { 0 };
-
-        if (krb5_get_etype_info(r->context, r->principal, NULL, &type, &salt, &parameters) == 0 && salt.length > 0 &&
-            salt.length < sizeof r->salt) {
-                memcpy(r->salt, salt.data, salt.length);
-                r->salt[salt.length] = '\0';
-        } else {
-                char name[MACHINE_NAME_MAX];
-                (void)snprintf(name, sizeof name, "%s", r->machine->account);
-                name[strcspn(name, "$")] = '\0';
-                for (char *p = name; *p; p++)
-                        *p = (char)(*p >= 'A' && *p <= 'Z' ? *p + ('a' - 'A') : *p);
-                (void)snprintf(r->salt, sizeof r->salt, "%.200shost%.20s.%.200s", r->machine->realm, name, r->machine->domain);
-        }
-        krb5_free_data_contents(r->context, &salt);
-        krb5_free_data_contents(r->context, &parameters);
 }
 
 /* ---- the new keytab --------------------------------------------------------------------------------------- */
@@ -354,7 +334,7 @@ int rotate_password(const Machine *machine, const char *wanted, Error *err) {
         if (rotate_settle(machine, err) < 0 || pick_server(machine, wanted, server, err) < 0 ||
             open_context(&r, server, err) < 0 || make_password(&r, err) < 0)
                 return -1;
-        learn_salt(&r);
+        salt_learn(r.context, r.principal, machine, r.salt, sizeof r.salt);
         krb5_error_code code = each_entry(&r, see_kvno, 0);
         if (code)
                 return fail(&r, code, err);

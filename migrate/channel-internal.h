@@ -20,6 +20,7 @@
 enum {
         STREAMS_MAX = 32,
         FORWARDS_MAX = 8,
+        OPENINGS_MAX = 16,              /* streams that the loop has still to begin */
         WORKERS_MAX = 16,               /* calls and opens of the peer served at once */
         WAITERS_MAX = 64,               /* calls of ours under way at once */
         PIECE_SIZE = 256 * 1024,        /* of a stream, in one frame */
@@ -46,6 +47,11 @@ typedef struct Forward {
         char path[108];
         char service[SERVICE_MAX + 1];
 } Forward;
+
+typedef struct Opening {
+        int fd;                         /* the loop's end */
+        char service[SERVICE_MAX + 1];
+} Opening;
 
 typedef struct Message {
         struct Message *next;
@@ -90,6 +96,8 @@ struct Channel {
         uint32_t next_id;
         Forward forwards[FORWARDS_MAX];
         unsigned forward_count;
+        Opening openings[OPENINGS_MAX];
+        unsigned opening_count;
         Worker workers[WORKERS_MAX];
         bool stopping, ended;
         Error why;
@@ -132,3 +140,5 @@ short stream_events(const Channel *channel, const Stream *stream);
 int stream_poll(Channel *channel, Stream *stream, short revents, Error *err) FAILS;
 int stream_frame(Channel *channel, const Frame *frame, Error *err) FAILS;
 int stream_accept(Channel *channel, const Forward *forward, Error *err) FAILS;
+/* What channel_open() asked for. */
+int stream_open_all(Channel *channel, Error *err) FAILS;

@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "migrate/channel-internal.h"
 #include "migrate/channel-message.h"
@@ -159,7 +160,7 @@ static int turn(Channel *channel, Error *err) {
         struct pollfd fds[FD_COUNT];
         uint64_t count;
 
-        if (send_posted(channel, err) < 0 || channel_reap(channel, false, err) < 0 ||
+        if (send_posted(channel, err) < 0 || stream_open_all(channel, err) < 0 || channel_reap(channel, false, err) < 0 ||
             heartbeat(channel, err) < 0 || tls_flush(channel->tls, err) < 0 ||
             wait_for_something(channel, fds, err) < 0)
                 return -1;
@@ -199,6 +200,8 @@ static void end(Channel *channel, const Error *why) {
                         waiter->error = *why;
                 }
         (void)pthread_cond_broadcast(&channel->answered);
+        while (channel->opening_count > 0)
+                (void)close(channel->openings[--channel->opening_count].fd);
         (void)pthread_mutex_unlock(&channel->lock);
 
         for (size_t i = 0; i < STREAMS_MAX; i++)

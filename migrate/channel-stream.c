@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "migrate/channel-internal.h"
 
@@ -211,6 +212,40 @@ int stream_poll(Channel *channel, Stream *stream, short revents, Error *err) {
         return 0;
 }
 
+/* A stream of ours from now on; without a place for it its local side sees an end. */
+static int begin(Channel *channel, int consumed_fd, const char *service, Error *err) {
+        (void)pthread_mutex_lock(&channel->lock);
+        uint32_t id = channel->next_id;
+        channel->next_id += 2;
+        (void)pthread_mutex_unlock(&channel->lock);
+        Stream *stream = stream_new(channel, id);
+        if (!stream) {
+                (void)close(consumed_fd);
+                return 0;
+        }
+        stream_attach(stream, consumed_fd);
+        stream->opening = true;
+        return channel_write(channel, FRAME_OPEN, id, service, strlen(service), err);
+}
+
+int stream_open_all(Channel *channel, Error *err) {
+        Opening openings[OPENINGS_MAX];
+        int r = 0;
+
+        (void)pthread_mutex_lock(&channel->lock);
+        unsigned count = channel->opening_count;
+        (void)memcpy(openings, channel->openings, count * sizeof *openings);
+        channel->opening_count = 0;
+        (void)pthread_mutex_unlock(&channel->lock);
+        for (unsigned i = 0; i < count; i++) {
+                if (r == 0)
+                        r = begin(channel, openings[i].fd, openings[i].service, err);
+                else
+                        (void)close(openings[i].fd);
+        }
+        return r;
+}
+
 int stream_accept(Channel *channel, const Forward *forward, Error *err) {
         auto_fd int fd = accept4(forward->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd < 0) {
@@ -219,14 +254,5 @@ int stream_accept(Channel *channel, const Forward *forward, Error *err) {
                 return 0;
         }
 
-        (void)pthread_mutex_lock(&channel->lock);
-        uint32_t id = channel->next_id;
-        channel->next_id += 2;
-        (void)pthread_mutex_unlock(&channel->lock);
-        Stream *stream = stream_new(channel, id);
-        if (!stream)
-                return 0;       /* the guard closes it: the caller sees an end */
-        stream_attach(stream, take_fd(fd));
-        stream->opening = true;
-        return channel_write(channel, FRAME_OPEN, id, forward->service, strlen(forward->service), err);
+        return begin(channel, take_fd(fd), forward->service, err);
 }

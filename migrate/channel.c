@@ -268,6 +268,33 @@ int channel_call(Channel *channel, const char *method, sd_json_variant *paramete
         return message_value_parse((Span){ (const uint8_t *)reply, strlen(reply) }, ret, err);
 }
 
+int channel_open(Channel *channel, const char *service, int *ret_fd, Error *err) {
+        int pair[2], r = 0;
+
+        if (strlen(service) > SERVICE_MAX || !*service)
+                return error_set(err, ERROR_INVALID, 0, "the name of a service is too long");
+        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+                return error_set(err, ERROR_INTERNAL, errno, "cannot make a socket");
+        auto_fd int ours = pair[0], theirs = pair[1];
+        (void)pthread_mutex_lock(&channel->lock);
+        if (channel->ended) {
+                *err = channel->why;
+                r = -1;
+        } else if (channel->opening_count == OPENINGS_MAX) {
+                r = error_set(err, ERROR_LIMIT, 0, "too many requests to %s are under way", channel->peer.host);
+        } else {
+                Opening *opening = &channel->openings[channel->opening_count++];
+                opening->fd = take_fd(theirs);
+                (void)strcpy(opening->service, service);
+        }
+        (void)pthread_mutex_unlock(&channel->lock);
+        if (r < 0)
+                return -1;
+        channel_wake(channel);
+        *ret_fd = take_fd(ours);
+        return 0;
+}
+
 int channel_forward(Channel *channel, const char *path, const char *service, Error *err) {
         struct sockaddr_un address = { .sun_family = AF_UNIX };
         auto_fd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

@@ -69,6 +69,9 @@ int channel_call(Channel *channel, const char *method, sd_json_variant *paramete
 /* Listen on unix @path (made, mode 0600; removed at the end); every connection becomes a stream to the
  * peer's @service. */
 int channel_forward(Channel *channel, const char *path, const char *service, Error *err) FAILS;
+/* Opens a stream to the peer's @service; *ret_fd is our end, closing it ends the stream.  Does not wait: a service that
+ * the peer refuses, and a channel that ends, show as an end of the stream. */
+int channel_open(Channel *channel, const char *service, int *ret_fd, Error *err) FAILS;
 /* Bytes carried in streams so far, both directions. */
 uint64_t channel_stream_bytes(const Channel *channel);
 

@@ -9,8 +9,10 @@
 #include "appliance/base/text.h"
 
 #define STATUS_ACCESS_DENIED ((int)0xC0000022)
+#define STATUS_NOT_SUPPORTED ((int)0xC00000BB)
 
-enum { ATTRIBUTE_READ_ONLY = 0x1 };     /* [MS-FSCC] 2.6 */
+enum { ATTRIBUTE_READ_ONLY = 0x1,       /* [MS-FSCC] 2.6 */
+       NEEDED_MEDIUM = RIGHT_READ_DATA | RIGHT_READ_ATTRIBUTES };
 
 /* ---- what is asked about --------------------------------------------------------------------------- */
 
@@ -68,7 +70,9 @@ static void lacks(const char *vm, const char *what, const char *path, uint32_t m
 static void judge_item(const char *vm, const Wanted *wanted, const PermissionsItem *item, uint32_t shown,
                        Findings *findings) {
         bool folder = wanted->layer == MATRIX_FOLDER, refused = item->refused == ERROR_DENIED;
-        uint32_t access = refused ? 0 : item->maximal_access, needed = matrix_needed(wanted->layer);
+        bool medium = wanted->use == WANTED_MEDIUM;
+        uint32_t access = refused ? 0 : item->maximal_access;
+        uint32_t needed = medium ? NEEDED_MEDIUM : matrix_needed(wanted->layer);
         char path[UNC_TEXT_MAX + 1];
 
         unc_text(&wanted->unc, path);
@@ -84,7 +88,7 @@ static void judge_item(const char *vm, const Wanted *wanted, const PermissionsIt
         }
         if ((item->refused && !refused) || (!refused && !item->proven))
                 return;         /* whoever uses it says so himself; or the server does not say */
-        if (item->attributes & ATTRIBUTE_READ_ONLY && !folder) {
+        if (item->attributes & ATTRIBUTE_READ_ONLY && !folder && !medium) {
                 Finding *f = finding_add(findings, FINDING_READ_ONLY, ERROR_DENIED,
                                          "%s has the attribute Read-only, so %s cannot write it for \"%s\"; take the "
                                          "attribute away", path, findings->host, vm);
@@ -97,18 +101,20 @@ static void judge_item(const char *vm, const Wanted *wanted, const PermissionsIt
 }
 
 void access_judge_share(const char *vm, const Wanted *wanted, const Permissions *told, Findings *findings) {
-        uint32_t share = told->share_access, missing = matrix_needed(MATRIX_SHARE) & ~share;
+        uint32_t share = told->share_access, needed = NEEDED_MEDIUM;    /* a share of media may be read-only */
         char path[UNC_TEXT_MAX + 1];
 
+        for (size_t i = 0; i < told->count; i++)
+                needed |= wanted[i].use == WANTED_MEDIUM ? 0 : matrix_needed(MATRIX_SHARE);
         share_text(&wanted[0].unc, path);
-        if (missing)
-                lacks(vm, "share", path, missing, false, share, findings);
+        if (needed & ~share)
+                lacks(vm, "share", path, needed & ~share, false, share, findings);
         for (size_t i = 0; i < told->count; i++)
                 judge_item(vm, &wanted[i], &told->items[i], matrix_shown(share), findings);
 }
 
-/* The engine's cause for a server that knows no SMB 3: the dialect that it chose. */
-static bool is_old(int cause) { return cause >= 0x0202 && cause < SMB_3_0; }
+/* The engine's cause for a server that knows no SMB 3: the dialect that it chose, or that it chose none. */
+static bool is_old(int cause) { return (cause >= 0x0202 && cause < SMB_3_0) || cause == STATUS_NOT_SUPPORTED; }
 
 void access_judge_refusal(const char *vm, const Unc *unc, const Error *why, Findings *findings) {
         char path[UNC_TEXT_MAX + 1];

@@ -22,6 +22,7 @@ typedef enum WantedUse {
         WANTED_ALWAYS,                  /* missing is a finding */
         WANTED_MAYBE,                   /* a machine that never ran has none */
         WANTED_DISK,                    /* the same as always, and it may grow */
+        WANTED_MEDIUM,                  /* only read, such as an ISO file in a drive */
 } WantedUse;
 
 typedef struct Wanted {

@@ -52,4 +52,6 @@ void compare_space(const char *folder, uint64_t needed, Findings *findings) {
                                  findings->host, (unsigned long long)(bytes >> 20), folder,
                                  (unsigned long long)(needed >> 20));
         finding_because(f, "journalctl --vacuum-size=100M", "%llu bytes free", (unsigned long long)bytes);
+        if (strncmp(folder, "/var/log/", strlen("/var/log/")) == 0)
+                finding_remedy(f, NULL, "find %s -name '*.log*' -mtime +30 -delete", folder);
 }

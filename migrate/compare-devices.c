@@ -13,6 +13,7 @@
 
 #define OURS "(@type='network' and source/@protocol='nbd' and starts-with(source/host/@socket, '/run/holdfast/disk/'))"
 #define MEDIUM "(@device='cdrom' or @device='floppy')"
+#define SOURCE "source[@file or @dev or @dir or @name or @protocol]"    /* an ejected medium leaves an empty one */
 
 typedef struct Row {
         const char *xpath;
@@ -40,10 +41,10 @@ static const Row rows[] = {
         { "/domain/devices/interface[@type='hostdev' or @type='direct']", FINDING_HOST_DEVICE,
           "a network card of the host is attached to it", "connect the adapter to a switch first",
           { "@type", "mac/@address", "source/@dev" }, DETACH },
-        { "/domain/devices/disk[" MEDIUM " and source/@* and not" OURS "]", FINDING_LOCAL_FILE,
+        { "/domain/devices/disk[" MEDIUM " and " SOURCE " and not" OURS "]", FINDING_LOCAL_FILE,
           "the medium in its drive is a file of this host", "eject it, or bring it onto the share first",
           { "source/@file", "source/@dev", "target/@dev" }, "virsh change-media %V %T --eject --live --force" },
-        { "/domain/devices/disk[not(" MEDIUM ") and not(@type='volume') and source/@* and not" OURS
+        { "/domain/devices/disk[not(" MEDIUM ") and not(@type='volume') and " SOURCE " and not" OURS
           " and not(backingStore/source)]",
           FINDING_LOCAL_FILE, "a file or device that is not on an SMB share is attached to it",
           "bring it onto the share with Convert-VHD, or detach it first",

@@ -49,9 +49,13 @@ static void disabled(const char *account, Findings *findings) {
         finding_because(f, remedy, "userAccountControl has ACCOUNTDISABLE");
 }
 
+/* A name that somebody may have chosen so that it does more in a shell. */
+static bool is_plain(const char *account) {
+        return strspn(account, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") ==
+               strcspn(account, "$") && strlen(account) <= strcspn(account, "$") + 1;
+}
+
 static void lacks_names(const char *account, unsigned missing, const char *spn, const char *holder, Findings *findings) {
-        auto_free char *move = *holder ? text_format("setspn -D \"%s\" %s ; setspn -S \"%s\" %s", spn, holder, spn, account)
-                                       : NULL;
         Finding *f;
 
         if (*holder)
@@ -63,8 +67,12 @@ static void lacks_names(const char *account, unsigned missing, const char *spn, 
                 f = finding_add(findings, FINDING_SPN, ERROR_NOT_FOUND,
                                 "the account %s lacks the service principal name %s: nobody gets a ticket for %s by it; "
                                 "let the host write it again", account, spn, findings->host);
-        finding_because(f, *holder ? move : REPAIR, "%u of %d names are missing, the first is %.100s%s%.60s", missing,
+        finding_because(f, *holder ? NULL : REPAIR, "%u of %d names are missing, the first is %.100s%s%.60s", missing,
                         SPN_COUNT, spn, *holder ? ", which is on " : "", holder);
+        if (*holder && is_plain(holder)) {
+                finding_remedy(f, NULL, "setspn -D \"%s\" %s", spn, holder);
+                finding_remedy(f, NULL, "setspn -S \"%s\" %s", spn, account);
+        }
 }
 
 /* ---- this host --------------------------------------------------------------------------------------------- */

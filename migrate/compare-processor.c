@@ -12,7 +12,7 @@
 
 static void check_model(const CompareRequest *request, const VmCapabilities *caps, const char *common,
                         Findings *findings) {
-        if (caps->cpu_model)
+        if (caps->cpu_model || !caps->machine_type)     /* of a machine that it does not know libvirt says nothing */
                 return;
         Finding *f = finding_add(findings, FINDING_PROCESSOR, ERROR_UNSUPPORTED,
                                  NOT_COMPATIBLE "The processor of %s cannot give \"%s\" the model %s", findings->host,

@@ -129,11 +129,15 @@ static int store(Change *c, Error *err) {
                 return wrong_state(c, err);
         if (host_define(c->host, &c->after, err) < 0)
                 return -1;
-        if (write_file(c, c->path, false, err) < 0) {
-                (void)!host_define(c->host, &c->before, &ignored);
-                return -1;
-        }
-        return c->info.active ? host_apply_live(c->domain, &c->after, err) : 0;
+        int r = c->info.active ? host_apply_live(c->domain, &c->after, err) : 0;
+        if (r == 0)
+                r = write_file(c, c->path, false, err);
+        if (r == 0)
+                return 0;
+        if (c->info.active)
+                (void)!host_apply_live(c->domain, &c->before, &ignored);
+        (void)!host_define(c->host, &c->before, &ignored);
+        return -1;
 }
 
 static int begin(VmHost *host, const char *name_or_id, Change *c, Error *err) {

@@ -148,23 +148,45 @@ static uint64_t started_us(virDomainPtr domain) {
         return us < realtime_us() ? us : 0;
 }
 
-/* Cheap on purpose: nothing here asks QEMU, so a machine in the middle of a move answers at once. */
-static int info_of(VmHost *host, virDomainPtr domain, VmInfo *ret, Error *err) {
-        virDomainInfo use;
-        int state = 0, reason = 0;
+static int definition_of(VmHost *host, virDomainPtr domain, VmInfo *info, Error *err) {
+        HostStamp stamp;
 
-        *ret = (VmInfo){ 0 };
-        if (host_definition(domain, 0, &ret->definition, err) < 0)
+        host_stamp(host, domain, &stamp);
+        if (host_recall(host, &stamp, &info->definition, &info->started_us))
+                return 0;
+        if (host_definition(domain, 0, &info->definition, err) < 0)
                 return -1;
-        if (virDomainGetState(domain, &state, &reason, 0) < 0 || virDomainGetInfo(domain, &use) < 0)
-                return libvirt_error(err, "\"%s\"", virDomainGetName(domain));
+        if (stamp.runs != (unsigned)-1)
+                info->started_us = started_us(domain);
+        host_remember(host, &stamp, &info->definition, info->started_us);
+        return 0;
+}
+
+static uint64_t number_of(virDomainStatsRecordPtr record, const char *name) {
+        for (int i = 0; i < record->nparams; i++) {
+                const virTypedParameter *p = &record->params[i];
+                if (strcmp(p->field, name) == 0)
+                        return p->type == VIR_TYPED_PARAM_ULLONG ? p->value.ul :
+                               p->type == VIR_TYPED_PARAM_INT    ? (uint64_t)p->value.i : 0;
+        }
+        return 0;
+}
+
+/* Cheap on purpose: nothing here asks QEMU, so a machine in the middle of a move answers at once.  @ret is zero and large:
+ * only what there is to say is written. */
+static int info_of(VmHost *host, virDomainStatsRecordPtr record, VmInfo *ret, Error *err) {
+        int state = (int)number_of(record, "state.state"), reason = (int)number_of(record, "state.reason");
+
+        if (definition_of(host, record->dom, ret, err) < 0)
+                return -1;
         ret->state = state_of(state, reason);
         ret->active = state != VIR_DOMAIN_SHUTOFF && state != VIR_DOMAIN_CRASHED;
         if (ret->active) {
-                ret->memory_assigned_bytes = (uint64_t)use.memory << 10;
-                ret->processor_time_ns = use.cpuTime;
-                ret->started_us = started_us(domain);
+                ret->memory_assigned_bytes = ret->definition.memory_bytes;      /* there is no balloon */
+                ret->processor_time_ns = number_of(record, "cpu.time");
                 cpu_usage(host, ret);
+        } else {
+                ret->started_us = 0;
         }
         if (ret->state == VM_OFF && ret->definition.saved)
                 ret->state = VM_SAVED;
@@ -173,42 +195,61 @@ static int info_of(VmHost *host, virDomainPtr domain, VmInfo *ret, Error *err) {
         return 0;
 }
 
+enum { STATS = VIR_DOMAIN_STATS_STATE | VIR_DOMAIN_STATS_CPU_TOTAL };
+
+static void records_freep(virDomainStatsRecordPtr **records) {
+        if (*records)
+                virDomainStatsRecordListFree(*records);
+}
+
 int vmhost_find(VmHost *host, const char *name_or_id, VmInfo *ret, Error *err) {
         auto_(domain_freep) virDomainPtr domain = NULL;
-        auto_free VmInfo *info = malloc(sizeof *info);
+        auto_(records_freep) virDomainStatsRecordPtr *records = NULL;
+        auto_free VmInfo *info = calloc(1, sizeof *info);
 
         if (!info)
                 return error_oom(err);
         if (vmhost_domain(host, name_or_id, &domain, err) < 0)
                 return -1;
-        if (info_of(host, domain, info, err) < 0)
+        virDomainPtr list[] = { domain, NULL };
+        int n = virDomainListGetStats(list, STATS, &records, 0);
+        if (n < 0)
+                return libvirt_error(err, "\"%s\"", virDomainGetName(domain));
+        if (n == 0)                     /* gone since it was found */
+                return host_no_such_machine(name_or_id, err);
+        if (info_of(host, records[0], info, err) < 0)
                 return err->kind == ERROR_PROTOCOL ? host_no_such_machine(name_or_id, err) : -1;
         *ret = *info;
         return 0;
 }
 
 static int by_name(const void *a, const void *b) {
-        return strcasecmp(((const VmInfo *)a)->definition.name, ((const VmInfo *)b)->definition.name);
+        const virDomainStatsRecordPtr *x = a, *y = b;
+        return strcasecmp(virDomainGetName((*x)->dom), virDomainGetName((*y)->dom));
 }
 
 int vmhost_list(VmHost *host, VmInfo **ret, size_t *ret_count, Error *err) {
-        auto_(host_domains_freep) Domains all = { 0 };
+        auto_(connection_freep) virConnectPtr connection = NULL;
+        auto_(records_freep) virDomainStatsRecordPtr *records = NULL;
         size_t count = 0;
 
-        if (host_domains(host, 0, &all, err) < 0)
+        if (vmhost_connection(host, &connection, err) < 0)
                 return -1;
-        auto_free VmInfo *list = calloc(all.count + 1, sizeof *list);
+        int n = virConnectGetAllDomainStats(connection, STATS, &records, 0);
+        if (n < 0)
+                return libvirt_error(err, "cannot list the virtual machines of this host");
+        auto_free VmInfo *list = calloc((size_t)n + 1, sizeof *list);
         if (!list)
                 return error_oom(err);
-        for (size_t i = 0; i < all.count; i++) {
+        qsort(records, (size_t)n, sizeof *records, by_name);
+        for (int i = 0; i < n; i++) {
                 /* Not ours, or gone since the list was made: neither is in the answer. */
-                if (info_of(host, all.list[i], &list[count], err) == 0)
+                if (info_of(host, records[i], &list[count], err) == 0)
                         count++;
                 else if (err->kind != ERROR_PROTOCOL && err->kind != ERROR_NOT_FOUND)
                         return -1;
         }
         *err = (Error){ 0 };
-        qsort(list, count, sizeof *list, by_name);
         *ret = take_ptr(list);
         *ret_count = count;
         return 0;

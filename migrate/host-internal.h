@@ -10,7 +10,7 @@
 #include "migrate/host.h"
 
 enum {
-        CLAIMS_MAX = 256, LISTENERS_MAX = 4, SAMPLES_MAX = 1024,
+        CLAIMS_MAX = 256, LISTENERS_MAX = 4, SAMPLES_MAX = 1024, KNOWN_MAX = 1024,
         EVENTS_USED = 4,                        /* kinds of libvirt events we listen to */
 };
 
@@ -27,6 +27,19 @@ typedef struct Sample {                         /* for CPUUsage: what a machine 
         uint64_t processor_time_ns, at_us;
 } Sample;
 
+/* Which writing of its files a definition is from; host-known.c. */
+typedef struct HostStampFile {
+        uint64_t inode;
+        int64_t size_bytes, seconds, nanoseconds;
+} HostStampFile;
+typedef struct HostStamp {
+        bool given;                             /* else nothing can be said */
+        uint8_t id[VIR_UUID_BUFLEN];
+        unsigned runs;                          /* libvirt's number of this run; -1: off */
+        HostStampFile defined, running;
+} HostStamp;
+
+typedef struct HostKnown HostKnown;
 typedef struct HostOpening HostOpening;
 
 struct VmHost {
@@ -39,6 +52,8 @@ struct VmHost {
         unsigned listener_count;
         Sample samples[SAMPLES_MAX];
         unsigned sample_next;
+        HostKnown *known[KNOWN_MAX];
+        unsigned known_next;
         bool stopping, settle_wanted;
         pthread_cond_t keeper_wake;             /* CLOCK_MONOTONIC */
 
@@ -106,6 +121,14 @@ void host_domains_freep(Domains *domains);
 /* The definition libvirt holds: @flags VIR_DOMAIN_XML_INACTIVE or 0.  ERROR_PROTOCOL: not ours. */
 int host_definition(virDomainPtr domain, unsigned flags, VmDefinition *ret, Error *err) FAILS;
 int host_no_such_machine(const char *name_or_id, Error *err);
+
+/* ---- host-known.c ---- */
+/* Before the machine is read: what is read afterwards is not older than that. */
+void host_stamp(const VmHost *host, virDomainPtr domain, HostStamp *ret);
+/* False: it has to be read. */
+bool host_recall(VmHost *host, const HostStamp *stamp, VmDefinition *ret, uint64_t *ret_started_us);
+void host_remember(VmHost *host, const HostStamp *stamp, const VmDefinition *definition, uint64_t started_us);
+void host_known_end(VmHost *host);
 
 /* ---- host-power.c ---- */
 #define WRONG_STATE "The operation cannot be performed while the virtual machine is in its current state."

@@ -44,6 +44,7 @@ void vmhost_free(VmHost *host) {
         host_keeper_stop(host);
         host_connect_end(host);
         host_events_stop(host);
+        host_known_end(host);
         (void)pthread_cond_destroy(&host->claims_changed);
         (void)pthread_cond_destroy(&host->keeper_wake);
         (void)pthread_mutex_destroy(&host->connect_lock);

@@ -133,7 +133,6 @@ void live_say(Live *live, bool warning, const MoveRecord *record, const char *fm
 bool live_wait(Live *live, uint64_t until_us);
 int live_who(Live *live, Machine *ret_machine, Directory **ret_directory, Error *err) FAILS;
 extern const ChannelHandlers live_handlers;     /* userdata is set by the user */
-int live_connect(Live *live, const char *host, Channel **ret, Error *err) FAILS;
 /* {"Token": …, "VMId": …} */
 int live_token_json(const MoveRecord *record, sd_json_variant **ret, Error *err) FAILS;
 const char *live_string(sd_json_variant *parameters, const char *name);         /* "" when it is not there */

@@ -135,12 +135,28 @@ static int connect_unix(const char *path, int *ret_fd, Error *err) {
         return 0;
 }
 
+static int serve_commands(Live *live, const Channel *channel, int *ret_fd, Error *err) {
+        int pair[2];
+
+        if (!live->config.commands)
+                return error_set(err, ERROR_UNSUPPORTED, 0, "this node runs no commands for other hosts");
+        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+                return error_set(err, ERROR_INTERNAL, errno, "cannot make a socket");
+        auto_fd int channels = pair[0];
+        if (live->config.commands(live->config.userdata, channel_peer(channel), pair[1], err) < 0)
+                return -1;
+        *ret_fd = take_fd(channels);
+        return 0;
+}
+
 /* Only a channel whose host has a move prepared here reaches libvirt and that move's QEMU. */
 static int on_stream(void *userdata, Channel *channel, const char *service, int *ret_fd, Error *err) {
         static const char memory[] = "memory/";
         Live *live = userdata;
         char path[MOVE_PATH_MAX];
 
+        if (strcmp(service, LIVE_COMMANDS) == 0)
+                return serve_commands(live, channel, ret_fd, err);
         if (strcmp(service, "libvirt") == 0 && live_has_incoming(live, channel, NULL))
                 return connect_unix(LIVE_LIBVIRT_SOCKET, ret_fd, err);
         if (strncmp(service, memory, sizeof memory - 1) == 0 &&

@@ -17,6 +17,7 @@
 #include "appliance/base/text.h"
 #include "auth/directory.h"
 #include "auth/machine.h"
+#include "migrate/channel.h"
 #include "migrate/compare-findings.h"
 #include "migrate/host.h"
 #include "migrate/networks.h"
@@ -31,6 +32,9 @@ typedef struct LiveConfig {
         /* A move that a former holdfastd left behind was put in order: the job of that id has ended, with
          * @result as one sentence; @here: the machine is on this node.  May be NULL. */
         void (*settled)(void *userdata, const char *token, bool here, const char *result);
+        /* Another host of the fabric, proven to be @peer, brings a command: serve the conversation on @consumed_fd.  Any
+         * thread, must not block.  May be NULL. */
+        int (*commands)(void *userdata, const ChannelPeer *peer, int consumed_fd, Error *err);
         void *userdata;
 } LiveConfig;
 
@@ -53,6 +57,11 @@ int live_identity(Live *live, const Machine *machine, Directory *directory, Erro
  * pool thread.  What cannot be decided yet (the other host does not answer) is tried again by a thread
  * of the Live's own. */
 void live_reconcile(Live *live);
+
+/* A channel to @host, by the name an administrator typed; channel_free().  Blocks up to 10 s. */
+int live_connect(Live *live, const char *host, Channel **ret, Error *err) FAILS;
+/* The service of a host that LiveConfig.commands serves; channel_open(). */
+#define LIVE_COMMANDS "commands"
 
 /* ---- comparing -------------------------------------------------------------------------------- */
 

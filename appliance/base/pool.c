@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "appliance/base/cleanup.h"
@@ -22,15 +23,23 @@ typedef struct Queue {
         Item *first, **last;
 } Queue;
 
+enum { THREADS_MAX = 64 };
+
+typedef struct Worker {
+        Pool *pool;
+        pthread_t thread;
+        enum { WORKER_NONE, WORKER_RUNS, WORKER_ENDED } state;  /* ended: to be joined */
+} Worker;
+
 struct Pool {
-        pthread_mutex_t lock;           /* guards everything below it */
-        pthread_cond_t wake;
+        pthread_mutex_t lock;           /* guards everything below it, to the next remark */
+        pthread_cond_t wake;            /* CLOCK_MONOTONIC */
         Queue waiting, finished;
         unsigned waiting_count, queue_max;
+        Worker workers[THREADS_MAX];
+        unsigned threads_max, running, idle, busy;      /* running: started and not ended */
         bool stopping;
         /* loop's thread only */
-        pthread_t threads[64];
-        unsigned thread_count;
         int fd;                         /* eventfd: finished is not empty */
         sd_event_source *source;
 };
@@ -54,24 +63,58 @@ static void post_locked(Pool *pool, Item *item) {
         (void)!write(pool->fd, &one, sizeof one); /* cannot block before 2^64 - 2 unread posts */
 }
 
+/* Locked.  False: nothing came for so long. */
+static bool wait_for_work(Pool *pool) {
+        struct timespec until;
+        int r = 0;
+
+        (void)clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_sec += (time_t)(POOL_IDLE_US / 1000000);
+        pool->idle++;
+        while (!pool->waiting.first && !pool->stopping && r == 0)
+                r = pthread_cond_timedwait(&pool->wake, &pool->lock, &until);
+        pool->idle--;
+        return pool->waiting.first || pool->stopping;
+}
+
 static void *run(void *userdata) {
-        Pool *pool = userdata;
+        Worker *worker = userdata;
+        Pool *pool = worker->pool;
 
         (void)pthread_mutex_lock(&pool->lock);
-        for (;;) {
-                while (!pool->waiting.first && !pool->stopping)
-                        (void)pthread_cond_wait(&pool->wake, &pool->lock);
-                if (pool->stopping)
-                        break;
+        while (wait_for_work(pool) && !pool->stopping) {
                 Item *item = queue_pop(&pool->waiting);
                 pool->waiting_count--;
+                pool->busy++;
                 (void)pthread_mutex_unlock(&pool->lock);
                 item->work(item->userdata);
                 (void)pthread_mutex_lock(&pool->lock);
+                pool->busy--;
                 post_locked(pool, item);
         }
+        worker->state = WORKER_ENDED;
+        pool->running--;
         (void)pthread_mutex_unlock(&pool->lock);
         return NULL;
+}
+
+/* Locked.  One more thread for what waits, if there may be one.  0 or an errno. */
+static int grow(Pool *pool) {
+        Worker *worker = pool->workers;
+
+        if (pool->idle >= pool->waiting_count || pool->running == pool->threads_max)
+                return 0;
+        while (worker->state == WORKER_RUNS)
+                worker++;               /* fewer run than there is room for */
+        if (worker->state == WORKER_ENDED)
+                (void)pthread_join(worker->thread, NULL);       /* it is past the lock: at once */
+        *worker = (Worker){ .pool = pool };
+        int r = pthread_create(&worker->thread, NULL, run, worker);
+        if (r == 0) {
+                worker->state = WORKER_RUNS;
+                pool->running++;
+        }
+        return r;
 }
 
 static void deliver(Pool *pool) {
@@ -99,26 +142,27 @@ static int on_finished(sd_event_source *source, int fd, uint32_t revents, void *
 DEFINE_FREEP(Pool, pool_free);
 
 int pool_new(sd_event *event, unsigned threads, unsigned queue_max, Pool **ret, Error *err) {
-        assert(threads >= 1 && threads <= 64);
+        pthread_condattr_t attributes;
+
+        assert(threads >= 1 && threads <= THREADS_MAX);
         auto_(pool_freep) Pool *pool = calloc(1, sizeof *pool);
         if (!pool)
                 return error_oom(err);
         (void)pthread_mutex_init(&pool->lock, NULL);
-        (void)pthread_cond_init(&pool->wake, NULL);
+        (void)pthread_condattr_init(&attributes);
+        (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+        (void)pthread_cond_init(&pool->wake, &attributes);
+        (void)pthread_condattr_destroy(&attributes);
         pool->waiting.last = &pool->waiting.first;
         pool->finished.last = &pool->finished.first;
         pool->queue_max = queue_max;
+        pool->threads_max = threads;
         pool->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         if (pool->fd < 0)
                 return error_set(err, ERROR_INTERNAL, errno, "cannot make an event descriptor: %m");
         int r = sd_event_add_io(event, &pool->source, pool->fd, EPOLLIN, on_finished, pool);
         if (r < 0)
                 return error_set(err, ERROR_INTERNAL, -r, "cannot watch the thread pool");
-        for (; pool->thread_count < threads; pool->thread_count++) {
-                r = pthread_create(&pool->threads[pool->thread_count], NULL, run, pool);
-                if (r != 0)
-                        return error_set(err, ERROR_LIMIT, r, "cannot start a worker thread");
-        }
         *ret = take_ptr(pool);
         return 0;
 }
@@ -127,11 +171,12 @@ void pool_free(Pool *pool) {
         if (!pool)
                 return;
         (void)pthread_mutex_lock(&pool->lock);
-        pool->stopping = true;
+        pool->stopping = true;          /* from now on no worker begins */
         (void)pthread_cond_broadcast(&pool->wake);
         (void)pthread_mutex_unlock(&pool->lock);
-        for (unsigned i = 0; i < pool->thread_count; i++)
-                (void)pthread_join(pool->threads[i], NULL);
+        for (unsigned i = 0; i < THREADS_MAX; i++)
+                if (pool->workers[i].thread)
+                        (void)pthread_join(pool->workers[i].thread, NULL);
         for (Item *item; (item = queue_pop(&pool->waiting));)
                 queue_push(&pool->finished, item);
         deliver(pool);
@@ -142,27 +187,40 @@ void pool_free(Pool *pool) {
         free(pool);
 }
 
+static int refuse(const Pool *pool, int cause, Error *err) {
+        if (cause)
+                return error_set(err, ERROR_LIMIT, cause, "cannot start a worker thread");
+        return error_set(err, ERROR_LIMIT, 0, "too much work is waiting already (%u jobs); try again later",
+                         pool->queue_max);
+}
+
 static int enqueue(Pool *pool, PoolWork work, PoolDone done, void *userdata, Error *err) {
         Item *item = calloc(1, sizeof *item);
+        int cause = 0;
         if (!item)
                 return error_oom(err);
         *item = (Item){ .work = work, .done = done, .userdata = userdata };
 
         (void)pthread_mutex_lock(&pool->lock);
-        bool full = work && (pool->stopping || pool->waiting_count >= pool->queue_max);
-        if (!full && work) {
-                queue_push(&pool->waiting, item);
+        bool full = pool->busy + pool->waiting_count >= pool->threads_max + pool->queue_max;
+        bool refused = work && (pool->stopping || full);
+        if (!refused && work) {
                 pool->waiting_count++;
+                cause = grow(pool);
+                refused = pool->running == 0;   /* those that run will come to it */
+                if (refused)
+                        pool->waiting_count--;
+                else
+                        queue_push(&pool->waiting, item);
                 (void)pthread_cond_signal(&pool->wake);
-        } else if (!full) {
+        } else if (!refused) {
                 post_locked(pool, item);
         }
         (void)pthread_mutex_unlock(&pool->lock);
-        if (!full)
+        if (!refused)
                 return 0;
         free(item);
-        return error_set(err, ERROR_LIMIT, 0, "too much work is waiting already (%u jobs); try again later",
-                         pool->queue_max);
+        return refuse(pool, cause, err);
 }
 
 int pool_run(Pool *pool, PoolWork work, PoolDone done, void *userdata, Error *err) {

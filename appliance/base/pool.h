@@ -10,18 +10,21 @@
 
 #include "appliance/base/error.h"
 
+#define POOL_IDLE_US (2 * 1000000ULL)
+
 typedef struct Pool Pool;
 
 typedef void (*PoolWork)(void *userdata);       /* runs on a pool thread */
 typedef void (*PoolDone)(void *userdata);       /* runs on the loop's thread */
 
-/* @threads 1…64 are started now; @queue_max jobs may wait.  Call on the loop's thread. */
+/* At most @threads (1…64) run at once: one is started when a job finds none waiting, and ends when it had nothing to
+ * do for POOL_IDLE_US, so an idle pool costs nothing.  @queue_max jobs may wait.  Call on the loop's thread. */
 int pool_new(sd_event *event, unsigned threads, unsigned queue_max, Pool **ret, Error *err) FAILS;
 
 /* Waits for running jobs, drops waiting ones after calling their done.  Accepts NULL. */
 void pool_free(Pool *pool);
 
-/* @done may be NULL.  @userdata belongs to the job until done has run.  Any thread. */
+/* ERROR_LIMIT: the queue is full, or there is no thread and none to be had.  @done may be NULL.  @userdata belongs to the job until done has run.  Any thread. */
 int pool_run(Pool *pool, PoolWork work, PoolDone done, void *userdata, Error *err) FAILS;
 
 /* Has @fn(@userdata) called on the loop's thread, after everything posted before it.  For jobs

@@ -7,6 +7,7 @@
 #include <systemd/sd-varlink.h>
 
 #include "appliance/base/cleanup.h"
+#include "appliance/cli/confirm.h"
 #include "appliance/cli/password.h"
 #include "appliance/command/object.h"
 
@@ -17,12 +18,14 @@ typedef struct Call {
         sd_json_variant *secrets;       /* object; sensitive */
         sd_json_variant *needs;         /* holdfastd asks for these */
         CallResult result;
+        Confirm *confirm;               /* once a command has asked */
         bool ended;
         Error failure;                  /* kind ERROR_NONE: none */
 } Call;
 
 static void call_clear(Call *call) {
         call->link = sd_varlink_close_unref(call->link);
+        confirm_free(take_ptr(call->confirm));
         call->event = sd_event_unref(call->event);
         call->needs = sd_json_variant_unref(call->needs);
         call->secrets = sd_json_variant_unref(call->secrets);
@@ -55,6 +58,30 @@ static void on_error(Call *call, const char *error_id, sd_json_variant *paramete
                                 message ? message : error_id);
 }
 
+/* Over a connection of its own: the other one is at work. */
+static void answer(void *userdata, const char *id, BatchAnswer choice) {
+        Call *call = userdata;
+        sd_varlink *link = NULL;
+
+        if (sd_varlink_connect_address(&link, call->request->address) < 0)
+                return;                 /* holdfastd is gone: the call's own connection says so */
+        if (sd_varlink_sendb(link, "io.holdfast.Node.Answer",
+                             SD_JSON_BUILD_OBJECT(SD_JSON_BUILD_PAIR_STRING("Id", id),
+                                                  SD_JSON_BUILD_PAIR_INTEGER("Choice", choice))) >= 0)
+                (void)sd_varlink_flush(link);
+        (void)sd_varlink_close_unref(link);
+}
+
+static int take_prompt(Call *call, sd_json_variant *question) {
+        const char *id = object_string(question, "Id"), *message = object_string(question, "Message");
+
+        if (!id || !message)
+                return 0;
+        if (show_flush(call->request->show, &call->failure) < 0)
+                return -1;
+        return confirm_ask(&call->confirm, call->event, id, message, answer, call, &call->failure);
+}
+
 static int on_reply(sd_varlink *link, sd_json_variant *parameters, const char *error_id,
                     sd_varlink_reply_flags_t flags, void *userdata) {
         Call *call = userdata;
@@ -69,6 +96,8 @@ static int on_reply(sd_varlink *link, sd_json_variant *parameters, const char *e
                 sd_json_variant *value = sd_json_variant_by_key(parameters, "Value");
                 sd_json_variant *plain =
                         value && sd_json_variant_is_object(value) ? sd_json_variant_by_key(value, "$value") : NULL;
+                if (value && stream == STREAM_PROMPT && take_prompt(call, value) < 0)
+                        return finish(call);
                 if (value && show_record(call->request->show, stream, plain ? plain : value, &call->failure) < 0)
                         return finish(call);
         }
@@ -112,6 +141,7 @@ static int start(Call *call, Error *err) {
                 r = sd_varlink_observeb(call->link, "io.holdfast.Node.Run", SD_JSON_BUILD_OBJECT(
                             SD_JSON_BUILD_PAIR_STRING("Pipeline", call->request->text),
                             SD_JSON_BUILD_PAIR_UNSIGNED("Width", show_width()),
+                            SD_JSON_BUILD_PAIR_BOOLEAN("Interactive", confirm_possible()),
                             SD_JSON_BUILD_PAIR_CONDITION(call->secrets != NULL, "Secrets",
                                                          SD_JSON_BUILD_VARIANT(call->secrets))));
         return r < 0 ? error_set(err, ERROR_INTERNAL, -r, "holdfastd cannot be asked: %s", strerror(-r)) : 0;
@@ -123,6 +153,7 @@ static int converse(Call *call, Error *err) {
 
         call->needs = sd_json_variant_unref(call->needs);
         call->link = sd_varlink_close_unref(call->link);
+        confirm_free(take_ptr(call->confirm));
         call->event = sd_event_unref(call->event);
         int r = sd_event_new(&call->event);
         for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(signals); i++)

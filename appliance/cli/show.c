@@ -137,8 +137,8 @@ static void show_text(FILE *to, const char *prefix, sd_json_variant *value) {
 }
 
 int show_record(Show *show, RecordStream stream, sd_json_variant *value, Error *err) {
-        if (stream == STREAM_STATE)
-                return 0;               /* there is no session that could keep it */
+        if (stream == STREAM_STATE || stream == STREAM_PROMPT)
+                return 0;               /* there is no session that could keep it; confirm.c asks */
         if (show->json)
                 return stream == STREAM_PROGRESS ? 0 : show_json(show, stream, value, err);
         if (stream != STREAM_PROGRESS)
@@ -164,11 +164,22 @@ int show_record(Show *show, RecordStream stream, sd_json_variant *value, Error *
         case STREAM_PROGRESS:
                 show_progress(show, value);
                 return 0;
+        case STREAM_PROMPT:
         case STREAM_STATE:
         case STREAM_COUNT:
         default:
                 return 0;
         }
+}
+
+int show_flush(Show *show, Error *err) {
+        clear_bar(show);
+        if (show->json)
+                return 0;
+        if (view_flush(show->view, err) < 0)
+                return -1;
+        (void)fflush(stdout);
+        return 0;
 }
 
 int show_end(Show *show, Error *err) {

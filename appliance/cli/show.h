@@ -14,6 +14,8 @@ typedef struct Show Show;
 /* @json: objects as one JSON array to standard output, everything else as JSON lines to standard error. */
 int show_new(bool json, Show **ret, Error *err) FAILS;
 int show_record(Show *show, RecordStream stream, sd_json_variant *value, Error *err) FAILS;
+/* What is held back for a table, before somebody is asked. */
+int show_flush(Show *show, Error *err) FAILS;
 /* Everything still held back. */
 int show_end(Show *show, Error *err) FAILS;
 void show_free(Show *show);

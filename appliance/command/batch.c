@@ -7,6 +7,7 @@
 #include "appliance/base/cleanup.h"
 #include "appliance/base/text.h"
 #include "appliance/command/convert.h"
+#include "appliance/command/elsewhere.h"
 #include "appliance/command/invocation.h"
 #include "appliance/command/object.h"
 
@@ -24,7 +25,7 @@ struct Batch {
         const CommandTable *table;
         char *text;
         Role role;
-        bool has_input;
+        bool has_input, from_host;
         size_t input;               /* the statement that input is piped into */
         sd_json_variant *variables; /* object, or NULL: given, and set since */
         Statement *statements;
@@ -40,6 +41,7 @@ static const char *const stream_names[STREAM_COUNT] = {
         [STREAM_INFORMATION] = "information",
         [STREAM_PROGRESS] = "progress",
         [STREAM_STATE] = "state",
+        [STREAM_PROMPT] = "prompt",
 };
 
 const char *stream_name(RecordStream stream) {
@@ -107,6 +109,8 @@ static int find_command(const Batch *batch, const Stage *stage, bool has_input, 
         if (!command)
                 return record_not_a_command(record, name);
         *ret = command;
+        if (batch->from_host && !elsewhere_can(command))
+                return elsewhere_refuse(command, record);
         return check_role(command, batch->role, record);
 }
 
@@ -176,6 +180,7 @@ int batch_new(const CommandTable *table, const BatchText *source, Batch **ret, E
         batch->table = table;
         batch->role = source->role;
         batch->has_input = source->has_input;
+        batch->from_host = source->from_host;
         batch->input = input_statement(&script);
         batch->variables = sd_json_variant_ref(script.variables);
         for (size_t i = 0; i < script.count; i++)
@@ -237,7 +242,7 @@ int invocation_feed(Invocation *invocation, sd_json_variant *object, Error *err)
                 return 0;
         }
         invocation->input = object;
-        int r = invocation_call(invocation, invocation->command->run, err);
+        int r = invocation_call(invocation, elsewhere_run, err);
         invocation->input = NULL;
         return r;
 }
@@ -250,7 +255,7 @@ static void run_pipeline(Statement *s, sd_json_variant *input, sd_json_variant *
                 invocation_preferences(&s->commands[i], variables);
         }
         if (!input)
-                (void)invocation_call(&s->commands[0], s->commands[0].command->run, &err);
+                (void)invocation_call(&s->commands[0], elsewhere_run, &err);
         for (size_t i = 0; input && i < sd_json_variant_elements(input); i++)
                 if (invocation_feed(&s->commands[0], sd_json_variant_by_index(input, i), &err) < 0 || x->stopped)
                         break;

@@ -23,6 +23,7 @@ typedef enum RecordStream {
         STREAM_WARNING, STREAM_VERBOSE, STREAM_INFORMATION,     /* a string */
         STREAM_PROGRESS,                /* {"Activity", "StatusDescription", "PercentComplete", "Completed"} */
         STREAM_STATE,                   /* {"Variable": name, "Value": …}: the text set it; {"Exit": code}: it ended so */
+        STREAM_PROMPT,                  /* {"Id", "Message"}: the caller is asked; what he says comes by its Id */
         STREAM_COUNT,
 } RecordStream;
 
@@ -36,11 +37,43 @@ typedef struct SecretNeed {
         const char *command, *parameter, *user; /* borrowed from the Batch */
 } SecretNeed;
 
+/* One command for one other host. */
+typedef struct BatchCall {
+        const char *host;               /* as typed, or as an object says */
+        const char *text;               /* the command in this language; its values are $variables */
+        sd_json_variant *variables;     /* object, or NULL */
+} BatchCall;
+
+typedef struct BatchCalls {
+        const BatchCall *list;
+        size_t count;
+        /* Once, when the others are under way: what is to run on this host.  May be NULL. */
+        void (*here)(void *userdata);
+        /* One record of call @i.  -1: stop them all.  @record comes from another host: it may be anything. */
+        int (*record)(void *userdata, size_t i, RecordStream stream, sd_json_variant *record);
+        /* Call @i has ended; @why has ERROR_NONE when it came to its end. */
+        void (*ended)(void *userdata, size_t i, const Error *why);
+        void *userdata;
+} BatchCalls;
+
+/* What can be said to a question; its choices always are these, in this order. */
+typedef enum BatchAnswer { ANSWER_NOBODY = -1, ANSWER_YES, ANSWER_YES_TO_ALL, ANSWER_NO, ANSWER_NO_TO_ALL } BatchAnswer;
+
+/* How commands reach other hosts. */
+typedef struct BatchElsewhere {
+        bool (*is_here)(void *sink, const char *host);
+        /* Runs all calls side by side and blocks until each has ended; everything is called on this thread. */
+        void (*run)(void *sink, const BatchCalls *calls);
+        /* Call @i asked, by STREAM_PROMPT with this id; from inside record(). */
+        void (*answer)(void *sink, const BatchCalls *calls, size_t i, const char *id, BatchAnswer answer);
+} BatchElsewhere;
+
 typedef struct BatchText {
         const char *text;
         sd_json_variant *variables;     /* object: values of the text's variables, or NULL */
         bool has_input;                 /* BatchRun.input will be piped in: where $input stands, else into the first command */
         Role role;                      /* what the caller may do */
+        bool from_host;                 /* another host brings it: only commands with -ComputerName are taken */
 } BatchText;
 
 /* @table and its rows outlive the Batch. */
@@ -57,6 +90,9 @@ typedef struct BatchRun {
         const atomic_bool *cancelled;   /* set from any thread: stop soon */
         /* The secret for a key of batch_secret(), or NULL.  May be NULL when there are none. */
         const char *(*secret)(void *sink, const char *key);
+        const BatchElsewhere *elsewhere; /* NULL: commands run on this host only */
+        /* Asks the caller and blocks until he has answered; ANSWER_NOBODY: he cannot be asked.  NULL: nobody can. */
+        BatchAnswer (*ask)(void *sink, const char *message);
         /* One record; @record is borrowed and must be turned into something of its own before another
          * thread sees it.  May block.  -1: the caller is gone, stop. */
         int (*record)(void *sink, RecordStream stream, sd_json_variant *record, Error *err);

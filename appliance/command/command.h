@@ -24,6 +24,8 @@ enum {                                  /* Parameter.flags */
         PARAMETER_WILDCARD = 4,
         PARAMETER_SECRET = 8,           /* SecureString, PSCredential: never logged */
         PARAMETER_REMAINING = 16,       /* takes all positional arguments: Write-Host a b c */
+        PARAMETER_COMPUTERS = 32,       /* names hosts: the command runs on each of them (elsewhere.h) */
+        PARAMETER_PLACED = 64,          /* objects whose ComputerName says on which host the command runs */
 };
 
 typedef struct Parameter {
@@ -110,10 +112,11 @@ void invocation_progress(Invocation *invocation, const char *activity, const cha
  * or "InvalidParameter" alone (the command's own type is added), or NULL (made from the error's kind). */
 void invocation_error(Invocation *invocation, const Error *error, const char *target, const char *id);
 /* Before changing something (rows with confirm).  -WhatIf: prints PowerShell's "What if: Performing the operation
- * "…" on target "…"." and gives false; -Confirm: nobody can be asked here, so it is an error record and false. */
+ * "…" on target "…"." and gives false; -Confirm, and a $ConfirmPreference of Medium or Low, ask the caller and give his
+ * answer.  A caller who cannot be asked gets PowerShell's error, and the pipeline ends.  Blocks while he thinks. */
 bool invocation_should_process(Invocation *invocation, const char *target, const char *operation);
-/* For what Hyper-V asks about even without -Confirm (Remove-VM): true with -Force or -Confirm:$false, else an error
- * record that holds @question and says how to go on, and false. */
+/* For what Hyper-V asks about even without -Confirm (Remove-VM): true with -Force, -Confirm:$false or $ConfirmPreference
+ * None, else what the caller answers to @question. */
 bool invocation_should_continue(Invocation *invocation, const char *target, const char *question);
 /* The caller went away or pressed Ctrl+C. */
 bool invocation_cancelled(const Invocation *invocation);

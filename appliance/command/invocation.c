@@ -122,11 +122,16 @@ void invocation_error(Invocation *invocation, const Error *error, const char *ta
         invocation_report(invocation, &record, false);
 }
 
-static void say(Invocation *invocation, RecordStream stream, const char *text) {
+void invocation_say(Invocation *invocation, RecordStream stream, const char *text) {
         auto_(sd_json_variant_unrefp) sd_json_variant *message = NULL;
         Error err = { 0 };
+        if ((stream == STREAM_WARNING && invocation->warnings == ACTION_SILENT) ||
+            (stream == STREAM_VERBOSE && !invocation->verbose))
+                return;
         if (sd_json_variant_new_string(&message, text) >= 0)
                 (void)invocation_record(invocation, stream, message, &err);
+        if (stream == STREAM_WARNING && invocation->warnings == ACTION_STOP)
+                invocation->execution->stopped = invocation->execution->stop_all = true;
 }
 
 #pragma GCC diagnostic push
@@ -134,24 +139,18 @@ static void say(Invocation *invocation, RecordStream stream, const char *text) {
 static void vsay(Invocation *invocation, RecordStream stream, const char *fmt, va_list ap) {
         char text[RECORD_MESSAGE_MAX];
         (void)vsnprintf(text, sizeof text, fmt, ap);
-        say(invocation, stream, text);
+        invocation_say(invocation, stream, text);
 }
 #pragma GCC diagnostic pop
 
 void invocation_warning(Invocation *invocation, const char *fmt, ...) {
-        if (invocation->warnings == ACTION_SILENT)
-                return;
         va_list ap;
         va_start(ap, fmt);
         vsay(invocation, STREAM_WARNING, fmt, ap);
         va_end(ap);
-        if (invocation->warnings == ACTION_STOP)
-                invocation->execution->stopped = invocation->execution->stop_all = true;
 }
 
 void invocation_verbose(Invocation *invocation, const char *fmt, ...) {
-        if (!invocation->verbose)
-                return;
         va_list ap;
         va_start(ap, fmt);
         vsay(invocation, STREAM_VERBOSE, fmt, ap);
@@ -214,37 +213,7 @@ void invocation_enough(Invocation *invocation) {
                 invocation->execution->enough = invocation->index;
 }
 
-/* ---- may it be done? --------------------------------------------------------------------------- */
-
-static bool refuse_prompt(Invocation *invocation, const char *target, const char *question, const char *instead) {
-        Error err = { 0 };
-        (void)error_set(&err, ERROR_CONFLICT, 0, "%s Nobody can be asked here: run the command again with %s",
-                        question, instead);
-        invocation_error(invocation, &err, target, "ConfirmationRequired");
-        return false;
-}
-
-bool invocation_should_process(Invocation *invocation, const char *target, const char *operation) {
-        char text[RECORD_MESSAGE_MAX];
-        if (invocation_switch(invocation, "WhatIf")) {
-                (void)snprintf(text, sizeof text, "What if: Performing the operation \"%s\" on target \"%s\".",
-                               operation, target);
-                say(invocation, STREAM_INFORMATION, text);
-                return false;
-        }
-        if (!invocation_switch(invocation, "Confirm"))
-                return true;
-        (void)snprintf(text, sizeof text, "Performing the operation \"%.100s\" on target \"%.200s\".", operation,
-                       target);
-        return refuse_prompt(invocation, target, text, "-Confirm:$false, or without -Confirm.");
-}
-
-bool invocation_should_continue(Invocation *invocation, const char *target, const char *question) {
-        bool never_ask = invocation_has(invocation, "Confirm") && !invocation_switch(invocation, "Confirm");
-        if (invocation_switch(invocation, "Force") || never_ask)
-                return true;
-        return refuse_prompt(invocation, target, question, "-Force.");
-}
+/* ---- preferences --------------------------------------------------------------------------------- */
 
 static Action action(const Invocation *invocation, const char *parameter, const char *preference,
                      sd_json_variant *variables) {
@@ -267,6 +236,8 @@ void invocation_preferences(Invocation *invocation, sd_json_variant *variables) 
         invocation->progress = action(invocation, "ProgressAction", "ProgressPreference", variables);
         invocation->verbose = invocation_switch(invocation, "Verbose") ||
                               (!invocation_has(invocation, "Verbose") && verbose && text_equal_nocase(verbose, "Continue"));
+        invocation->confirms = confirm_preference(variables);
+        invocation->to_all[0] = invocation->to_all[1] = ANSWER_NOBODY;
         if (invocation->quiet && invocation->errors == ACTION_CONTINUE)
                 invocation->errors = ACTION_SILENT;
 }

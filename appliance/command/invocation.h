@@ -7,6 +7,8 @@
 
 typedef enum Action { ACTION_CONTINUE, ACTION_SILENT, ACTION_STOP } Action;
 
+typedef enum Impact { IMPACT_LOW = 1, IMPACT_MEDIUM, IMPACT_HIGH, IMPACT_BEYOND } Impact;     /* BEYOND: never asks */
+
 typedef struct Execution {
         const CommandTable *table;
         const BatchRun *run;
@@ -31,6 +33,8 @@ struct Invocation {
         uint64_t counter;               /* for the command's own use: objects seen so far */
         Action errors, warnings, progress;
         bool verbose;
+        Impact confirms;                /* $ConfirmPreference: what is at least so grave is asked about */
+        BatchAnswer to_all[2];          /* of should_process and should_continue: "to all" was said */
         bool quiet;                     /* 2> $null */
         ErrorRecord failure;            /* the first; its id is empty when there was none */
 };
@@ -44,7 +48,13 @@ int invocation_record(Invocation *invocation, RecordStream stream, sd_json_varia
 void invocation_report(Invocation *invocation, const ErrorRecord *record, bool terminating);
 /* Commands in front of this one may stop: everything wanted is there. */
 void invocation_enough(Invocation *invocation);
+/* A line of the warning, verbose or information stream, as far as the caller wants it. */
+void invocation_say(Invocation *invocation, RecordStream stream, const char *text);
 const CommandTable *invocation_table(const Invocation *invocation);
 /* Reads -ErrorAction and its like from the bound common parameters, else $ErrorActionPreference and its like. */
 void invocation_preferences(Invocation *invocation, sd_json_variant *variables);
+/* confirm.c: $ConfirmPreference of @variables. */
+Impact confirm_preference(sd_json_variant *variables);
+/* Asks the caller for a command on another host. */
+BatchAnswer confirm_for_host(Invocation *invocation, const char *message);
 void secret_key(const Invocation *invocation, const char *parameter, char to[static RECORD_NAME_MAX]);

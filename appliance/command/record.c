@@ -5,6 +5,7 @@
 
 #include "appliance/base/cleanup.h"
 #include "appliance/base/text.h"
+#include "appliance/command/object.h"
 
 #define EXCEPTION(name) "System.Management.Automation." name
 
@@ -126,4 +127,55 @@ sd_json_variant *record_json(const ErrorRecord *original) {
                     SD_JSON_BUILD_PAIR_INTEGER("Cause", record->cause))) < 0)
                 return NULL;
         return ret;
+}
+
+/* ErrorCategory's names, as far as our commands give them; a peer's word is one of these or "NotSpecified". */
+static const char *const categories[] = {
+        "NotSpecified",       "ParserError",    "ObjectNotFound",      "InvalidArgument", "PermissionDenied",
+        "InvalidOperation",   "CloseError",     "ResourceUnavailable", "OpenError",       "OperationTimeout",
+        "OperationStopped",   "InvalidData",    "NotImplemented",      "ProtocolError",   "LimitsExceeded",
+        "ResourceExists",     "ConnectionError",
+};
+
+static const char *const exceptions[] = {
+        EXCEPTION("ParseException"),
+        EXCEPTION("ParameterBindingException"),
+        EXCEPTION("CommandNotFoundException"),
+        EXCEPTION("PipelineStoppedException"),
+        EXCEPTION("Host.HostException"),
+};
+
+static const char *known_exception(const char *name) {
+        for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+                if (strcmp(kinds[i].exception, name) == 0)
+                        return kinds[i].exception;
+        for (size_t i = 0; i < ARRAY_SIZE(exceptions); i++)
+                if (strcmp(exceptions[i], name) == 0)
+                        return exceptions[i];
+        return kinds[ERROR_NONE].exception;
+}
+
+static void take(sd_json_variant *json, const char *name, const char *otherwise, char *to, size_t size) {
+        const char *text = json ? object_string(json, name) : NULL;
+        (void)snprintf(to, size, "%s", text ? text : otherwise);
+        text_mend(to);
+}
+
+void record_from_json(sd_json_variant *json, const char *activity, ErrorRecord *ret) {
+        sd_json_variant *object = json && sd_json_variant_is_object(json) ? json : NULL;
+        const char *category = object ? object_string(object, "Category") : NULL;
+        const char *exception = object ? object_string(object, "Exception") : NULL;
+        const char *kind = object ? object_string(object, "Kind") : NULL;
+
+        *ret = (ErrorRecord){ .kind = error_kind_from_name(kind ? kind : ""), .category = categories[0] };
+        if (ret->kind == ERROR_NONE)
+                ret->kind = ERROR_INTERNAL;
+        ret->exception = known_exception(exception ? exception : "");
+        for (size_t i = 0; category && i < ARRAY_SIZE(categories); i++)
+                if (strcmp(categories[i], category) == 0)
+                        ret->category = categories[i];
+        take(object, "Message", "The other host reported an error without words.", ret->message, sizeof ret->message);
+        take(object, "FullyQualifiedErrorId", kinds[ERROR_NONE].id, ret->id, sizeof ret->id);
+        take(object, "TargetName", "", ret->target, sizeof ret->target);
+        take(object, "Activity", activity, ret->activity, sizeof ret->activity);
 }

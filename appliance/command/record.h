@@ -36,5 +36,8 @@ int record_error(ErrorRecord *record, const Command *command, const Error *error
 /* "Microsoft.HyperV.PowerShell.Commands.MoveVM" */
 void command_type_name(const Command *command, char to[static RECORD_NAME_MAX]);
 
+/* The inverse, for a record that another host sent: bounded, and whatever it holds gives a record that can be shown.
+ * @activity: the command it is about. */
+void record_from_json(sd_json_variant *json, const char *activity, ErrorRecord *ret);
 /* {"$type": "System.Management.Automation.ErrorRecord", …}; NULL when memory is gone. */
 sd_json_variant *record_json(const ErrorRecord *record);

@@ -207,7 +207,8 @@ static const Type migration_job = {
                 { "SourceHost", "String" }, { "DestinationHost", "String" }, { "Phase", "String" },
                 { "PercentComplete", "Int32" }, { "State", "String" }, { "Started", "DateTime" },
                 { "Ended", "DateTime" }, { "Duration", "TimeSpan" }, { "DowntimeMs", "UInt64" },
-                { "UserName", "String" }, { "Reason", "String" }, { "MigrationReport", "MigrationReport" },
+                { "UserName", "String" }, { "Reason", "String" }, { "ComputerName", "String" },
+                { "MigrationReport", "MigrationReport" },
                 { NULL } },
         .table = (const Column[]){
                 { NULL, "VMName" }, { NULL, "DestinationHost" }, { NULL, "State" }, { NULL, "Phase" },

@@ -104,6 +104,7 @@ static int start(Call *call, const WsmanWork *work, Error *err) {
                         SD_JSON_BUILD_OBJECT(SD_JSON_BUILD_PAIR_STRING("Pipeline", work->text),
                                              SD_JSON_BUILD_PAIR_UNSIGNED("Width", work->width),
                                              SD_JSON_BUILD_PAIR_STRING("Session", work->session),
+                                             SD_JSON_BUILD_PAIR_BOOLEAN("Interactive", work->interactive),
                                              SD_JSON_BUILD_PAIR_CONDITION(work->variables != NULL, "Variables",
                                                                           SD_JSON_BUILD_VARIANT(work->variables)),
                                              SD_JSON_BUILD_PAIR_CONDITION(work->input != NULL, "Input",
@@ -146,6 +147,20 @@ static void pause_call(void *userdata, void *what, bool paused) {
                 (void)sd_varlink_attach_event(call->link, call->calls->event, 0);
 }
 
+/* Over a connection of its own, and nobody waits for it: the call goes on or does not. */
+static void answer(void *userdata, void *call, const char *id, BatchAnswer choice) {
+        const Calls *calls = userdata;
+        sd_varlink *link = NULL;
+
+        if (sd_varlink_connect_address(&link, calls->address) < 0)
+                return;
+        if (sd_varlink_sendb(link, "io.holdfast.Node.Answer",
+                             SD_JSON_BUILD_OBJECT(SD_JSON_BUILD_PAIR_STRING("Id", id),
+                                                  SD_JSON_BUILD_PAIR_INTEGER("Choice", choice))) >= 0)
+                (void)sd_varlink_flush(link);
+        (void)sd_varlink_close_unref(link);
+}
+
 int calls_new(sd_event *event, const char *address, Calls **ret, Error *err) {
         Calls *calls = calloc(1, sizeof *calls);
         if (!calls || !(calls->address = strdup(address))) {
@@ -166,5 +181,5 @@ void calls_free(Calls *calls) {
 }
 
 WsmanNode calls_node(Calls *calls) {
-        return (WsmanNode){ .run = run, .cancel = cancel, .pause = pause_call, .userdata = calls };
+        return (WsmanNode){ .run = run, .cancel = cancel, .pause = pause_call, .answer = answer, .userdata = calls };
 }

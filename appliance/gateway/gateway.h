@@ -44,6 +44,7 @@ struct Gateway {
         Listener listeners[2];          /* 5985, 5986 */
         Connection *connections;
         sd_event_source *sweep;         /* on while there are connections */
+        sd_event_source *memory;
 };
 
 struct Connection {

@@ -8,6 +8,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "appliance/base/log.h"
+#include "appliance/base/memory.h"
 #include "appliance/gateway/calls.h"
 #include "appliance/gateway/gateway.h"
 
@@ -26,6 +27,7 @@ static void parts_done(Parts *p) {
         for (size_t i = 0; i < ARRAY_SIZE(p->gateway.listeners); i++)
                 listener_stop(&p->gateway.listeners[i]);
         (void)sd_event_source_disable_unref(p->gateway.sweep);
+        (void)sd_event_source_disable_unref(p->gateway.memory);
         wsman_free(p->gateway.wsman);
         calls_free(p->calls);
         certificate_free(p->gateway.certificate);
@@ -73,7 +75,7 @@ static int serve(const char *node, const char *state, Error *err) {
         if (r < 0)
                 return error_set(err, ERROR_INTERNAL, -r, "no event loop: %s", strerror(-r));
         (void)gethostname(host, sizeof host - 1);
-        if (catch_signals(p.gateway.event, err) < 0 ||
+        if (catch_signals(p.gateway.event, err) < 0 || memory_watch(p.gateway.event, &p.gateway.memory, err) < 0 ||
             certificate_load(state, host, &p.gateway.certificate, err) < 0 ||
             calls_new(p.gateway.event, node, &p.calls, err) < 0)
                 return -1;
@@ -112,6 +114,7 @@ int main(int argc, char *argv[]) {
         }
         if (optind < argc)
                 return usage(stderr, 2);
+        memory_setup();
         if (serve(node, state, &err) < 0) {
                 log_write(LOG_ERR, LOG_ID_SERVICE, NULL, "holdfast-gateway stops: %s", err.text);
                 return EXIT_FAILURE;

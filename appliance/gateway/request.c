@@ -6,6 +6,7 @@
 #include <strings.h>
 #include <sys/epoll.h>
 
+#include "appliance/base/memory.h"
 #include "appliance/base/text.h"
 
 #define SOAP_TYPE "application/soap+xml;charset=UTF-8"
@@ -360,4 +361,5 @@ void request_completed(void *userdata, struct MHD_Connection *http, void **state
         free(r->reply_token);
         free(r);
         *state = NULL;
+        memory_used(((Listener *)userdata)->gateway->memory);
 }

@@ -12,7 +12,7 @@
 
 #define ADAPTER "Microsoft.HyperV.PowerShell.VMNetworkAdapter"
 #define PARAMETER_NAME(flags, help) { "Name", "String", "VMNetworkAdapterName", flags, NULL, help }
-#define PARAMETER_ADAPTERS { "VMNetworkAdapter", "VMNetworkAdapter[]", NULL, PARAMETER_PIPELINE_BY_VALUE, NULL, \
+#define PARAMETER_ADAPTERS { "VMNetworkAdapter", "VMNetworkAdapter[]", NULL, PARAMETER_PIPELINE_BY_VALUE | PARAMETER_PLACED, NULL, \
                              "Network adapters, as Get-VMNetworkAdapter returns them." }
 #define PARAMETER_PASSTHRU { "Passthru", "SwitchParameter", NULL, 0, NULL, "Returns the network adapter." }
 #define PARAMETER_STATIC { "StaticMacAddress", "String", NULL, 0, NULL, \
@@ -90,10 +90,10 @@ const Command command_get_vmnetworkadapter = {
                 { "ManagementOS", "SwitchParameter", NULL, 0, NULL, "The adapters of this host on its switches." },
                 { "All", "SwitchParameter", NULL, 0, NULL, "Those of this host and of all its machines." },
                 { "SwitchName", "String", NULL, 0, NULL, "Only the host's adapter on that switch." },
-                { .name = NULL } },
+                PARAMETER_COMPUTER_NAME, { .name = NULL } },
         .sets = (const ParameterSet[]){
-                { "VMName", "VMName", "VMName,Name", "IsLegacy" }, { "VMObject", "VM", "VM,Name", "IsLegacy" },
-                { "ManagementOS", "ManagementOS", "Name", "SwitchName" }, { "All", "All", "Name", "" },
+                { "VMName", "VMName", "VMName,Name", "IsLegacy,ComputerName" }, { "VMObject", "VM", "VM,Name", "IsLegacy" },
+                { "ManagementOS", "ManagementOS", "Name", "SwitchName,ComputerName" }, { "All", "All", "Name", "ComputerName" },
                 { .name = NULL } },
         .refused = "VMSnapshot," DEVICE_ELSEWHERE,
         .run = get,
@@ -135,9 +135,9 @@ const Command command_add_vmnetworkadapter = {
                 DEVICE_VM_NAMES, DEVICE_VMS,
                 { "SwitchName", "String", NULL, 0, NULL, "Switch to connect it to; without it, it is not connected." },
                 PARAMETER_NAME(0, "Its name; Network Adapter when not given."), PARAMETER_DYNAMIC, PARAMETER_STATIC,
-                PARAMETER_PASSTHRU, { .name = NULL } },
+                PARAMETER_PASSTHRU, PARAMETER_COMPUTER_NAME, { .name = NULL } },
         .sets = (const ParameterSet[]){
-                { "VMName", "VMName", "VMName", ADD_WHAT }, { "VMObject", "VM", "VM", ADD_WHAT }, { .name = NULL } },
+                { "VMName", "VMName", "VMName", ADD_WHAT ",ComputerName" }, { "VMObject", "VM", "VM", ADD_WHAT }, { .name = NULL } },
         .refused = "ManagementOS,IsLegacy,ResourcePoolName,DeviceNaming," DEVICE_ELSEWHERE,
         .run = add,
 };
@@ -184,9 +184,9 @@ const Command command_set_vmnetworkadapter = {
         .output = ADAPTER,
         .parameters = (const Parameter[]){
                 DEVICE_VM_NAMES, DEVICE_VMS, PARAMETER_ADAPTERS, PARAMETER_NAME(PARAMETER_WILDCARD, NAME_HELP),
-                PARAMETER_DYNAMIC, PARAMETER_STATIC, PARAMETER_PASSTHRU, { .name = NULL } },
+                PARAMETER_DYNAMIC, PARAMETER_STATIC, PARAMETER_PASSTHRU, PARAMETER_COMPUTER_NAME, { .name = NULL } },
         .sets = (const ParameterSet[]){
-                { "VMName", "VMName", "VMName", "Name,DynamicMacAddress,StaticMacAddress,Passthru" },
+                { "VMName", "VMName", "VMName", "Name,DynamicMacAddress,StaticMacAddress,Passthru,ComputerName" },
                 { "ResourceObject", "VMNetworkAdapter", "VMNetworkAdapter", "DynamicMacAddress,StaticMacAddress,Passthru" },
                 { "VMObject", "VM", "VM", "Name,DynamicMacAddress,StaticMacAddress,Passthru" }, { .name = NULL } },
         .refused = "ManagementOS,MacAddressSpoofing,DhcpGuard,RouterGuard,PortMirroring,IeeePriorityTag,VmqWeight,"
@@ -228,9 +228,9 @@ const Command command_remove_vmnetworkadapter = {
         .output = ADAPTER,
         .parameters = (const Parameter[]){
                 DEVICE_VM_NAMES, DEVICE_VMS, PARAMETER_ADAPTERS, PARAMETER_NAME(PARAMETER_WILDCARD, NAME_HELP),
-                PARAMETER_PASSTHRU, { .name = NULL } },
+                PARAMETER_PASSTHRU, PARAMETER_COMPUTER_NAME, { .name = NULL } },
         .sets = (const ParameterSet[]){
-                { "VMName", "VMName", "VMName", "Name,Passthru" },
+                { "VMName", "VMName", "VMName", "Name,Passthru,ComputerName" },
                 { "ResourceObject", "VMNetworkAdapter", "VMNetworkAdapter", "Passthru" },
                 { "VMObject", "VM", "VM", "Name,Passthru" }, { .name = NULL } },
         .refused = "ManagementOS,SwitchName," DEVICE_ELSEWHERE,
@@ -272,9 +272,9 @@ const Command command_rename_vmnetworkadapter = {
         .output = ADAPTER,
         .parameters = (const Parameter[]){
                 DEVICE_VM_NAMES, DEVICE_VMS, PARAMETER_ADAPTERS, PARAMETER_NAME(PARAMETER_WILDCARD, NAME_HELP),
-                { "NewName", "String", NULL, 0, NULL, "The new name." }, PARAMETER_PASSTHRU, { .name = NULL } },
+                { "NewName", "String", NULL, 0, NULL, "The new name." }, PARAMETER_PASSTHRU, PARAMETER_COMPUTER_NAME, { .name = NULL } },
         .sets = (const ParameterSet[]){
-                { "VMName", "VMName,NewName", "VMName,NewName", "Name,Passthru" },
+                { "VMName", "VMName,NewName", "VMName,NewName", "Name,Passthru,ComputerName" },
                 { "ResourceObject", "VMNetworkAdapter,NewName", "VMNetworkAdapter,NewName", "Passthru" },
                 { "VMObject", "VM,NewName", "VM,NewName", "Name,Passthru" }, { .name = NULL } },
         .refused = "ManagementOS," DEVICE_ELSEWHERE,

@@ -7,6 +7,7 @@
 #include "appliance/base/cleanup.h"
 #include "appliance/base/text.h"
 #include "appliance/node/access-object.h"
+#include "appliance/node/compare-directory.h"
 #include "appliance/node/compare-server.h"
 #include "migrate/compare-access.h"
 
@@ -48,7 +49,7 @@ static bool is_wanted(const Mending *m, const char *path) {
         for (size_t i = 0; i < m->wanted_count; i++) {
                 unc_text(&m->wanted[i].unc, text);
                 if (text_equal_nocase(text, path))
-                        return true;
+                        return m->wanted[i].use != WANTED_MEDIUM;
         }
         return false;
 }
@@ -172,7 +173,8 @@ int compare_mend(Node *node, const VmDefinition *vm, Findings *findings, Compare
                 return -1;
         explain_access(m);
         for (size_t i = 0; i < findings->count; i++)
-                if (compare_server_mend(&findings->list[i], &ret->each[i], err) < 0)
+                if (compare_server_mend(&findings->list[i], &ret->each[i], err) < 0 ||
+                    compare_directory_mend(&findings->list[i], &ret->each[i], err) < 0)
                         return -1;
         return 0;
 }

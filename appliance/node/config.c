@@ -119,6 +119,17 @@ static int read_binding(sd_json_variant *value, NodeConfig *config) {
         return 0;
 }
 
+static int read_peer_role(sd_json_variant *value, NodeConfig *config) {
+        static const char *const names[] = { "None", "Reader", "Operator", "Administrator" };
+        const char *text = sd_json_variant_is_string(value) ? sd_json_variant_string(value) : "";
+        for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+                if (strcmp(names[i], text) == 0) {
+                        config->peer_role = (int)i - 1; /* the order of Role */
+                        return 0;
+                }
+        return -1;
+}
+
 #define GROUPS_WANTED "a list of at most 8 names or SIDs of the domain's groups"
 
 static const Key keys[] = {
@@ -134,6 +145,7 @@ static const Key keys[] = {
         { "ReaderGroups", GROUPS_WANTED, read_readers },
         { "OperatorGroups", GROUPS_WANTED, read_operators },
         { "AdministratorGroups", GROUPS_WANTED, read_administrators },
+        { "MaximumPeerRole", "\"None\", \"Reader\", \"Operator\" or \"Administrator\"", read_peer_role },
         { "RemoteChannelBinding", "\"Relaxed\" or \"Strict\"", read_binding },
 };
 
@@ -153,6 +165,7 @@ static int read_key(const char *path, const char *name, sd_json_variant *value, 
 int config_load(const char *path, NodeConfig *ret, Error *err) {
         NodeConfig config = { .moves = { .enabled = true, .any_network = true, .maximum = 2 },
                                .password_days = 30,
+                               .peer_role = ROLE_ADMINISTRATOR,
                               .groups = { [ROLE_READER] = { "Holdfast Readers" },
                                           [ROLE_OPERATOR] = { "Holdfast Operators" },
                                           [ROLE_ADMINISTRATOR] = { "Holdfast Admins", "Domain Admins" } } };

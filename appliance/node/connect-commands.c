@@ -16,7 +16,7 @@
                         "Names of virtual machines; wildcards are allowed." }
 #define PARAMETER_NAMES { "Name", "String[]", "VMNetworkAdapterName", PARAMETER_WILDCARD, NULL, \
                           "Names of adapters; wildcards are allowed.  All of the machine without it." }
-#define PARAMETER_ADAPTERS { "VMNetworkAdapter", "VMNetworkAdapter[]", NULL, PARAMETER_PIPELINE_BY_VALUE, NULL, \
+#define PARAMETER_ADAPTERS { "VMNetworkAdapter", "VMNetworkAdapter[]", NULL, PARAMETER_PIPELINE_BY_VALUE | PARAMETER_PLACED, NULL, \
                              "Network adapters, as Get-VMNetworkAdapter returns them, or the Source of a finding of " \
                              "Compare-VM." }
 #define PARAMETER_PASSTHRU { "Passthru", "SwitchParameter", NULL, 0, NULL, "Returns the network adapter." }
@@ -67,12 +67,12 @@ const Command command_connect_vmnetworkadapter = {
                 PARAMETER_VMS, PARAMETER_NAMES, PARAMETER_ADAPTERS,
                 { "SwitchName", "String", NULL, 0, NULL, "Name of the switch." },
                 { "VMSwitch", "VMSwitch", NULL, PARAMETER_PIPELINE_BY_VALUE, NULL, "The switch, as Get-VMSwitch returns it." },
-                PARAMETER_PASSTHRU, { .name = NULL } },
+                PARAMETER_PASSTHRU, PARAMETER_COMPUTER_NAME, { .name = NULL } },
         .sets = (const ParameterSet[]){
-                { "Name_SwitchName", "VMName,SwitchName", "VMName,Name,SwitchName", "Passthru" },
+                { "Name_SwitchName", "VMName,SwitchName", "VMName,Name,SwitchName", "Passthru,ComputerName" },
                 { "Object_SwitchName", "VMNetworkAdapter,SwitchName", "VMNetworkAdapter,SwitchName", "Passthru" },
                 { "Object_SwitchObject", "VMNetworkAdapter,VMSwitch", "VMNetworkAdapter,VMSwitch", "Passthru" },
-                { "Name_SwitchObject", "VMName,VMSwitch", "VMName,Name,VMSwitch", "Passthru" }, { .name = NULL } },
+                { "Name_SwitchObject", "VMName,VMSwitch", "VMName,Name,VMSwitch", "Passthru,ComputerName" }, { .name = NULL } },
         .refused = "UseAutomaticConnection," DEVICE_ELSEWHERE,
         .run = connect_adapter,
 };
@@ -98,10 +98,10 @@ const Command command_disconnect_vmnetworkadapter = {
         .role = ROLE_OPERATOR, .confirm = true,
         .output = ADAPTER,
         .parameters = (const Parameter[]){ PARAMETER_VMS, PARAMETER_NAMES, PARAMETER_ADAPTERS, PARAMETER_PASSTHRU,
-                                           { .name = NULL } },
+                                           PARAMETER_COMPUTER_NAME, { .name = NULL } },
         .sets = (const ParameterSet[]){
-                { "Name", "VMName", "VMName,Name", "Passthru" },
-                { "Obj", "VMNetworkAdapter", "VMNetworkAdapter", "Passthru" }, { .name = NULL } },
+                { "Name", "VMName", "VMName,Name", "Passthru,ComputerName" },
+                { "Obj", "VMNetworkAdapter", "VMNetworkAdapter", "Passthru,ComputerName" }, { .name = NULL } },
         .refused = DEVICE_ELSEWHERE,
         .run = disconnect_adapter,
 };

@@ -5,17 +5,11 @@
 #include <string.h>
 
 #include "appliance/base/cleanup.h"
+#include "appliance/node/vm-object.h"
 
 #define HYPERV "Microsoft.HyperV.PowerShell."
 
 static void json_unrefp(sd_json_variant **v) { *v = sd_json_variant_unref(*v); }
-
-void computer_name(const char *host, char *to, size_t size) {
-        (void)snprintf(to, size, "%s", host);
-        to[strcspn(to, ".")] = '\0';
-        for (char *p = to; *p; p++)
-                *p = (char)toupper((unsigned char)*p);
-}
 
 bool mac_parse(const char *text, char ret[static VM_MAC_SIZE]) {
         char mac[VM_MAC_SIZE];
@@ -64,7 +58,7 @@ int drive_object(const VmInfo *info, unsigned i, const char *host, sd_json_varia
         char computer[MACHINE_NAME_MAX], name[96], id[96];
         VmSlot slot = d->disk_slots[i];
 
-        computer_name(host, computer, sizeof computer);
+        vm_computer_name(host, computer, sizeof computer);
         drive_id(d, slot, id);
         (void)snprintf(name, sizeof name, "Hard Drive on %s controller number %u at location %u", vm_bus_name(slot.bus),
                        slot.controller, slot.location);
@@ -82,7 +76,7 @@ int dvd_object(const VmInfo *info, unsigned i, const char *host, sd_json_variant
         char computer[MACHINE_NAME_MAX], name[96], id[96];
         const VmDvd *dvd = &d->dvds[i];
 
-        computer_name(host, computer, sizeof computer);
+        vm_computer_name(host, computer, sizeof computer);
         drive_id(d, dvd->slot, id);
         (void)snprintf(name, sizeof name, "DVD Drive on %s controller number %u at location %u",
                        vm_bus_name(dvd->slot.bus), dvd->slot.controller, dvd->slot.location);
@@ -102,7 +96,7 @@ int adapter_object(const VmInfo *info, unsigned i, const char *host, sd_json_var
         char computer[MACHINE_NAME_MAX], id[96], mac[VM_MAC_SIZE];
         bool connected = *a->switch_name;
 
-        computer_name(host, computer, sizeof computer);
+        vm_computer_name(host, computer, sizeof computer);
         mac_display(a->mac, mac);
         (void)snprintf(id, sizeof id, "Microsoft:%s\\%s", d->id, mac);
         int r = info->active && connected ? sd_json_build(&status, SD_JSON_BUILD_ARRAY(SD_JSON_BUILD_STRING("Ok")))

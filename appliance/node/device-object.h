@@ -7,9 +7,6 @@
 #include "appliance/base/error.h"
 #include "migrate/host.h"
 
-/* Hyper-V's ComputerName is the NetBIOS name of @host. */
-void computer_name(const char *host, char *to, size_t size);
-
 /* Microsoft.HyperV.PowerShell.HardDiskDrive, .DvdDrive and .VMNetworkAdapter: the @index-th of the machine.  @host as
  * vmhost_name() gives it.  A drive is known again by VMId, ControllerType, -Number and -Location; an adapter by VMId
  * and MacAddress. */

@@ -6,11 +6,11 @@
 #include "appliance/node/node.h"
 #include "migrate/device.h"
 
-#define DEVICE_ELSEWHERE "ComputerName,Credential,CimSession"
+#define DEVICE_ELSEWHERE "Credential,CimSession"
 #define DEVICE_VM_NAMES { "VMName", "String[]", NULL, PARAMETER_PIPELINE_BY_VALUE | PARAMETER_WILDCARD, NULL, \
                           "Names of virtual machines; wildcards are allowed." }
 #define DEVICE_VM_NAME(flags) { "VMName", "String", NULL, flags, NULL, "Name of the virtual machine." }
-#define DEVICE_VMS { "VM", "VirtualMachine[]", NULL, PARAMETER_PIPELINE_BY_VALUE, NULL, \
+#define DEVICE_VMS { "VM", "VirtualMachine[]", NULL, PARAMETER_PIPELINE_BY_VALUE | PARAMETER_PLACED, NULL, \
                      "Virtual machines, as Get-VM returns them." }
 
 /* -1 when not bound. */

@@ -8,7 +8,9 @@
 #include "appliance/base/cleanup.h"
 #include "appliance/base/text.h"
 #include "appliance/node/node.h"
+#include "appliance/node/secret-file.h"
 #include "auth/directory.h"
+#include "auth/join-offline.h"
 #include "auth/join.h"
 #include "auth/leave.h"
 #include "auth/program.h"
@@ -25,6 +27,9 @@ static const Parameter parameters[] = {
           "The credential is this computer's pre-staged account with its one-time password." },
         { "OUPath", "String", "OU", 0, NULL, "Organizational unit for a new account, as a distinguished name." },
         { "Server", "String", "DC", 0, NULL, "The domain controller to join with." },
+        { "OfflineJoinFile", "String", NULL, 0, NULL,
+          "A file on this host that djoin /provision has made for it: joins without anybody's credential, and deletes "
+          "the file.  A parameter of this host's own." },
         { "NewName", "String", NULL, 0, NULL, "Joins under this name and renames the host to it." },
         { "Force", "SwitchParameter", NULL, 0, NULL, "Asks nothing; this host never asks." },
         { "PassThru", "SwitchParameter", NULL, 0, NULL, "Returns an object that says whether it succeeded." },
@@ -33,6 +38,7 @@ static const Parameter parameters[] = {
 
 static const ParameterSet sets[] = {
         { "Domain", "DomainName,Credential", "DomainName", "OneTimePassword,OUPath,Server,NewName,Force,PassThru" },
+        { "Offline", "OfflineJoinFile", "", "Force,PassThru" },
         { .name = NULL },
 };
 
@@ -110,7 +116,56 @@ static int report(Invocation *invocation, const Machine *machine, Error *err) {
         return invocation_emit(invocation, object, err);
 }
 
+/* ---- with a blob of djoin ---- */
+
+/* Until the host has a password of its own making, every copy of the blob is as good as this host. */
+static void outdate_blob(Invocation *invocation) {
+        Error err = { 0 };
+
+        if (node_rotate(invocation_userdata(invocation), NULL, &err) < 0)
+                invocation_warning(invocation,
+                                   "the password in the blob is still the account's (%s); change it with: "
+                                   "Reset-ComputerMachinePassword, and let no copy of the blob lie about", err.text);
+}
+
+static int join_with(Invocation *invocation, const OfflineJoin *with, SecretFile *file, Error *err) {
+        char computer[JOIN_NAME_MAX + 1], host[MACHINE_NAME_MAX] = "", operation[2 * ODJ_NAME_MAX];
+        JoinResult joined = { .note = "" };
+
+        (void)snprintf(operation, sizeof operation, "Join in domain '%s'", with->domain);
+        if (!invocation_should_process(invocation, with->computer, operation))
+                return 0;
+        if (join_offline(with, &joined.machine, computer, err) < 0)
+                return -1;
+        (void)gethostname(host, sizeof host - 1);
+        host[strcspn(host, ".")] = '\0';
+        if (!text_equal_nocase(host, computer))
+                rename_host(invocation, computer);
+        advise(invocation, &joined);
+        outdate_blob(invocation);
+        Error why = { 0 };
+        if (secret_file_destroy(file, &why) < 0)
+                invocation_warning(invocation, "%s", why.text);
+        return report(invocation, &joined.machine, err);
+}
+
+static int add_computer_offline(Invocation *invocation, Error *err) {
+        auto_(secret_file_close) SecretFile file = { .fd = -1 };
+        auto_(odj_erase) OfflineJoin with = { .domain = "" };
+        const char *path = invocation_string(invocation, "OfflineJoinFile");
+
+        if (path[0] != '/')
+                return error_set(err, ERROR_INVALID, 0, "-OfflineJoinFile wants the whole path of a file on this host");
+        if (secret_file_read(path, ODJ_TEXT_MAX, &file, err) < 0)
+                return -1;
+        if (odj_read(file.data, file.size, &with, err) < 0)
+                return error_wrap(err, "%s", path);
+        return join_with(invocation, &with, &file, err);
+}
+
 static int add_computer(Invocation *invocation, Error *err) {
+        if (invocation_has(invocation, "OfflineJoinFile"))
+                return add_computer_offline(invocation, err);
         const char *password = NULL, *user = invocation_credential(invocation, "Credential", &password);
         char name[MACHINE_NAME_MAX], operation[2 * MACHINE_NAME_MAX];
         JoinResult joined;
@@ -215,7 +270,7 @@ static int remove_computer(Invocation *invocation, Error *err) {
         (void)snprintf(operation, sizeof operation, "Unjoin from domain '%s'", machine.domain);
         if (!invocation_should_process(invocation, machine.account, operation))
                 return 0;
-        if (leave_domain(&machine, user, password, note, err) < 0 || node_identity_changed(node, err) < 0)
+        if (leave_domain(&machine, user, password, invocation_switch(invocation, "KeepAccount"), note, err) < 0 || node_identity_changed(node, err) < 0)
                 return -1;
         if (note[0])
                 invocation_warning(invocation, "%s", note);
@@ -232,11 +287,13 @@ const Command command_remove_computer = {
         .parameters = (const Parameter[]){
                 { "UnjoinDomainCredential", "PSCredential", "Credential", PARAMETER_SECRET, NULL,
                   "A user who may delete this host's account." },
+                { "KeepAccount", "SwitchParameter", NULL, 0, NULL,
+                  "The account stays in the domain, disabled, with its groups.  A parameter of this host's own." },
                 { "Force", "SwitchParameter", NULL, 0, NULL, "Asks nothing; this host never asks." },
                 { "PassThru", "SwitchParameter", NULL, 0, NULL, "Returns an object that says whether it succeeded." },
                 { .name = NULL } },
         .sets = (const ParameterSet[]){
-                { "Local", "UnjoinDomainCredential", "UnjoinDomainCredential", "Force,PassThru" }, { .name = NULL } },
+                { "Local", "UnjoinDomainCredential", "UnjoinDomainCredential", "KeepAccount,Force,PassThru" }, { .name = NULL } },
         .refused = "ComputerName,LocalCredential,Restart,WorkgroupName",
         .run = remove_computer,
 };

@@ -39,9 +39,9 @@ const Command command_get_vmharddiskdrive = {
         .output = DRIVE,
         .parameters = (const Parameter[]){
                 DEVICE_VM_NAMES, DEVICE_VMS, PARAMETER_TYPE("ControllerType"), PARAMETER_NUMBER("ControllerNumber"),
-                PARAMETER_LOCATION("ControllerLocation"), { .name = NULL } },
+                PARAMETER_LOCATION("ControllerLocation"), PARAMETER_COMPUTER_NAME, { .name = NULL } },
         .sets = (const ParameterSet[]){
-                { "VMName", "VMName", "VMName", GET_WHICH }, { "VMObject", "VM", "VM", GET_WHICH }, { .name = NULL } },
+                { "VMName", "VMName", "VMName", GET_WHICH ",ComputerName" }, { "VMObject", "VM", "VM", GET_WHICH }, { .name = NULL } },
         .refused = "VMSnapshot,VMDriveController," DEVICE_ELSEWHERE,
         .run = get,
 };
@@ -77,9 +77,9 @@ const Command command_add_vmharddiskdrive = {
         .output = DRIVE,
         .parameters = (const Parameter[]){
                 DEVICE_VM_NAMES, DEVICE_VMS, PARAMETER_TYPE("ControllerType"), PARAMETER_NUMBER("ControllerNumber"),
-                PARAMETER_LOCATION("ControllerLocation"), PARAMETER_PATH, PARAMETER_PASSTHRU, { .name = NULL } },
+                PARAMETER_LOCATION("ControllerLocation"), PARAMETER_PATH, PARAMETER_PASSTHRU, PARAMETER_COMPUTER_NAME, { .name = NULL } },
         .sets = (const ParameterSet[]){
-                { "VMName", "VMName", "VMName" ADD_PLACE, "Passthru" }, { "VMObject", "VM", "VM" ADD_PLACE, "Passthru" },
+                { "VMName", "VMName", "VMName" ADD_PLACE, "Passthru,ComputerName" }, { "VMObject", "VM", "VM" ADD_PLACE, "Passthru" },
                 { .name = NULL } },
         .refused = REFUSED "VMDriveController," DEVICE_ELSEWHERE,
         .run = add,
@@ -130,7 +130,7 @@ static int set(Invocation *invocation, Error *err) {
 }
 
 #define SET_TO "ToControllerType,ToControllerNumber,ToControllerLocation,Passthru"
-#define PARAMETER_DRIVES { "VMHardDiskDrive", "HardDiskDrive[]", NULL, PARAMETER_PIPELINE_BY_VALUE, NULL, \
+#define PARAMETER_DRIVES { "VMHardDiskDrive", "HardDiskDrive[]", NULL, PARAMETER_PIPELINE_BY_VALUE | PARAMETER_PLACED, NULL, \
                            "Hard disk drives, as Get-VMHardDiskDrive returns them." }
 const Command command_set_vmharddiskdrive = {
         .name = "Set-VMHardDiskDrive", .module = "Hyper-V",
@@ -141,9 +141,9 @@ const Command command_set_vmharddiskdrive = {
                 DEVICE_VM_NAME(0), PARAMETER_DRIVES, PARAMETER_TYPE("ControllerType"),
                 PARAMETER_NUMBER("ControllerNumber"), PARAMETER_LOCATION("ControllerLocation"), PARAMETER_PATH,
                 PARAMETER_TYPE("ToControllerType"), PARAMETER_NUMBER("ToControllerNumber"),
-                PARAMETER_LOCATION("ToControllerLocation"), PARAMETER_PASSTHRU, { .name = NULL } },
+                PARAMETER_LOCATION("ToControllerLocation"), PARAMETER_PASSTHRU, PARAMETER_COMPUTER_NAME, { .name = NULL } },
         .sets = (const ParameterSet[]){
-                { "VMName", "VMName", "VMName" ADD_PLACE, SET_TO },
+                { "VMName", "VMName", "VMName" ADD_PLACE, SET_TO ",ComputerName" },
                 { "Object", "VMHardDiskDrive", "VMHardDiskDrive,Path", SET_TO }, { .name = NULL } },
         .refused = REFUSED DEVICE_ELSEWHERE,
         .run = set,
@@ -194,9 +194,9 @@ const Command command_remove_vmharddiskdrive = {
         .parameters = (const Parameter[]){
                 DEVICE_VM_NAME(0), PARAMETER_DRIVES, PARAMETER_TYPE("ControllerType"),
                 PARAMETER_NUMBER("ControllerNumber"), PARAMETER_LOCATION("ControllerLocation"), PARAMETER_PASSTHRU,
-                { .name = NULL } },
+                PARAMETER_COMPUTER_NAME, { .name = NULL } },
         .sets = (const ParameterSet[]){
-                { "VMName", REMOVE_PLACE, REMOVE_PLACE, "Passthru" },
+                { "VMName", REMOVE_PLACE, REMOVE_PLACE, "Passthru,ComputerName" },
                 { "VMHardDiskDrive", "VMHardDiskDrive", "VMHardDiskDrive", "Passthru" }, { .name = NULL } },
         .refused = DEVICE_ELSEWHERE,
         .run = remove_drive,

@@ -14,7 +14,7 @@
 #define PARAMETER_LOCATION(name) { name, "Int32", NULL, 0, NULL, "Location on the controller: 0 or 1." }
 #define PARAMETER_PASSTHRU { "Passthru", "SwitchParameter", NULL, 0, NULL, "Returns the DVD drive." }
 #define PARAMETER_PATH(help) { "Path", "String", NULL, 0, NULL, "UNC path of an .iso file on a share; " help }
-#define PARAMETER_DRIVES { "VMDvdDrive", "DvdDrive[]", NULL, PARAMETER_PIPELINE_BY_VALUE, NULL, \
+#define PARAMETER_DRIVES { "VMDvdDrive", "DvdDrive[]", NULL, PARAMETER_PIPELINE_BY_VALUE | PARAMETER_PLACED, NULL, \
                            "DVD drives, as Get-VMDvdDrive returns them." }
 
 /* ---- Get ---- */
@@ -36,9 +36,9 @@ const Command command_get_vmdvddrive = {
         .output = DRIVE,
         .parameters = (const Parameter[]){
                 DEVICE_VM_NAMES, DEVICE_VMS, PARAMETER_NUMBER("ControllerNumber"),
-                PARAMETER_LOCATION("ControllerLocation"), { .name = NULL } },
+                PARAMETER_LOCATION("ControllerLocation"), PARAMETER_COMPUTER_NAME, { .name = NULL } },
         .sets = (const ParameterSet[]){
-                { "VMName", "VMName", "VMName", "ControllerNumber,ControllerLocation" },
+                { "VMName", "VMName", "VMName", "ControllerNumber,ControllerLocation,ComputerName" },
                 { "VMObject", "VM", "VM", "ControllerNumber,ControllerLocation" }, { .name = NULL } },
         .refused = "VMSnapshot,VMDriveController," DEVICE_ELSEWHERE,
         .run = get,
@@ -74,9 +74,9 @@ const Command command_add_vmdvddrive = {
         .parameters = (const Parameter[]){
                 DEVICE_VM_NAMES, DEVICE_VMS, PARAMETER_NUMBER("ControllerNumber"),
                 PARAMETER_LOCATION("ControllerLocation"), PARAMETER_PATH("without it the drive is empty."),
-                PARAMETER_PASSTHRU, { .name = NULL } },
+                PARAMETER_PASSTHRU, PARAMETER_COMPUTER_NAME, { .name = NULL } },
         .sets = (const ParameterSet[]){
-                { "VMName", "VMName", "VMName" PLACE, "Passthru" }, { "VMObject", "VM", "VM" PLACE, "Passthru" },
+                { "VMName", "VMName", "VMName" PLACE, "Passthru,ComputerName" }, { "VMObject", "VM", "VM" PLACE, "Passthru" },
                 { .name = NULL } },
         .refused = "ResourcePoolName,AllowUnverifiedPaths,VMDriveController," DEVICE_ELSEWHERE,
         .run = add,
@@ -136,9 +136,9 @@ const Command command_set_vmdvddrive = {
                 DEVICE_VM_NAME(0), PARAMETER_DRIVES, PARAMETER_NUMBER("ControllerNumber"),
                 PARAMETER_LOCATION("ControllerLocation"), PARAMETER_PATH("$null ejects."),
                 PARAMETER_NUMBER("ToControllerNumber"), PARAMETER_LOCATION("ToControllerLocation"), PARAMETER_PASSTHRU,
-                { .name = NULL } },
+                PARAMETER_COMPUTER_NAME, { .name = NULL } },
         .sets = (const ParameterSet[]){
-                { "VMName", "VMName", "VMName" PLACE, SET_TO }, { "Object", "VMDvdDrive", "VMDvdDrive,Path", SET_TO },
+                { "VMName", "VMName", "VMName" PLACE, SET_TO ",ComputerName" }, { "Object", "VMDvdDrive", "VMDvdDrive,Path", SET_TO },
                 { .name = NULL } },
         .refused = "ResourcePoolName,AllowUnverifiedPaths," DEVICE_ELSEWHERE,
         .run = set,
@@ -187,9 +187,9 @@ const Command command_remove_vmdvddrive = {
         .output = DRIVE,
         .parameters = (const Parameter[]){
                 DEVICE_VM_NAME(0), PARAMETER_DRIVES, PARAMETER_NUMBER("ControllerNumber"),
-                PARAMETER_LOCATION("ControllerLocation"), PARAMETER_PASSTHRU, { .name = NULL } },
+                PARAMETER_LOCATION("ControllerLocation"), PARAMETER_PASSTHRU, PARAMETER_COMPUTER_NAME, { .name = NULL } },
         .sets = (const ParameterSet[]){
-                { "VMName", REMOVE_PLACE, REMOVE_PLACE, "Passthru" },
+                { "VMName", REMOVE_PLACE, REMOVE_PLACE, "Passthru,ComputerName" },
                 { "VMDvdDrive", "VMDvdDrive", "VMDvdDrive", "Passthru" }, { .name = NULL } },
         .refused = DEVICE_ELSEWHERE,
         .run = remove_drive,

@@ -79,16 +79,19 @@ const Command command_get_vmhost = {
         .synopsis = "Gets this host: its processors, memory, paths and settings for live migration.",
         .role = ROLE_READER,
         .output = "Microsoft.HyperV.PowerShell.VMHost",
-        .parameters = (const Parameter[]){ { NULL } },
-        .sets = (const ParameterSet[]){ { .name = "ComputerName" }, { NULL } },
-        .refused = "ComputerName,Credential,CimSession",
+        .parameters = (const Parameter[]){ { "ComputerName", "String[]", NULL,
+                                             PARAMETER_COMPUTERS | PARAMETER_PIPELINE_BY_VALUE, NULL,
+                                             NODE_COMPUTER_NAME_HELP },
+                                           { .name = NULL } },
+        .sets = (const ParameterSet[]){ { "ComputerName", "", "ComputerName", "" }, { .name = NULL } },
+        .refused = "Credential,CimSession",
         .run = get_vmhost,
 };
 
 /* ---- Set-VMHost ---- */
 
 #define PASSTHRU_HELP "Returns the host as Get-VMHost does."
-#define ELSEWHERE "ComputerName,Credential,CimSession"
+#define ELSEWHERE "Credential,CimSession"
 
 /* What cannot be set to anything else is refused before anything is changed. */
 static int check_fixed(const Invocation *invocation, Error *err) {
@@ -164,11 +167,12 @@ const Command command_set_vmhost = {
                         { "VirtualMachinePath", "String", NULL, 0, NULL,
                           "The UNC folder in which New-VM makes machines when it is given none." },
                         { "Passthru", "SwitchParameter", NULL, 0, NULL, PASSTHRU_HELP },
+                        PARAMETER_COMPUTER_NAME,
                         { .name = NULL } },
         .sets = (const ParameterSet[]){ { "ComputerName", "", "",
                                           "MaximumVirtualMachineMigrations,VirtualMachineMigrationAuthenticationType,"
                                           "VirtualMachineMigrationPerformanceOption,UseAnyNetworkForMigration,"
-                                          "VirtualMachinePath,Passthru" },
+                                          "VirtualMachinePath,Passthru,ComputerName" },
                                         { .name = NULL } },
         .refused = "MaximumStorageMigrations,ResourceMeteringSaveInterval,VirtualHardDiskPath,MacAddressMaximum,"
                    "MacAddressMinimum,FibreChannelWwnn,FibreChannelWwpnMaximum,FibreChannelWwpnMinimum,"
@@ -206,8 +210,9 @@ static int disable_vmmigration(Invocation *invocation, Error *err) { return swit
                 .confirm = true, .output = "Microsoft.HyperV.PowerShell.VMHost",                                    \
                 .parameters =                                                                                       \
                         (const Parameter[]){ { "Passthru", "SwitchParameter", NULL, 0, NULL, PASSTHRU_HELP },       \
-                                             { .name = NULL } },                                                    \
-                .sets = (const ParameterSet[]){ { "ComputerName", "", "", "Passthru" }, { .name = NULL } },         \
+                                             PARAMETER_COMPUTER_NAME, { .name = NULL } },                           \
+                .sets = (const ParameterSet[]){ { "ComputerName", "", "", "Passthru,ComputerName" },                \
+                                        { .name = NULL } },                                                         \
                 .refused = ELSEWHERE, .run = function,                                                              \
         }
 

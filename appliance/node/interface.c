@@ -13,7 +13,9 @@ static SD_VARLINK_DEFINE_ENUM_TYPE(Stream,
         SD_VARLINK_FIELD_COMMENT("Activity, StatusDescription, PercentComplete, Completed"),
         SD_VARLINK_DEFINE_ENUM_VALUE(progress),
         SD_VARLINK_FIELD_COMMENT("Variable and Value: the text set it; Exit: it ended with this code"),
-        SD_VARLINK_DEFINE_ENUM_VALUE(state));
+        SD_VARLINK_DEFINE_ENUM_VALUE(state),
+        SD_VARLINK_FIELD_COMMENT("Id, Message: a question that waits for Answer; only when Interactive was said"),
+        SD_VARLINK_DEFINE_ENUM_VALUE(prompt));
 
 static SD_VARLINK_DEFINE_STRUCT_TYPE(SecretNeed,
         SD_VARLINK_FIELD_COMMENT("The key under which Run.Secrets must hold the password"),
@@ -35,6 +37,10 @@ static SD_VARLINK_DEFINE_METHOD_FULL(Run, SD_VARLINK_REQUIRES_MORE,
         SD_VARLINK_DEFINE_INPUT(Secrets, SD_VARLINK_STRING, SD_VARLINK_MAP | SD_VARLINK_NULLABLE),
         SD_VARLINK_FIELD_COMMENT("The handle SignIn gave: run as that caller; the gateway must, nobody else may"),
         SD_VARLINK_DEFINE_INPUT(Session, SD_VARLINK_STRING, SD_VARLINK_NULLABLE),
+        SD_VARLINK_FIELD_COMMENT("Another host's word on who asks: Sid, Role, Origin; over the channel of that host only"),
+        SD_VARLINK_DEFINE_INPUT(Vouched, SD_VARLINK_OBJECT, SD_VARLINK_NULLABLE),
+        SD_VARLINK_FIELD_COMMENT("The caller can be asked: a command may send a prompt and wait for Answer"),
+        SD_VARLINK_DEFINE_INPUT(Interactive, SD_VARLINK_BOOL, SD_VARLINK_NULLABLE),
         SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(Stream, Stream, SD_VARLINK_NULLABLE),
         SD_VARLINK_FIELD_COMMENT("The record; a string, number or boolean x comes as {\"$value\": x}"),
         SD_VARLINK_DEFINE_OUTPUT(Value, SD_VARLINK_OBJECT, SD_VARLINK_NULLABLE),
@@ -43,6 +49,14 @@ static SD_VARLINK_DEFINE_METHOD_FULL(Run, SD_VARLINK_REQUIRES_MORE,
         SD_VARLINK_DEFINE_OUTPUT(HadErrors, SD_VARLINK_BOOL, SD_VARLINK_NULLABLE),
         SD_VARLINK_FIELD_COMMENT("Nothing ran: the text could not be parsed or its arguments not be bound"),
         SD_VARLINK_DEFINE_OUTPUT(Refused, SD_VARLINK_BOOL, SD_VARLINK_NULLABLE));
+
+static SD_VARLINK_DEFINE_METHOD(Answer,
+        SD_VARLINK_FIELD_COMMENT("As the prompt gave it"),
+        SD_VARLINK_DEFINE_INPUT(Id, SD_VARLINK_STRING, 0),
+        SD_VARLINK_FIELD_COMMENT("0 yes, 1 yes to all, 2 no, 3 no to all; -1 nobody could be asked"),
+        SD_VARLINK_DEFINE_INPUT(Choice, SD_VARLINK_INT, 0));
+
+static SD_VARLINK_DEFINE_ERROR(QuestionUnknown);
 
 static SD_VARLINK_DEFINE_METHOD(SignIn,
         SD_VARLINK_FIELD_COMMENT("A SPNEGO or Kerberos token, base64"),
@@ -85,6 +99,9 @@ SD_VARLINK_DEFINE_INTERFACE(
                 "Runs commands; one reply per record, then one with Done.  Closing the connection "
                 "cancels."),
         &vl_method_Run,
+        SD_VARLINK_SYMBOL_COMMENT("Answers a prompt of a Run, on another connection of the same kind"),
+        &vl_method_Answer, SD_VARLINK_SYMBOL_COMMENT("No such question waits (any more)"),
+        &vl_error_QuestionUnknown,
         SD_VARLINK_SYMBOL_COMMENT("The gateway brings a remote caller's token; holdfastd decides who that is"),
         &vl_method_SignIn, SD_VARLINK_SYMBOL_COMMENT("Not who it should be, or without a role here"),
         &vl_error_SignInRefused, SD_VARLINK_SYMBOL_COMMENT("No such handle, or it has expired: sign in again"),

@@ -11,6 +11,7 @@
 
 #include "appliance/base/cleanup.h"
 #include "appliance/base/log.h"
+#include "appliance/base/memory.h"
 #include "appliance/node/config.h"
 #include "appliance/node/interface.h"
 #include "appliance/node/server.h"
@@ -69,6 +70,8 @@ static int serve(sd_event *event, const Paths *paths, Error *err) {
         if (r == 0)
                 r = serve_gateway(server, paths->gateway, err);
         if (r == 0)
+                r = server_admit_hosts(server, err);
+        if (r == 0)
                 r = identity_start(node, ready, NULL, err);
         if (r == 0) {
                 (void)sd_event_add_time_relative(event, NULL, CLOCK_MONOTONIC, READY_AFTER_US, 0, on_late, NULL);
@@ -115,6 +118,7 @@ int main(int argc, char *argv[]) {
         }
         if (optind < argc)
                 return usage(stderr, 2);
+        memory_setup();
         int r = sd_event_default(&event);
         if (r < 0 || serve(event, &paths, &err) < 0) {
                 log_write(LOG_ERR, LOG_ID_SERVICE, NULL, "holdfastd stops: %s", r < 0 ? strerror(-r) : err.text);

@@ -57,7 +57,7 @@ static int get_vmmigration(Invocation *invocation, Error *err) {
 }
 
 #define PARAMETER_NAMES(help) { "Name", "String[]", "VMName", PARAMETER_PIPELINE_BY_VALUE | PARAMETER_WILDCARD, NULL, help }
-#define PARAMETER_VM { "VM", "VirtualMachine[]", NULL, PARAMETER_PIPELINE_BY_VALUE, NULL, \
+#define PARAMETER_VM { "VM", "VirtualMachine[]", NULL, PARAMETER_PIPELINE_BY_VALUE | PARAMETER_PLACED, NULL, \
                        "Virtual machines, as Get-VM returns them." }
 
 const Command command_get_vmmigration = {
@@ -69,9 +69,11 @@ const Command command_get_vmmigration = {
                 PARAMETER_NAMES("Names of virtual machines; wildcards are allowed."), PARAMETER_VM,
                 { "Id", "Guid", NULL, 0, NULL, "Id of a move." },
                 { "Running", "SwitchParameter", NULL, 0, NULL, "Only moves that have not ended." },
+                PARAMETER_COMPUTER_NAME,
                 { .name = NULL } },
         .sets = (const ParameterSet[]){
-                { "Name", "", "Name", "Running" }, { "VMObject", "VM", "VM", "Running" }, { "Id", "Id", "", "" },
+                { "Name", "", "Name", "Running,ComputerName" }, { "VMObject", "VM", "VM", "Running" },
+                { "Id", "Id", "", "ComputerName" },
                 { .name = NULL } },
         .run = get_vmmigration,
 };
@@ -132,8 +134,9 @@ const Command command_stop_vmmigration = {
                 (const Parameter[]){
                         PARAMETER_NAMES("Names of virtual machines that are being moved; wildcards are allowed."),
                         PARAMETER_VM,
+                        PARAMETER_COMPUTER_NAME,
                         { .name = NULL } },
-        .sets = (const ParameterSet[]){ { "Name", "Name", "Name", "" },
+        .sets = (const ParameterSet[]){ { "Name", "Name", "Name", "ComputerName" },
                                         { "VMObject", "VM", "VM", "" },
                                         { .name = NULL } },
         .run = stop_vmmigration,

@@ -14,7 +14,7 @@
 
 #define STORAGE "IncludeStorage,DestinationStoragePath,VirtualMachinePath,SnapshotFilePath,SmartPagingFilePath,Vhds," \
                 "ResourcePoolName,RetainVhdCopiesOnSource"
-#define ELSEWHERE "DestinationCredential,DestinationCimSession,ComputerName,Credential,CimSession,AsJob"
+#define ELSEWHERE "DestinationCredential,DestinationCimSession,Credential,CimSession,AsJob"
 #define NAME_HELP "Names of virtual machines; wildcards are allowed."
 #define REPORT_HELP "What Compare-VM returned: its virtual machine and its destination; all is looked at anew."
 #define HOST_HELP "The host to move to, by its short or full name; its computer account must be in the fabric group."
@@ -185,18 +185,19 @@ const Command command_move_vm = {
                 (const Parameter[]){
                         { "Name", "String[]", "VMName", PARAMETER_PIPELINE_BY_VALUE | PARAMETER_WILDCARD, NULL,
                           NAME_HELP },
-                        { "VM", "VirtualMachine[]", NULL, PARAMETER_PIPELINE_BY_VALUE, NULL,
+                        { "VM", "VirtualMachine[]", NULL, PARAMETER_PIPELINE_BY_VALUE | PARAMETER_PLACED, NULL,
                           "Virtual machines, as Get-VM returns them." },
                         { "DestinationHost", "String", NULL, 0, NULL, HOST_HELP },
-                        { "CompatibilityReport", "VMCompatibilityReport", NULL, PARAMETER_PIPELINE_BY_VALUE, NULL,
+                        { "CompatibilityReport", "VMCompatibilityReport", NULL, PARAMETER_PIPELINE_BY_VALUE | PARAMETER_PLACED, NULL,
                           REPORT_HELP },
                         { "Passthru", "SwitchParameter", NULL, 0, NULL,
                           "Returns the virtual machine with its MigrationReport, or what keeps it from moving." },
                         { "MaximumBandwidth", "UInt64", NULL, 0, NULL,
                           "MiB/s the memory may use; not a parameter of Hyper-V.  Without it there is no limit." },
+                        PARAMETER_COMPUTER_NAME,
                         { .name = NULL } },
         .sets = (const ParameterSet[]){ { "NameSingleDestination", "Name,DestinationHost", "Name,DestinationHost",
-                                          "Passthru,MaximumBandwidth" },
+                                          "Passthru,MaximumBandwidth,ComputerName" },
                                         { "VMSingleDestination", "VM,DestinationHost", "VM,DestinationHost",
                                           "Passthru,MaximumBandwidth" },
                                         { "CompatibilityReport", "CompatibilityReport", "CompatibilityReport",
@@ -231,13 +232,13 @@ const Command command_compare_vm = {
         .output = "Microsoft.HyperV.PowerShell.VMCompatibilityReport",
         .parameters = (const Parameter[]){
                 { "Name", "String[]", "VMName", PARAMETER_PIPELINE_BY_VALUE | PARAMETER_WILDCARD, NULL, NAME_HELP },
-                { "VM", "VirtualMachine[]", NULL, PARAMETER_PIPELINE_BY_VALUE, NULL,
+                { "VM", "VirtualMachine[]", NULL, PARAMETER_PIPELINE_BY_VALUE | PARAMETER_PLACED, NULL,
                   "Virtual machines, as Get-VM returns them." },
                 { "DestinationHost", "String", NULL, 0, NULL, HOST_HELP },
-                { "CompatibilityReport", "VMCompatibilityReport", NULL, PARAMETER_PIPELINE_BY_VALUE, NULL, REPORT_HELP },
-                { .name = NULL } },
+                { "CompatibilityReport", "VMCompatibilityReport", NULL, PARAMETER_PIPELINE_BY_VALUE | PARAMETER_PLACED, NULL, REPORT_HELP },
+                PARAMETER_COMPUTER_NAME, { .name = NULL } },
         .sets = (const ParameterSet[]){
-                { "NameSingleDestination", "Name,DestinationHost", "Name,DestinationHost", "" },
+                { "NameSingleDestination", "Name,DestinationHost", "Name,DestinationHost", "ComputerName" },
                 { "VMSingleDestination", "VM,DestinationHost", "VM,DestinationHost", "" },
                 { "CompatibilityReport", "CompatibilityReport", "CompatibilityReport", "" }, { .name = NULL } },
         .refused = STORAGE ",Path,Register,Copy,VhdDestinationPath,VhdSourcePath,GenerateNewId," ELSEWHERE,

@@ -55,9 +55,10 @@ static uint64_t now_us(void) {
 
 int move_job_object(const Job *job, sd_json_variant **ret, Error *err) {
         auto_(unrefp) sd_json_variant *receipt = NULL, *report = NULL;
-        char started[DATETIME_TEXT_SIZE], ended[DATETIME_TEXT_SIZE], duration[TIMESPAN_TEXT_SIZE];
+        char computer[MACHINE_NAME_MAX], started[DATETIME_TEXT_SIZE], ended[DATETIME_TEXT_SIZE], duration[TIMESPAN_TEXT_SIZE];
         uint64_t until_us = job->ended_us ? job->ended_us : now_us();
 
+        vm_computer_name(job->source, computer, sizeof computer);
         datetime_text(job->started_us, started);
         datetime_text(job->ended_us, ended);
         timespan_text(until_us > job->started_us ? until_us - job->started_us : 0, duration);
@@ -81,6 +82,7 @@ int move_job_object(const Job *job, sd_json_variant **ret, Error *err) {
                     SD_JSON_BUILD_PAIR_CONDITION(!!downtime, "DowntimeMs", SD_JSON_BUILD_VARIANT(downtime)),
                     SD_JSON_BUILD_PAIR_STRING("UserName", job->caller),
                     SD_JSON_BUILD_PAIR_STRING("Reason", job->reason),
+                    SD_JSON_BUILD_PAIR_STRING("ComputerName", computer),
                     SD_JSON_BUILD_PAIR_CONDITION(!!report, "MigrationReport", SD_JSON_BUILD_VARIANT(report))) < 0)
                 return error_oom(err);
         return 0;

@@ -6,9 +6,10 @@
 #include "appliance/base/text.h"
 #include "appliance/node/host-commands.h"
 #include "appliance/node/node.h"
+#include "appliance/node/vm-object.h"
 #include "migrate/host.h"
 
-#define ELSEWHERE "ComputerName,Credential,CimSession"
+#define ELSEWHERE "Credential,CimSession"
 #define OUTPUT "Microsoft.HyperV.PowerShell.VMMigrationNetwork"
 #define PASSTHRU { "Passthru", "SwitchParameter", NULL, 0, NULL, "Returns the networks that the command was about." }
 #define NOTHING_LEFT "This host receives no virtual machines any more: it has no migration network left and " \
@@ -16,15 +17,16 @@
 
 static int emit_network(Invocation *invocation, const MoveNetwork *network, Error *err) {
         Node *node = invocation_userdata(invocation);
-        char subnet[SUBNET_TEXT_SIZE], host[MACHINE_NAME_MAX];
+        char subnet[SUBNET_TEXT_SIZE], host[MACHINE_NAME_MAX], computer[MACHINE_NAME_MAX];
         sd_json_variant *object = NULL;
 
         subnet_text(&network->subnet, subnet);
         vmhost_name(node_vms(node), host);
+        vm_computer_name(host, computer, sizeof computer);
         if (sd_json_buildo(&object, SD_JSON_BUILD_PAIR_STRING("$type", OUTPUT),
                            SD_JSON_BUILD_PAIR_STRING("Subnet", subnet),
                            SD_JSON_BUILD_PAIR_UNSIGNED("Priority", network->priority),
-                           SD_JSON_BUILD_PAIR_STRING("ComputerName", host),
+                           SD_JSON_BUILD_PAIR_STRING("ComputerName", computer),
                            SD_JSON_BUILD_PAIR_BOOLEAN("IsDeleted", false)) < 0)
                 return error_oom(err);
         return invocation_emit(invocation, object, err);
@@ -103,8 +105,11 @@ const Command command_get_vmmigrationnetwork = {
         .parameters = (const Parameter[]){ { "Subnet", "String[]", NULL, PARAMETER_WILDCARD, NULL,
                                              "Networks; wildcards are allowed: 192.168.*" },
                                            { "Priority", "UInt32[]", NULL, 0, NULL, "Only those of these priorities." },
+                                           { "ComputerName", "String[]", NULL,
+                                             PARAMETER_COMPUTERS | PARAMETER_PIPELINE_BY_VALUE, NULL,
+                                             NODE_COMPUTER_NAME_HELP },
                                            { .name = NULL } },
-        .sets = (const ParameterSet[]){ { "Subnet", "", "Subnet", "Priority" }, { .name = NULL } },
+        .sets = (const ParameterSet[]){ { "Subnet", "", "Subnet", "Priority,ComputerName" }, { .name = NULL } },
         .refused = ELSEWHERE,
         .run = get_network,
 };
@@ -138,8 +143,8 @@ const Command command_add_vmmigrationnetwork = {
                                        "192.168.10.0/24, 2001:db8::/64, or one address." },
                                      { "Priority", "UInt32", NULL, 0, NULL,
                                        "The network with the lower number is preferred; 0 when not given." },
-                                     PASSTHRU, { .name = NULL } },
-        .sets = (const ParameterSet[]){ { "Subnet", "Subnet", "Subnet,Priority", "Passthru" }, { .name = NULL } },
+                                     PASSTHRU, PARAMETER_COMPUTER_NAME, { .name = NULL } },
+        .sets = (const ParameterSet[]){ { "Subnet", "Subnet", "Subnet,Priority", "Passthru,ComputerName" }, { .name = NULL } },
         .refused = ELSEWHERE,
         .run = add_network,
 };
@@ -186,8 +191,8 @@ const Command command_set_vmmigrationnetwork = {
                                        NULL, "The network as it is now; wildcards are allowed." },
                                      { "NewSubnet", "String", NULL, 0, NULL, "What it becomes." },
                                      { "NewPriority", "UInt32", NULL, 0, NULL, "Its new priority; lower is preferred." },
-                                     PASSTHRU, { .name = NULL } },
-        .sets = (const ParameterSet[]){ { "ComputerName", "Subnet", "Subnet,NewSubnet", "NewPriority,Passthru" },
+                                     PASSTHRU, PARAMETER_COMPUTER_NAME, { .name = NULL } },
+        .sets = (const ParameterSet[]){ { "ComputerName", "Subnet", "Subnet,NewSubnet", "NewPriority,Passthru,ComputerName" },
                                         { .name = NULL } },
         .refused = ELSEWHERE,
         .run = set_network,
@@ -230,8 +235,8 @@ const Command command_remove_vmmigrationnetwork = {
                 (const Parameter[]){ { "Subnet", "String", NULL,
                                        PARAMETER_PIPELINE_BY_VALUE | PARAMETER_PIPELINE_BY_NAME | PARAMETER_WILDCARD,
                                        NULL, "The network; wildcards are allowed." },
-                                     PASSTHRU, { .name = NULL } },
-        .sets = (const ParameterSet[]){ { "Subnet", "Subnet", "Subnet", "Passthru" }, { .name = NULL } },
+                                     PASSTHRU, PARAMETER_COMPUTER_NAME, { .name = NULL } },
+        .sets = (const ParameterSet[]){ { "Subnet", "Subnet", "Subnet", "Passthru,ComputerName" }, { .name = NULL } },
         .refused = ELSEWHERE,
         .run = remove_network,
 };

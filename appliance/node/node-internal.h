@@ -24,9 +24,14 @@ struct Node {
         Pool *remote_pool;              /* commands of remote callers: slow readers there never block the console */
         Pool *identity_pool;            /* one thread: a busy host must not let its tickets expire */
         Pool *sign_ins;                 /* tokens of remote callers: never behind commands */
+        Pool *peer_pool;                /* commands that other hosts bring: they wait for nobody, so hosts that ask each
+                                         * other never wait for each other in a ring */
+        /* A conversation of another host, on the loop; the server's.  NULL: there is none. */
+        void (*admit)(void *userdata, const char *host, int consumed_fd);
+        void *admit_userdata;
         Roles *roles;
         Pool *notes;                    /* only its way to the loop: lines for the journal */
-        sd_event_source *renewal, *looking;     /* loop only */
+        sd_event_source *renewal, *looking, *memory;    /* loop only */
         Jobs *jobs;
         uint64_t refusals_since_us;     /* loop only: sign-ins refused lately, for the journal's sake */
         unsigned refusals;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "appliance/base/cleanup.h"
+#include "appliance/base/memory.h"
 #include "appliance/node/config.h"
 #include "appliance/node/moves.h"
 #include "appliance/node/note.h"
@@ -15,18 +16,53 @@ enum {
         COMMAND_QUEUE = 128,
         REMOTE_THREADS = 24,
         REMOTE_QUEUE = 256,
+        PEER_THREADS = 16,
+        PEER_QUEUE = 64,
         SIGN_IN_THREADS = 2,            /* a token takes a millisecond, unless the directory must be asked */
         SIGN_IN_QUEUE = 512,
 };
 
 DEFINE_FREEP(Node, node_free);
 
+typedef struct Guest {
+        Node *node;
+        char host[MACHINE_NAME_MAX];    /* HV1 */
+        int fd;
+} Guest;
+
+static void admit(void *userdata) {
+        auto_free Guest *guest = userdata;
+        if (guest->node->admit)
+                guest->node->admit(guest->node->admit_userdata, guest->host, guest->fd);
+        else
+                (void)close(guest->fd);
+}
+
+/* On a thread of the channel; the server lives on the loop. */
+static int bring(void *userdata, const ChannelPeer *peer, int consumed_fd, Error *err) {
+        auto_fd int fd = consumed_fd;
+        auto_free Guest *guest = calloc(1, sizeof *guest);
+        Node *node = userdata;
+
+        if (!guest)
+                return error_oom(err);
+        guest->node = node;
+        (void)snprintf(guest->host, sizeof guest->host, "%s", peer->account);
+        guest->host[strcspn(guest->host, "$")] = '\0';
+        guest->fd = fd;
+        if (pool_post(node->notes, admit, guest, err) < 0)
+                return -1;
+        (void)take_ptr(guest);
+        (void)take_fd(fd);
+        return 0;
+}
+
 static int start_machines(Node *node, Error *err) {
         VmHostConfig config = { .allow_emulation = node->config.allow_emulation };
         if (gethostname(config.host, sizeof config.host - 1) < 0)
                 return error_set(err, ERROR_INTERNAL, errno, "this host does not know its own name");
         const LiveConfig live = { .moves = node->config.moves, .say = note_move,
-                                  .settled = moves_settled, .userdata = node };
+                                  .settled = moves_settled, .commands = bring, .userdata = node };
         if (vmhost_new(&config, &node->vms, err) < 0 || vmhost_listen(node->vms, note_machine, node, err) < 0)
                 return -1;
         return live_new(node->vms, &live, &node->live, err);
@@ -49,10 +85,12 @@ int node_new(sd_event *event, const char *config_path, const char *jobs_path, No
                         "in a few seconds");
         if (config_load(config_path, &node->config, err) < 0 || jobs_open(jobs_path, &node->jobs, err) < 0 ||
             pool_new(event, COMMAND_THREADS, COMMAND_QUEUE, &node->pool, err) < 0 ||
-            pool_new(event, 1, COMMAND_THREADS + REMOTE_THREADS + 4, &node->identity_pool, err) < 0 ||
+            pool_new(event, 1, COMMAND_THREADS + REMOTE_THREADS + PEER_THREADS + 4, &node->identity_pool, err) < 0 ||
             pool_new(event, 1, 1, &node->notes, err) < 0 ||
             pool_new(event, REMOTE_THREADS, REMOTE_QUEUE, &node->remote_pool, err) < 0 ||
+            pool_new(event, PEER_THREADS, PEER_QUEUE, &node->peer_pool, err) < 0 ||
             pool_new(event, SIGN_IN_THREADS, SIGN_IN_QUEUE, &node->sign_ins, err) < 0 ||
+            memory_watch(event, &node->memory, err) < 0 ||
             roles_new(&node->config, &node->roles, err) < 0 ||
             start_machines(node, err) < 0)
                 return -1;
@@ -65,8 +103,10 @@ void node_free(Node *node) {
                 return;
         (void)sd_event_source_disable_unref(node->renewal);
         (void)sd_event_source_disable_unref(node->looking);
+        (void)sd_event_source_disable_unref(node->memory);
         pool_free(node->pool);          /* commands first: they use everything else */
         pool_free(node->remote_pool);
+        pool_free(node->peer_pool);
         pool_free(node->sign_ins);
         pool_free(node->identity_pool);
         live_stop(node->live);

@@ -29,6 +29,7 @@ typedef struct NodeConfig {             /* /etc/holdfast/node.json; unknown keys
          * first that is "" */
         char groups[ROLE_ADMINISTRATOR + 1][NODE_GROUPS_MAX][NODE_GROUP_NAME_MAX];
         unsigned password_days;         /* MaximumMachinePasswordAge: days, default 30; 0: never by itself */
+        int peer_role;                  /* MaximumPeerRole: the most another host may vouch for, a Role; -1: nothing */
         bool strict_binding;            /* RemoteChannelBinding is "Strict": over TLS, a sign-in must be bound to it */
 } NodeConfig;
 
@@ -58,6 +59,11 @@ int node_rotate(Node *node, const char *server, Error *err) FAILS;
 /* A refusal may only mean that this host's ticket is older than its groups.  True when @err (then cleared) was one and
  * there are fresh tickets now: try once more.  Blocks on the KDC. */
 bool node_denied(Node *node, Error *err);
+
+/* A parameter of most rows. */
+#define PARAMETER_COMPUTER_NAME \
+        { "ComputerName", "String[]", NULL, PARAMETER_COMPUTERS, NULL, NODE_COMPUTER_NAME_HELP }
+#define NODE_COMPUTER_NAME_HELP "Hosts on which the command runs, by their names; without it, this one."
 
 /* The rows of every command of the product (appliance/node/table.c). */
 extern const CommandTable node_commands;

@@ -1,14 +1,21 @@
 #include "appliance/node/run.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/random.h>
+#include <time.h>
 
 #include "appliance/base/cleanup.h"
 #include "appliance/base/log.h"
+#include "appliance/base/memory.h"
+#include "appliance/base/text.h"
 #include "appliance/command/batch.h"
+#include "appliance/command/object.h"
+#include "appliance/node/errand.h"
 
 typedef struct Secret {
         char key[RECORD_NAME_MAX];
@@ -18,10 +25,14 @@ typedef struct Secret {
 struct Run {
         Node *node;
         Pool *pool;
-        char *text, caller[256], origin[80];
+        char *text, caller[VOUCH_NAME_MAX], sid[SID_TEXT_MAX], origin[VOUCH_ORIGIN_MAX];
+        char host[MACHINE_NAME_MAX];    /* another host brings it; "" none */
+        VouchClaim claim;
+        Errands *errands;               /* the pool thread's, while it runs */
         char *variables, *input;        /* JSON, or NULL: a variant must not be seen by two threads */
         Role role;
         unsigned width;
+        bool interactive;
         Secret secrets[RUN_SECRETS_MAX];
         size_t secret_count;
         RunEnded ended;
@@ -31,9 +42,12 @@ struct Run {
         unsigned held;                  /* loop only: sent, not yet read by the caller */
 
         atomic_bool cancelled;
-        pthread_mutex_t lock;           /* guards unsent */
+        pthread_mutex_t lock;           /* guards unsent, question and answer */
         pthread_cond_t wake;
         unsigned unsent;
+        char question[RUN_QUESTION_SIZE]; /* that waits for its answer; "" none */
+        bool answered;
+        BatchAnswer answer;
 
         bool had_errors, refused;       /* the pool thread's, read by the loop when it has ended */
         char *needs;                    /* JSON array of secrets that are missing */
@@ -41,8 +55,15 @@ struct Run {
 
 typedef struct Message {
         Run *run;
-        char *text;                     /* {"Stream": …, "Value": …} */
+        sd_json_variant *record;        /* {"Stream": …, "Value": …}: nobody else has a part of it */
 } Message;
+
+static void message_free(Message *message) {
+        if (message)
+                (void)sd_json_variant_unref(message->record);
+        free(message);
+}
+DEFINE_FREEP(Message, message_free);
 
 static void run_free(Run *run) {
         for (size_t i = 0; i < run->secret_count; i++) {
@@ -89,15 +110,12 @@ void run_breathe(Run *run) {
 static void deliver(void *userdata) {
         Message *message = userdata;
         Run *run = message->run;
-        auto_(sd_json_variant_unrefp) sd_json_variant *record = NULL;
 
         run->held++;
-        if (run->link && sd_json_parse(message->text, 0, &record, NULL, NULL) >= 0 &&
-            sd_varlink_notify(run->link, record) < 0)
+        if (run->link && sd_varlink_notify(run->link, message->record) < 0)
                 run_cancel(run);        /* more than a caller who reads could have left */
         run_breathe(run);
-        free(message->text);
-        free(message);
+        message_free(message);
 }
 
 static void reply_needs(Run *run) {
@@ -119,6 +137,7 @@ static void ended(void *userdata) {
                         SD_JSON_BUILD_PAIR_BOOLEAN("HadErrors", run->had_errors),
                         SD_JSON_BUILD_PAIR_BOOLEAN("Refused", run->refused)));
         run->ended(run->userdata, run);
+        memory_used(run->node->memory);
         run_free(run);
 }
 
@@ -143,25 +162,24 @@ static int take_turn(Run *run, Error *err) {
         return gone ? error_set(err, ERROR_CANCELLED, 0, "the caller is gone") : 0;
 }
 
-/* As text: a variant's reference count is not atomic, and the handler may keep parts of it. */
+/* A copy of its own for the loop: a variant's reference count is not atomic, and the handler may keep parts of it. */
 static int send_record(void *sink, RecordStream stream, sd_json_variant *record, Error *err) {
         Run *run = sink;
-        auto_free char *value = NULL;
-        auto_free Message *message = calloc(1, sizeof *message);
-        bool plain = !sd_json_variant_is_object(record);
+        auto_(message_freep) Message *message = calloc(1, sizeof *message);
+        auto_(sd_json_variant_unrefp) sd_json_variant *value = NULL;
 
+        if (!message || object_copy(record, &value) < 0)
+                return error_oom(err);
+        message->run = run;
+        if (sd_json_buildo(&message->record, SD_JSON_BUILD_PAIR_STRING("Stream", stream_name(stream)),
+                           SD_JSON_BUILD_PAIR_CONDITION(sd_json_variant_is_object(value), "Value", SD_JSON_BUILD_VARIANT(value)),
+                           SD_JSON_BUILD_PAIR_CONDITION(!sd_json_variant_is_object(value), "Value",
+                                                        SD_JSON_BUILD_OBJECT(SD_JSON_BUILD_PAIR_VARIANT("$value", value)))) < 0)
+                return error_oom(err);
+        value = sd_json_variant_unref(value);   /* now: afterwards the loop has it */
         if (take_turn(run, err) < 0)
                 return -1;
-        if (message && sd_json_variant_format(record, 0, &value) >= 0)
-                message->text = text_format("{\"Stream\":\"%s\",\"Value\":%s%s%s}", stream_name(stream),
-                                            plain ? "{\"$value\":" : "", value, plain ? "}" : "");
-        if (!message || !message->text) {
-                release(run, 1);
-                return error_oom(err);
-        }
-        message->run = run;
         if (pool_post(run->pool, deliver, message, err) < 0) {
-                free(message->text);
                 release(run, 1);
                 return -1;
         }
@@ -169,18 +187,70 @@ static int send_record(void *sink, RecordStream stream, sd_json_variant *record,
         return 0;
 }
 
+bool run_answer(Run *run, const char *id, BatchAnswer answer) {
+        (void)pthread_mutex_lock(&run->lock);
+        bool ours = *run->question && strcmp(run->question, id) == 0 && !run->answered;
+        if (ours) {
+                run->answered = true;
+                run->answer = answer;
+                (void)pthread_cond_signal(&run->wake);
+        }
+        (void)pthread_mutex_unlock(&run->lock);
+        return ours;
+}
+
+static BatchAnswer wait_for_answer(Run *run) {
+        struct timespec until;
+        int r = 0;
+
+        (void)clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_sec += RUN_ANSWER_S;
+        (void)pthread_mutex_lock(&run->lock);
+        while (!run->answered && !atomic_load(&run->cancelled) && r != ETIMEDOUT)
+                r = pthread_cond_clockwait(&run->wake, &run->lock, CLOCK_MONOTONIC, &until);
+        BatchAnswer answer = run->answered ? run->answer : ANSWER_NOBODY;
+        *run->question = '\0';
+        (void)pthread_mutex_unlock(&run->lock);
+        return answer;
+}
+
+/* Whoever knows the id was sent the question. */
+static BatchAnswer ask(void *sink, const char *message) {
+        auto_(sd_json_variant_unrefp) sd_json_variant *record = NULL;
+        uint8_t random[(RUN_QUESTION_SIZE - 1) / 2];
+        char id[RUN_QUESTION_SIZE];
+        Run *run = sink;
+        Error err = { 0 };
+
+        if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
+                return ANSWER_NOBODY;
+        text_hex(random, sizeof random, id);
+        if (sd_json_build(&record, SD_JSON_BUILD_OBJECT(SD_JSON_BUILD_PAIR_STRING("Id", id),
+                                                        SD_JSON_BUILD_PAIR_STRING("Message", message))) < 0)
+                return ANSWER_NOBODY;
+        (void)pthread_mutex_lock(&run->lock);
+        memcpy(run->question, id, sizeof id);
+        run->answered = false;
+        (void)pthread_mutex_unlock(&run->lock);
+        if (send_record(run, STREAM_PROMPT, record, &err) < 0)
+                return ANSWER_NOBODY;
+        return wait_for_answer(run);
+}
+
 /* The audit line: who, what, with which result.  Arguments are not logged: they may name secrets. */
 static void audit(void *sink, const Command *command, const ErrorRecord *failure) {
         const Run *run = sink;
         const LogField fields[] = { { "USER", run->caller },
                                     { "FROM", run->origin[0] ? run->origin : NULL },
+                                    { "VIA", run->host[0] ? run->host : NULL },
                                     { "COMMAND", command->name },
                                     { "RESULT", failure ? "failed" : "done" },
                                     { "ERROR_ID", failure ? failure->id : "" },
                                     { "ERROR_KIND", failure ? error_kind_name(failure->kind) : "" },
                                     { NULL, NULL } };
-        log_write(failure ? LOG_NOTICE : LOG_INFO, LOG_ID_COMMAND, fields, "%s%s%s ran %s%s%s", run->caller,
-                  run->origin[0] ? " from " : "", run->origin, command->name, failure ? ": " : "", failure ? failure->message : "");
+        log_write(failure ? LOG_NOTICE : LOG_INFO, LOG_ID_COMMAND, fields, "%s%s%s%s%s ran %s%s%s", run->caller,
+                  run->host[0] ? " by way of " : "", run->host, run->origin[0] ? " from " : "", run->origin,
+                  command->name, failure ? ": " : "", failure ? failure->message : "");
 }
 
 static void refuse(Run *run, const ErrorRecord *record) {
@@ -224,6 +294,72 @@ static int parse_input(const char *text, sd_json_variant **ret) {
         return r;
 }
 
+/* Who asks, when another host says so.  A refusal is on record like a refused sign-in. */
+static int judge(Run *run) {
+        const Command self = { .name = "Holdfast", .module = "Holdfast" };
+        ErrorRecord record;
+        Error err = { 0 };
+
+        if (vouch_judge(run->node, run->host, &run->claim, run->caller, &run->role, &err) == 0)
+                return 0;
+        const LogField fields[] = { { "USER_SID", run->claim.sid[0] ? run->claim.sid : NULL },
+                                    { "FROM", run->origin[0] ? run->origin : NULL },
+                                    { "VIA", run->host },
+                                    { "RESULT", "refused" },
+                                    { "ERROR_KIND", error_kind_name(err.kind) },
+                                    { NULL, NULL } };
+        log_write(LOG_NOTICE, LOG_ID_SIGNIN, fields, "a command by way of %s refused: %s", run->host, err.text);
+        (void)record_error(&record, &self, &err, NULL, NULL);
+        refuse(run, &record);
+        return -1;
+}
+
+static bool is_here(void *sink, const char *host) {
+        const Run *run = sink;
+        return errands_is_here(run->errands, host);
+}
+
+static void answer_elsewhere(void *sink, const BatchCalls *calls, size_t i, const char *id, BatchAnswer answer) {
+        const Run *run = sink;
+        errands_answer(run->errands, calls, i, id, answer);
+}
+
+static void go_elsewhere(void *sink, const BatchCalls *calls) {
+        const Run *run = sink;
+        errands_run(run->errands, calls);
+}
+
+/* What another host brought goes no further: a host vouches for its own callers only. */
+static int prepare_errands(Run *run, Error *err) {
+        VouchClaim claim = { .role = run->role };
+
+        if (*run->host)
+                return 0;
+        (void)snprintf(claim.sid, sizeof claim.sid, "%s", run->sid);
+        (void)snprintf(claim.origin, sizeof claim.origin, "%s", run->origin);
+        return errands_new(run->node, &claim, &run->cancelled, run->interactive, &run->errands, err);
+}
+
+static void execute(Run *run, Batch *batch, sd_json_variant *input) {
+        static const BatchElsewhere elsewhere = { .is_here = is_here, .run = go_elsewhere,
+                                                   .answer = answer_elsewhere };
+        Error err = { 0 };
+
+        if (prepare_errands(run, &err) < 0) {
+                ErrorRecord record;
+                (void)record_syntax(&record, "OutOfMemory", "There is not enough memory for the command.");
+                refuse(run, &record);
+                return;
+        }
+        const BatchRun how = { .userdata = run->node, .caller = run->caller, .width = run->width,
+                               .input = input, .cancelled = &run->cancelled, .secret = find_secret,
+                               .elsewhere = run->errands ? &elsewhere : NULL,
+                               .ask = run->interactive ? ask : NULL,
+                               .record = send_record, .ended = audit, .sink = run };
+        run->had_errors = batch_run(batch, &how);
+        errands_free(take_ptr(run->errands));
+}
+
 static void work(void *userdata) {
         Run *run = userdata;
         auto_(batch_freep) Batch *batch = NULL;
@@ -236,10 +372,10 @@ static void work(void *userdata) {
                 refuse(run, &record);
                 return;
         }
-        const BatchText source = { .text = run->text, .variables = variables, .has_input = input, .role = run->role };
-        const BatchRun how = { .userdata = run->node, .caller = run->caller, .width = run->width,
-                               .input = input, .cancelled = &run->cancelled, .secret = find_secret,
-                               .record = send_record, .ended = audit, .sink = run };
+        if (*run->host && judge(run) < 0)
+                return;
+        const BatchText source = { .text = run->text, .variables = variables, .has_input = input,
+                                   .role = run->role, .from_host = *run->host != '\0' };
 
         if (batch_new(&node_commands, &source, &batch, &record) < 0) {
                 refuse(run, &record);
@@ -249,7 +385,7 @@ static void work(void *userdata) {
                 (void)record_syntax(&record, "OutOfMemory", "There is not enough memory for the command.");
                 refuse(run, &record);
         } else if (!run->needs) {
-                run->had_errors = batch_run(batch, &how);
+                execute(run, batch, input);
         }
 }
 
@@ -276,15 +412,24 @@ int run_start(const RunRequest *request, Run **ret, Error *err) {
         if (!run)
                 return error_oom(err);
         *run = (Run){ .node = request->node,
-                      .pool = request->origin ? request->node->remote_pool : request->node->pool,
+                      .pool = request->claim    ? request->node->peer_pool
+                              : request->origin ? request->node->remote_pool
+                                                : request->node->pool,
                       .role = request->role,
                       .width = request->width,
+                      .interactive = request->interactive,
                       .ended = request->ended,
                       .userdata = request->userdata,
                       .lock = PTHREAD_MUTEX_INITIALIZER,
                       .wake = PTHREAD_COND_INITIALIZER };
         (void)snprintf(run->caller, sizeof run->caller, "%s", request->caller);
         (void)snprintf(run->origin, sizeof run->origin, "%s", request->origin ? request->origin : "");
+        (void)snprintf(run->sid, sizeof run->sid, "%s", request->sid ? request->sid : "");
+        if (request->claim) {
+                run->claim = *request->claim;
+                (void)snprintf(run->host, sizeof run->host, "%s", request->host);
+                (void)snprintf(run->origin, sizeof run->origin, "%s", request->claim->origin);
+        }
         if (!(run->text = strdup(request->text)) ||
             (request->variables && sd_json_variant_format(request->variables, 0, &run->variables) < 0) ||
             (request->input && sd_json_variant_format(request->input, 0, &run->input) < 0)) {

@@ -8,9 +8,16 @@
 #include <stdbool.h>
 #include <systemd/sd-varlink.h>
 
+#include "appliance/command/batch.h"
 #include "appliance/node/node-internal.h"
+#include "appliance/node/vouch.h"
 
-enum { RUN_UNSENT_MAX = 64, RUN_SECRETS_MAX = 16 };
+enum {
+        RUN_UNSENT_MAX = 64,
+        RUN_SECRETS_MAX = 16,
+        RUN_QUESTION_SIZE = 33,         /* hexadecimal, with the NUL */
+        RUN_ANSWER_S = 600,             /* a question that nobody answers holds a thread no longer */
+};
 
 typedef struct Run Run;
 
@@ -25,9 +32,13 @@ typedef struct RunRequest {
         sd_json_variant *input;         /* array, or NULL: piped into the first command */
         sd_json_variant *secrets;       /* object of strings, or NULL; copied to memory that is erased */
         const char *caller;
+        const char *sid;                /* of an account of the domain, or NULL */
         const char *origin;             /* the address of a remote caller, or NULL */
+        const VouchClaim *claim;        /* another host brings it: caller, sid and role are still to be judged; or NULL */
+        const char *host;               /* that host: HV1 */
         Role role;
         unsigned width;
+        bool interactive;               /* the caller can be asked: STREAM_PROMPT, and then run_answer() */
         RunEnded ended;
         void *userdata;
 } RunRequest;
@@ -35,5 +46,7 @@ typedef struct RunRequest {
 int run_start(const RunRequest *request, Run **ret, Error *err) FAILS;
 /* The caller is gone, or holdfastd stops: no more replies, and the handlers learn it. */
 void run_cancel(Run *run);
+/* The caller's answer to the question of that id; false when this run does not ask it (any more). */
+bool run_answer(Run *run, const char *id, BatchAnswer answer);
 /* Lets the pool thread go on when the caller has read what was sent. */
 void run_breathe(Run *run);

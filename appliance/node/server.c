@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "appliance/base/cleanup.h"
 #include "appliance/command/syntax.h"
@@ -13,6 +14,7 @@
 enum {
         CLIENTS_MAX = 64,
         GATEWAY_CLIENTS_MAX = 768,      /* one per HTTP connection that signed in, one per command */
+        HOST_CLIENTS_MAX = 64,          /* conversations of other hosts */
         WIDTH_MAX = 1000,
 };
 
@@ -20,6 +22,7 @@ typedef struct Link {                   /* a caller */
         struct Link *next;
         sd_varlink *varlink;            /* borrowed: connections hold themselves */
         bool gateway;                   /* came over the gateway's socket */
+        char *host;                     /* another host speaks: its name, proven by the channel; or NULL */
         Run *run;                       /* or NULL */
         SignIn *signin;                 /* or NULL */
 } Link;
@@ -28,6 +31,7 @@ struct Server {
         Node *node;
         sd_varlink_server *varlink;
         sd_varlink_server *gateway;     /* or NULL */
+        sd_varlink_server *hosts;       /* or NULL */
         uid_t gateway_uid;
         sd_event_source *after;         /* runs after every turn of the loop: callers may have read */
         Link *links;
@@ -53,6 +57,7 @@ static void on_disconnect(sd_varlink_server *varlink, sd_varlink *link, void *us
                 if (gone->run)
                         run_cancel(gone->run);
                 signin_release(gone->signin);
+                free(gone->host);
                 return;
         }
 }
@@ -102,6 +107,8 @@ static int find_caller(Server *server, sd_varlink *link, const char *session, Si
         const Link *own = find_link(server, link);
         uid_t uid;
 
+        if (own && own->host)
+                return sd_varlink_error(link, SD_VARLINK_ERROR_PERMISSION_DENIED, NULL);
         if (own && own->gateway) {
                 if (!is_gateway(server, own))
                         return sd_varlink_error(link, SD_VARLINK_ERROR_PERMISSION_DENIED, NULL);
@@ -119,6 +126,23 @@ static int find_caller(Server *server, sd_varlink *link, const char *session, Si
         return 0;
 }
 
+/* Only over a channel: there the host is proven, and who he vouches for is judged on a pool thread. */
+static int run_for_host(Server *server, sd_varlink *link, const char *text, sd_json_variant *variables,
+                        sd_json_variant *vouched, bool interactive) {
+        const Link *own = find_link(server, link);
+        VouchClaim claim;
+        Error err = { 0 };
+
+        if (!own || !own->host)
+                return sd_varlink_error(link, SD_VARLINK_ERROR_PERMISSION_DENIED, NULL);
+        if (vouch_parse(vouched, &claim, &err) < 0)
+                return sd_varlink_error_invalid_parameter_name(link, "Vouched");
+        const RunRequest request = { .node = server->node, .link = link, .text = text, .variables = variables,
+                                     .caller = "", .claim = &claim, .host = own->host, .role = ROLE_READER,
+                                     .interactive = interactive, .ended = on_ended, .userdata = server };
+        return start(server, &request);
+}
+
 /* io.holdfast.Node.Run */
 static int on_run(sd_varlink *link, sd_json_variant *parameters, sd_varlink_method_flags_t flags, void *userdata) {
         Server *server = userdata;
@@ -127,6 +151,8 @@ static int on_run(sd_varlink *link, sd_json_variant *parameters, sd_varlink_meth
                 uint64_t width;
                 sd_json_variant *secrets, *variables, *input;
                 const char *session;
+                sd_json_variant *vouched;
+                bool interactive;
         } p = { 0 };
         static const sd_json_dispatch_field fields[] = {
                 { "Pipeline", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string, 0, SD_JSON_MANDATORY },
@@ -140,6 +166,9 @@ static int on_run(sd_varlink *link, sd_json_variant *parameters, sd_varlink_meth
                   SD_JSON_NULLABLE },
                 { "Session", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string, 5 * sizeof(void *),
                   SD_JSON_NULLABLE },
+                { "Vouched", SD_JSON_VARIANT_OBJECT, sd_json_dispatch_variant_noref, 6 * sizeof(void *),
+                  SD_JSON_NULLABLE },
+                { "Interactive", SD_JSON_VARIANT_BOOLEAN, sd_json_dispatch_stdbool, 7 * sizeof(void *), SD_JSON_NULLABLE },
                 { 0 },
         };
 
@@ -149,14 +178,49 @@ static int on_run(sd_varlink *link, sd_json_variant *parameters, sd_varlink_meth
         if (strlen(p.pipeline) > SYNTAX_TEXT_MAX || p.width > WIDTH_MAX)
                 return sd_varlink_error_invalid_parameter_name(link, p.width > WIDTH_MAX ? "Width" : "Pipeline");
         SignInCaller caller;
+        if (p.vouched)
+                return run_for_host(server, link, p.pipeline, p.variables, p.vouched, p.interactive);
         r = find_caller(server, link, p.session, &caller);
         if (r != 0)
                 return r;
         const RunRequest request = { .node = server->node, .link = link, .text = p.pipeline,
                                      .variables = p.variables, .input = p.input, .secrets = p.secrets,
-                                     .caller = caller.name, .origin = caller.origin, .role = caller.role,
-                                     .width = (unsigned)p.width, .ended = on_ended, .userdata = server };
+                                     .caller = caller.name, .sid = caller.sid, .origin = caller.origin, .role = caller.role,
+                                     .width = (unsigned)p.width, .interactive = p.interactive, .ended = on_ended, .userdata = server };
         return start(server, &request);
+}
+
+/* Came the same way: the id of a question is a secret of that way. */
+static bool is_same_way(const Link *a, const Link *b) {
+        bool hosts = a->host && b->host ? strcmp(a->host, b->host) == 0 : !a->host && !b->host;
+        return hosts && a->gateway == b->gateway;
+}
+
+/* io.holdfast.Node.Answer */
+static int on_answer(sd_varlink *link, sd_json_variant *parameters, sd_varlink_method_flags_t flags, void *userdata) {
+        Server *server = userdata;
+        struct {
+                const char *id;
+                int64_t choice;
+        } p = { 0 };
+        static const sd_json_dispatch_field fields[] = {
+                { "Id", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string, 0, SD_JSON_MANDATORY },
+                { "Choice", _SD_JSON_VARIANT_TYPE_INVALID, sd_json_dispatch_int64, sizeof(void *), SD_JSON_MANDATORY },
+                { 0 },
+        };
+        const Link *own = find_link(server, link);
+        bool silent = flags & SD_VARLINK_METHOD_ONEWAY, known = false;
+
+        int r = sd_varlink_dispatch(link, parameters, fields, &p);
+        if (r != 0)
+                return r;
+        if (!own || p.choice < ANSWER_NOBODY || p.choice > ANSWER_NO_TO_ALL)
+                return silent ? 0 : sd_varlink_error_invalid_parameter_name(link, "Choice");
+        for (const Link *l = server->links; l && !known; l = l->next)
+                known = l->run && is_same_way(own, l) && run_answer(l->run, p.id, (BatchAnswer)p.choice);
+        if (silent)
+                return 0;
+        return known ? sd_varlink_reply(link, NULL) : sd_varlink_error(link, "io.holdfast.Node.QuestionUnknown", NULL);
 }
 
 /* io.holdfast.Node.SignIn */
@@ -199,6 +263,7 @@ static int make_varlink(Server *server, const char *address, mode_t mode, unsign
                 r = sd_varlink_server_add_interface(varlink, &vl_interface_io_holdfast_Node);
         if (r >= 0)
                 r = sd_varlink_server_bind_method_many(varlink, "io.holdfast.Node.Run", on_run,
+                                                       "io.holdfast.Node.Answer", on_answer,
                                                        "io.holdfast.Node.SignIn", on_sign_in);
         if (r >= 0)
                 r = sd_varlink_server_bind_connect(varlink, on_connect);
@@ -210,9 +275,11 @@ static int make_varlink(Server *server, const char *address, mode_t mode, unsign
                 r = sd_varlink_server_set_connections_per_uid_max(varlink, clients);
         if (r >= 0)
                 r = sd_varlink_server_attach_event(varlink, server->node->event, 0);
-        if (r >= 0)
+        if (r >= 0 && address)
                 r = sd_varlink_server_listen_address(varlink, address, mode);
-        return r < 0 ? error_set(err, ERROR_INTERNAL, -r, "cannot listen on %s: %s", address, strerror(-r)) : 0;
+        return r < 0 ? error_set(err, ERROR_INTERNAL, -r, "cannot listen on %s: %s", address ? address : "port 6600",
+                                 strerror(-r))
+                     : 0;
 }
 
 int server_listen_gateway(Server *server, const char *address, uid_t uid, gid_t gid, Error *err) {
@@ -221,6 +288,30 @@ int server_listen_gateway(Server *server, const char *address, uid_t uid, gid_t 
                 return -1;
         if (lchown(address, 0, gid) < 0)
                 return error_set(err, ERROR_INTERNAL, errno, "cannot give %s to the gateway", address);
+        return 0;
+}
+
+/* On the loop. */
+static void admit(void *userdata, const char *host, int consumed_fd) {
+        Server *server = userdata;
+        auto_free char *name = strdup(host);
+        sd_varlink *varlink = NULL;
+
+        if (!name || sd_varlink_server_add_connection(server->hosts, consumed_fd, &varlink) < 0) {
+                (void)close(consumed_fd);       /* too many: the other host sees that the conversation ended */
+                return;
+        }
+        if (on_connect(server->hosts, varlink, server) < 0) /* which the library calls for listening sockets only */
+                (void)sd_varlink_close(varlink);
+        else
+                find_link(server, varlink)->host = take_ptr(name);
+}
+
+int server_admit_hosts(Server *server, Error *err) {
+        if (make_varlink(server, NULL, 0600, HOST_CLIENTS_MAX, &server->hosts, err) < 0)
+                return -1;
+        server->node->admit_userdata = server;
+        server->node->admit = admit;
         return 0;
 }
 
@@ -253,6 +344,7 @@ void server_free(Server *server) {
                 (void)sd_varlink_close(server->links->varlink);         /* on_disconnect() frees the link */
         (void)sd_event_source_disable_unref(server->after);
         (void)sd_varlink_server_unref(server->gateway);
+        (void)sd_varlink_server_unref(server->hosts);
         (void)sd_varlink_server_unref(server->varlink);
         free(server);
 }

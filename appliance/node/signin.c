@@ -254,6 +254,6 @@ void signin_release(SignIn *s) {
 bool signin_caller(const SignIn *s, const char *handle, SignInCaller *ret) {
         if (!s || !s->done || s->ends_us <= now_us() || strcmp(s->handle, handle) != 0)
                 return false;
-        *ret = (SignInCaller){ .name = s->caller, .origin = s->origin, .role = s->role };
+        *ret = (SignInCaller){ .name = s->caller, .sid = s->sid, .origin = s->origin, .role = s->role };
         return true;
 }

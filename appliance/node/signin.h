@@ -35,6 +35,7 @@ void signin_release(SignIn *signin);
 
 typedef struct SignInCaller {
         const char *name; /* "LAB\\anna" */
+        const char *sid;  /* NULL: root of this host */
         const char *origin;
         Role role;
 } SignInCaller;

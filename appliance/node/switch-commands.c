@@ -77,8 +77,8 @@ const Command command_get_vmswitch = {
                 { "Id", "Guid[]", "SwitchId", PARAMETER_PIPELINE_BY_VALUE | PARAMETER_PIPELINE_BY_NAME, NULL,
                   "Ids of switches." },
                 { "SwitchType", "VMSwitchType[]", NULL, 0, "Private,Internal,External", "Only switches of these types." },
-                { .name = NULL } },
-        .sets = (const ParameterSet[]){ { "Name", "", "Name", "SwitchType" }, { "Id", "Id", "Id", "SwitchType" },
+                PARAMETER_COMPUTER_NAME, { .name = NULL } },
+        .sets = (const ParameterSet[]){ { "Name", "", "Name", "SwitchType,ComputerName" }, { "Id", "Id", "Id", "SwitchType,ComputerName" },
                                         { .name = NULL } },
         .refused = "ResourcePoolName," DEVICE_ELSEWHERE,
         .run = get,
@@ -165,10 +165,10 @@ const Command command_new_vmswitch = {
                   "Whether this host has its own address on the External switch; $true when not given." },
                 { "SwitchType", "VMSwitchType", NULL, 0, "Internal,Private",
                   "Internal: machines and this host; Private: machines alone." },
-                { "Notes", "String", NULL, 0, NULL, "One line." }, { .name = NULL } },
+                { "Notes", "String", NULL, 0, NULL, "One line." }, PARAMETER_COMPUTER_NAME, { .name = NULL } },
         .sets = (const ParameterSet[]){
-                { "NetAdapterName", "Name,NetAdapterName", "Name", "AllowManagementOS,Notes" },
-                { "SwitchType", "Name,SwitchType", "Name", "Notes" }, { .name = NULL } },
+                { "NetAdapterName", "Name,NetAdapterName", "Name", "AllowManagementOS,Notes,ComputerName" },
+                { "SwitchType", "Name,SwitchType", "Name", "Notes,ComputerName" }, { .name = NULL } },
         .refused = "NetAdapterInterfaceDescription,MinimumBandwidthMode,EnableIov,EnablePacketDirect,EnableEmbeddedTeaming,"
                    DEVICE_ELSEWHERE,
         .run = new_switch,
@@ -217,7 +217,7 @@ static int each_switch(Invocation *invocation, Act act, Error *err) {
 
 #define PARAMETER_NAMES { "Name", "String[]", "SwitchName", PARAMETER_PIPELINE_BY_VALUE | PARAMETER_WILDCARD, NULL, \
                           "Names of switches; wildcards are allowed." }
-#define PARAMETER_SWITCHES { "VMSwitch", "VMSwitch[]", NULL, PARAMETER_PIPELINE_BY_VALUE, NULL, \
+#define PARAMETER_SWITCHES { "VMSwitch", "VMSwitch[]", NULL, PARAMETER_PIPELINE_BY_VALUE | PARAMETER_PLACED, NULL, \
                              "Switches, as Get-VMSwitch returns them." }
 
 static int set_one(Invocation *invocation, const SwitchInfo *info, Error *err) {
@@ -265,8 +265,8 @@ const Command command_set_vmswitch = {
                 { "NetAdapterName", "String[]", "InterfaceAlias", 0, NULL, "Makes it External, over this network card." },
                 { "AllowManagementOS", "Boolean", NULL, 0, NULL, "With -NetAdapterName: whether this host stays on it." },
                 { "Notes", "String", NULL, 0, NULL, "One line." },
-                { "Passthru", "SwitchParameter", NULL, 0, NULL, "Returns the switch." }, { .name = NULL } },
-        .sets = (const ParameterSet[]){ { "Name", "Name", "Name", SET_WHAT }, { "SwitchObject", "VMSwitch", "VMSwitch", SET_WHAT },
+                { "Passthru", "SwitchParameter", NULL, 0, NULL, "Returns the switch." }, PARAMETER_COMPUTER_NAME, { .name = NULL } },
+        .sets = (const ParameterSet[]){ { "Name", "Name", "Name", SET_WHAT ",ComputerName" }, { "SwitchObject", "VMSwitch", "VMSwitch", SET_WHAT },
                                         { .name = NULL } },
         .refused = "NetAdapterInterfaceDescription,DefaultFlowMinimumBandwidthAbsolute,DefaultFlowMinimumBandwidthWeight,"
                    "DefaultQueueVrssEnabled,DefaultQueueVmmqEnabled,DefaultQueueVmmqQueuePairs,EnableSoftwareRsc,"
@@ -314,8 +314,8 @@ const Command command_remove_vmswitch = {
         .synopsis = "Removes a virtual switch; adapters on it stay, disconnected.",
         .role = ROLE_ADMINISTRATOR, .confirm = true,
         .parameters = (const Parameter[]){ PARAMETER_NAMES, PARAMETER_SWITCHES,
-                                           { "Force", "SwitchParameter", NULL, 0, NULL, "Does not ask." }, { .name = NULL } },
-        .sets = (const ParameterSet[]){ { "Name", "Name", "Name", "Force" }, { "SwitchObject", "VMSwitch", "VMSwitch", "Force" },
+                                           { "Force", "SwitchParameter", NULL, 0, NULL, "Does not ask." }, PARAMETER_COMPUTER_NAME, { .name = NULL } },
+        .sets = (const ParameterSet[]){ { "Name", "Name", "Name", "Force,ComputerName" }, { "SwitchObject", "VMSwitch", "VMSwitch", "Force" },
                                         { .name = NULL } },
         .refused = "ResourcePoolName," DEVICE_ELSEWHERE,
         .run = remove_switch,

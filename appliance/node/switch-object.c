@@ -7,6 +7,7 @@
 #include "appliance/base/text.h"
 #include "appliance/node/device-object.h"
 #include "appliance/node/switch-host.h"
+#include "appliance/node/vm-object.h"
 #include "appliance/node/vm-target.h"
 
 #define HYPERV "Microsoft.HyperV.PowerShell."
@@ -19,7 +20,7 @@ int switch_object(const SwitchInfo *info, const char *host, sd_json_variant **re
         bool external = s->type == SWITCH_EXTERNAL;
         char computer[MACHINE_NAME_MAX];
 
-        computer_name(host, computer, sizeof computer);
+        vm_computer_name(host, computer, sizeof computer);
         if (sd_json_buildo(ret, SD_JSON_BUILD_PAIR_STRING("$type", HYPERV "VMSwitch"),
                            SD_JSON_BUILD_PAIR_STRING("Name", s->name), SD_JSON_BUILD_PAIR_STRING("Id", info->id),
                            SD_JSON_BUILD_PAIR_STRING("Notes", s->notes),
@@ -40,7 +41,7 @@ static int host_adapter(const SwitchInfo *info, const char *host, sd_json_varian
         char computer[MACHINE_NAME_MAX], mac[VM_MAC_SIZE], list[ADDRESSES_MAX][SWITCH_ADDRESS_SIZE];
         size_t count = switch_host_addresses(info->s.name, list, ADDRESSES_MAX);
 
-        computer_name(host, computer, sizeof computer);
+        vm_computer_name(host, computer, sizeof computer);
         mac_display(info->mac, mac);
         if (sd_json_variant_new_array(&addresses, NULL, 0) < 0 ||
             sd_json_build(&status, SD_JSON_BUILD_ARRAY(SD_JSON_BUILD_STRING("Ok"))) < 0)

@@ -77,11 +77,11 @@ const Command command_new_vhd = {
                 { "SizeBytes", "UInt64", NULL, 0, NULL, "Size in bytes." },
                 { "Dynamic", "SwitchParameter", NULL, 0, NULL,
                   "Takes room only for what is written, which is the default." },
-                { .name = NULL } },
+                PARAMETER_COMPUTER_NAME, { .name = NULL } },
         .sets = (const ParameterSet[]){
-                { "DynamicWithoutSource", "Path,SizeBytes", "Path,SizeBytes", "Dynamic" }, { .name = NULL } },
+                { "DynamicWithoutSource", "Path,SizeBytes", "Path,SizeBytes", "Dynamic,ComputerName" }, { .name = NULL } },
         .refused = "Fixed,Differencing,ParentPath,SourceDisk,BlockSizeBytes,LogicalSectorSizeBytes,"
-                   "PhysicalSectorSizeBytes,AsJob,ComputerName,Credential,CimSession",
+                   "PhysicalSectorSizeBytes,AsJob,Credential,CimSession",
         .run = new_vhd,
 };
 
@@ -122,10 +122,10 @@ const Command command_get_vhd = {
                   "Paths of virtual hard disks, on a share or on this host." },
                 { "VMId", "Guid[]", "Id", PARAMETER_PIPELINE_BY_NAME, NULL,
                   "Virtual machines whose disks are wanted." },
-                { .name = NULL } },
+                PARAMETER_COMPUTER_NAME, { .name = NULL } },
         .sets = (const ParameterSet[]){
-                { "Path", "Path", "Path", "" }, { "VMId", "VMId", "VMId", "" }, { .name = NULL } },
-        .refused = "DiskNumber,ComputerName,Credential,CimSession",
+                { "Path", "Path", "Path", "ComputerName" }, { "VMId", "VMId", "VMId", "ComputerName" }, { .name = NULL } },
+        .refused = "DiskNumber,Credential,CimSession",
         .run = get_vhd,
 };
 
@@ -210,10 +210,10 @@ const Command command_convert_vhd = {
                 { "DeleteSource", "SwitchParameter", NULL, 0, NULL,
                   "Deletes the source when the copy is complete." },
                 { "Passthru", "SwitchParameter", NULL, 0, NULL, "Returns the new disk." },
-                { .name = NULL } },
+                PARAMETER_COMPUTER_NAME, { .name = NULL } },
         .sets = (const ParameterSet[]){
-                { "Default", "Path,DestinationPath", "Path,DestinationPath", "VHDType,DeleteSource,Passthru" },
+                { "Default", "Path,DestinationPath", "Path,DestinationPath", "VHDType,DeleteSource,Passthru,ComputerName" },
                 { .name = NULL } },
-        .refused = "ParentPath,BlockSizeBytes,AsJob,ComputerName,Credential,CimSession",
+        .refused = "ParentPath,BlockSizeBytes,AsJob,Credential,CimSession",
         .run = convert_vhd,
 };

@@ -23,9 +23,9 @@ const Command command_checkpoint_vm = {
         .role = ROLE_ADMINISTRATOR, .confirm = true, .output = CHECKPOINT,
         .parameters = (const Parameter[]){
                 PARAMETER_NAMES, PARAMETER_VM, PARAMETER_PASSTHRU,
-                { "SnapshotName", "String", "CheckpointName", 0, NULL, "Name of the new checkpoint." }, { .name = NULL } },
+                { "SnapshotName", "String", "CheckpointName", 0, NULL, "Name of the new checkpoint." }, PARAMETER_COMPUTER_NAME, { .name = NULL } },
         .sets = (const ParameterSet[]){
-                { "Name", "Name", "Name,SnapshotName", "Passthru" }, { "VMObject", "VM", "VM,SnapshotName", "Passthru" },
+                { "Name", "Name", "Name,SnapshotName", "Passthru,ComputerName" }, { "VMObject", "VM", "VM,SnapshotName", "Passthru" },
                 { .name = NULL } },
         .refused = "AsJob," VM_ELSEWHERE,
         .run = refuse,
@@ -34,9 +34,9 @@ const Command command_checkpoint_vm = {
 const Command command_get_vmsnapshot = {
         .name = "Get-VMSnapshot", .module = "Hyper-V", .aliases = "Get-VMCheckpoint", .synopsis = NOT_YET,
         .role = ROLE_READER, .output = CHECKPOINT,
-        .parameters = (const Parameter[]){ PARAMETER_VMNAMES, PARAMETER_VM, PARAMETER_CHECKPOINT_NAME, { .name = NULL } },
+        .parameters = (const Parameter[]){ PARAMETER_VMNAMES, PARAMETER_VM, PARAMETER_CHECKPOINT_NAME, PARAMETER_COMPUTER_NAME, { .name = NULL } },
         .sets = (const ParameterSet[]){
-                { "VMName", "VMName", "VMName,Name", "" }, { "VMObject", "VM", "VM,Name", "" }, { .name = NULL } },
+                { "VMName", "VMName", "VMName,Name", "ComputerName" }, { "VMObject", "VM", "VM,Name", "" }, { .name = NULL } },
         .refused = "SnapshotType,VMRecoveryCheckpoint,Id,ParentOf,ChildOf," VM_ELSEWHERE,
         .run = refuse,
 };
@@ -46,9 +46,9 @@ const Command command_restore_vmsnapshot = {
         .role = ROLE_ADMINISTRATOR, .confirm = true, .output = CHECKPOINT,
         .parameters = (const Parameter[]){
                 PARAMETER_CHECKPOINT_NAME, { "VMName", "String", NULL, 0, NULL, "Name of a virtual machine." }, PARAMETER_VM,
-                PARAMETER_CHECKPOINT, PARAMETER_PASSTHRU, { .name = NULL } },
+                PARAMETER_CHECKPOINT, PARAMETER_PASSTHRU, PARAMETER_COMPUTER_NAME, { .name = NULL } },
         .sets = (const ParameterSet[]){
-                { "SnapshotName", "Name,VMName", "Name,VMName", "Passthru" },
+                { "SnapshotName", "Name,VMName", "Name,VMName", "Passthru,ComputerName" },
                 { "SnapshotObject", "VMSnapshot", "VMSnapshot", "Passthru" }, { "VM", "VM,Name", "VM,Name", "Passthru" },
                 { .name = NULL } },
         .refused = "AsJob," VM_ELSEWHERE,
@@ -62,9 +62,9 @@ const Command command_remove_vmsnapshot = {
                 PARAMETER_VMNAMES, PARAMETER_VM, PARAMETER_CHECKPOINT_NAME, PARAMETER_CHECKPOINT, PARAMETER_PASSTHRU,
                 { "IncludeAllChildSnapshots", "SwitchParameter", "IncludeAllChildCheckpoints", 0, NULL,
                   "With all that were made after it." },
-                { .name = NULL } },
+                PARAMETER_COMPUTER_NAME, { .name = NULL } },
         .sets = (const ParameterSet[]){
-                { "SnapshotName", "VMName", "VMName,Name", "IncludeAllChildSnapshots,Passthru" },
+                { "SnapshotName", "VMName", "VMName,Name", "IncludeAllChildSnapshots,Passthru,ComputerName" },
                 { "VMObject", "VM", "VM,Name", "IncludeAllChildSnapshots,Passthru" },
                 { "SnapshotObject", "VMSnapshot", "VMSnapshot", "IncludeAllChildSnapshots,Passthru" }, { .name = NULL } },
         .refused = "AsJob," VM_ELSEWHERE,

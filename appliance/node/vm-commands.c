@@ -31,9 +31,9 @@ const Command command_get_vm = {
                 PARAMETER_NAMES,
                 { "Id", "Guid", NULL, PARAMETER_PIPELINE_BY_VALUE | PARAMETER_PIPELINE_BY_NAME, NULL,
                   "Id of a virtual machine." },
-                { .name = NULL } },
+                PARAMETER_COMPUTER_NAME, { .name = NULL } },
         .sets = (const ParameterSet[]){
-                { "Name", "", "Name", "" }, { "Id", "", "Id", "" }, { .name = NULL } },
+                { "Name", "", "Name", "ComputerName" }, { "Id", "", "Id", "ComputerName" }, { .name = NULL } },
         .refused = "ClusterObject," VM_ELSEWHERE,
         .run = get_vm,
 };
@@ -49,7 +49,7 @@ static int start_one(Invocation *invocation, const VmInfo *info, Error *err) {
 static int start_vm(Invocation *invocation, Error *err) { return vm_targets(invocation, start_one, err); }
 
 static const ParameterSet start_sets[] = {
-        { "Name", "Name", "Name", "Passthru" }, { "VMObject", "VM", "VM", "Passthru" }, { .name = NULL },
+        { "Name", "Name", "Name", "Passthru,ComputerName" }, { "VMObject", "VM", "VM", "Passthru" }, { .name = NULL },
 };
 
 const Command command_start_vm = {
@@ -57,7 +57,8 @@ const Command command_start_vm = {
         .synopsis = "Starts a virtual machine, or lets a saved one go on; the file server lets only one host hold its disks.",
         .role = ROLE_OPERATOR, .confirm = true,
         .output = "Microsoft.HyperV.PowerShell.VirtualMachine",
-        .parameters = (const Parameter[]){ PARAMETER_NAMES, PARAMETER_VM, PARAMETER_PASSTHRU, { .name = NULL } },
+        .parameters = (const Parameter[]){ PARAMETER_NAMES, PARAMETER_VM, PARAMETER_PASSTHRU, PARAMETER_COMPUTER_NAME,
+                                             { .name = NULL } },
         .sets = start_sets,
         .refused = "AsJob," VM_ELSEWHERE,
         .run = start_vm,
@@ -100,9 +101,9 @@ const Command command_stop_vm = {
                 { "Save", "SwitchParameter", NULL, 0, NULL, "Saves its state on the share, as Save-VM does." },
                 { "Force", "SwitchParameter", NULL, 0, NULL,
                   "Does not ask about unsaved data; the guest has five minutes either way." },
-                { .name = NULL } },
+                PARAMETER_COMPUTER_NAME, { .name = NULL } },
         .sets = (const ParameterSet[]){
-                { "Name", "Name", "Name", "Save,TurnOff,Force,Passthru" },
+                { "Name", "Name", "Name", "Save,TurnOff,Force,Passthru,ComputerName" },
                 { "VMObject", "VM", "VM", "Save,TurnOff,Force,Passthru" }, { .name = NULL } },
         .refused = "AsJob," VM_ELSEWHERE,
         .run = stop_vm,
@@ -143,9 +144,9 @@ const Command command_remove_vm = {
         .parameters = (const Parameter[]){
                 PARAMETER_NAMES, PARAMETER_VM, PARAMETER_PASSTHRU,
                 { "Force", "SwitchParameter", NULL, 0, NULL, "Does not ask." },
-                { .name = NULL } },
+                PARAMETER_COMPUTER_NAME, { .name = NULL } },
         .sets = (const ParameterSet[]){
-                { "Name", "Name", "Name", "Force,Passthru" }, { "VMObject", "VM", "VM", "Force,Passthru" },
+                { "Name", "Name", "Name", "Force,Passthru,ComputerName" }, { "VMObject", "VM", "VM", "Force,Passthru" },
                 { .name = NULL } },
         .refused = "AsJob," VM_ELSEWHERE,
         .run = remove_vm,

@@ -175,15 +175,16 @@ const Command command_new_vm = {
                 { "NewVHDSizeBytes", "UInt64", NULL, 0, NULL, "Its size in bytes." },
                 { "VHDPath", "String", NULL, 0, NULL, "UNC path of an existing virtual hard disk." },
                 { "Force", "SwitchParameter", NULL, 0, NULL, "Asks nothing; this command never asks." },
-                { .name = NULL } },
+                PARAMETER_COMPUTER_NAME, { .name = NULL } },
         .sets = (const ParameterSet[]){
-                { "No VHD", "", "Name,MemoryStartupBytes,Generation", "NoVHD,SwitchName,Path,Force" },
+                { "No VHD", "", "Name,MemoryStartupBytes,Generation", "NoVHD,SwitchName,Path,Force,ComputerName" },
                 { "New VHD", "NewVHDPath,NewVHDSizeBytes", "Name,MemoryStartupBytes,Generation",
-                  "SwitchName,Path,Force" },
-                { "Existing VHD", "VHDPath", "Name,MemoryStartupBytes,Generation", "SwitchName,Path,Force" },
+                  "SwitchName,Path,Force,ComputerName" },
+                { "Existing VHD", "VHDPath", "Name,MemoryStartupBytes,Generation",
+                  "SwitchName,Path,Force,ComputerName" },
                 { .name = NULL } },
         .refused = "BootDevice,SourceGuestStatePath,Version,Prerelease,Experimental,GuestStateIsolationType,AsJob,"
-                   "ComputerName,Credential,CimSession",
+                   "Credential,CimSession",
         .run = new_vm,
 };
 
@@ -213,9 +214,9 @@ const Command command_import_vm = {
                 { "Path", "String", NULL, PARAMETER_PIPELINE_BY_VALUE, NULL,
                   "UNC path of its definition: \\\\fs1\\vms\\web01\\web01.vm." },
                 { "Register", "SwitchParameter", NULL, 0, NULL, "In place, which is the default." },
-                { .name = NULL } },
-        .sets = (const ParameterSet[]){ { "Register", "Path", "Path", "Register" }, { .name = NULL } },
+                PARAMETER_COMPUTER_NAME, { .name = NULL } },
+        .sets = (const ParameterSet[]){ { "Register", "Path", "Path", "Register,ComputerName" }, { .name = NULL } },
         .refused = "Copy,VhdDestinationPath,VirtualMachinePath,SnapshotFilePath,SmartPagingFilePath,VhdSourcePath,"
-                   "GenerateNewId,CompatibilityReport,AsJob,ComputerName,Credential,CimSession",
+                   "GenerateNewId,CompatibilityReport,AsJob,Credential,CimSession",
         .run = import_vm,
 };

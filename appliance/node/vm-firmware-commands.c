@@ -27,9 +27,9 @@ const Command command_get_vmfirmware = {
         .synopsis = "Gets from which of its devices a virtual machine boots, in order.",
         .role = ROLE_READER,
         .output = "Microsoft.HyperV.PowerShell.VMFirmware",
-        .parameters = (const Parameter[]){ PARAMETER_VMNAMES, PARAMETER_VM, { .name = NULL } },
+        .parameters = (const Parameter[]){ PARAMETER_VMNAMES, PARAMETER_VM, PARAMETER_COMPUTER_NAME, { .name = NULL } },
         .sets = (const ParameterSet[]){
-                { "VMName", "VMName", "VMName", "" }, { "VMObject", "VM", "VM", "" }, { .name = NULL } },
+                { "VMName", "VMName", "VMName", "ComputerName" }, { "VMObject", "VM", "VM", "" }, { .name = NULL } },
         .refused = "VMSnapshot,VMCheckpoint," VM_ELSEWHERE,
         .run = get_vmfirmware,
 };
@@ -118,14 +118,14 @@ const Command command_set_vmfirmware = {
         .output = "Microsoft.HyperV.PowerShell.VMFirmware",
         .parameters = (const Parameter[]){
                 PARAMETER_VMNAMES, PARAMETER_VM, PARAMETER_PASSTHRU,
-                { "VMFirmware", "VMFirmware[]", NULL, PARAMETER_PIPELINE_BY_VALUE, NULL,
+                { "VMFirmware", "VMFirmware[]", NULL, PARAMETER_PIPELINE_BY_VALUE | PARAMETER_PLACED, NULL,
                   "Firmware, as Get-VMFirmware returns it." },
                 { "BootOrder", "Object[]", NULL, 0, NULL,
                   "Disks, network adapters or boot sources, in the order in which they are tried; no other is." },
                 { "FirstBootDevice", "Object", NULL, 0, NULL, "The one that is tried first; the others keep their order." },
-                { "EnableSecureBoot", "OnOffState", NULL, 0, "On,Off", "Off." }, { .name = NULL } },
+                { "EnableSecureBoot", "OnOffState", NULL, 0, "On,Off", "Off." }, PARAMETER_COMPUTER_NAME, { .name = NULL } },
         .sets = (const ParameterSet[]){
-                { "VMName", "VMName", "VMName", OPTIONS }, { "VMObject", "VM", "VM", OPTIONS },
+                { "VMName", "VMName", "VMName", OPTIONS ",ComputerName" }, { "VMObject", "VM", "VM", OPTIONS },
                 { "VMFirmware", "VMFirmware", "VMFirmware", OPTIONS }, { .name = NULL } },
         .refused = "SecureBootTemplate,SecureBootTemplateId,PreferredNetworkBootProtocol,ConsoleMode,PauseAfterBootFailure,"
                    VM_ELSEWHERE,

@@ -1,5 +1,6 @@
 #include "appliance/node/vm-object.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -9,6 +10,13 @@
 #include "appliance/node/device-object.h"
 
 static void json_unrefp(sd_json_variant **v) { *v = sd_json_variant_unref(*v); }
+
+void vm_computer_name(const char *host, char *to, size_t size) {
+        (void)snprintf(to, size, "%s", host);
+        to[strcspn(to, ".")] = '\0';
+        for (char *p = to; *p; p++)
+                *p = (char)toupper((unsigned char)*p);
+}
 
 static const char *status_text(const VmInfo *info) {
         if (*info->claim_status)
@@ -30,7 +38,7 @@ int vm_object(const VmInfo *info, const char *host, sd_json_variant **ret, Error
         char computer[MACHINE_NAME_MAX], uptime[TIMESPAN_TEXT_SIZE];
         bool critical = info->state == VM_PAUSED_CRITICAL;
 
-        computer_name(host, computer, sizeof computer);
+        vm_computer_name(host, computer, sizeof computer);
         uptime_text(info, uptime);
         if (device_objects(info, host, &drives, &dvds, &nets, err) < 0)
                 return -1;
@@ -74,7 +82,7 @@ int vhd_object(const VhdInfo *info, const char *host, sd_json_variant **ret, Err
          * them. */
         bool dynamic = info->on_share || info->format == VHD_QCOW2;
 
-        computer_name(host, computer, sizeof computer);
+        vm_computer_name(host, computer, sizeof computer);
         if (sd_json_buildo(&object, SD_JSON_BUILD_PAIR_STRING("$type", "Microsoft.Vhd.PowerShell.VirtualHardDisk"),
                            SD_JSON_BUILD_PAIR_STRING("ComputerName", computer),
                            SD_JSON_BUILD_PAIR_STRING("Path", info->path),

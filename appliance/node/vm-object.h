@@ -10,6 +10,8 @@
 #include "migrate/host.h"
 #include "migrate/vhd.h"
 
+/* Hyper-V's ComputerName is the NetBIOS name: HV1 of hv1.lab.test. */
+void vm_computer_name(const char *host, char *to, size_t size);
 /* Microsoft.HyperV.PowerShell.VirtualMachine.  @host as vmhost_name() gives it: ComputerName is its first part. */
 int vm_object(const VmInfo *info, const char *host, sd_json_variant **ret, Error *err) FAILS;
 /* Microsoft.Vhd.PowerShell.VirtualHardDisk */

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "appliance/command/command.h"
+#include "appliance/node/node.h"
 
 #define VM_NAME_HELP "Names of virtual machines; wildcards are allowed."
 #define VM_OBJECT_HELP "Virtual machines, as Get-VM returns them."
@@ -12,8 +13,9 @@
 /* Of the cmdlets about a part of a machine: there -Name would be the part's. */
 #define PARAMETER_VMNAMES                                                                                          \
         { "VMName", "String[]", NULL, PARAMETER_PIPELINE_BY_VALUE | PARAMETER_WILDCARD, NULL, VM_NAME_HELP }
-#define PARAMETER_VM { "VM", "VirtualMachine[]", NULL, PARAMETER_PIPELINE_BY_VALUE, NULL, VM_OBJECT_HELP }
+#define PARAMETER_VM                                                                                               \
+        { "VM", "VirtualMachine[]", NULL, PARAMETER_PIPELINE_BY_VALUE | PARAMETER_PLACED, NULL, VM_OBJECT_HELP }
 #define PARAMETER_PASSTHRU { "Passthru", "SwitchParameter", NULL, 0, NULL, "Returns what was changed." }
 
 /* Hyper-V's, for doing it on other hosts. */
-#define VM_ELSEWHERE "ComputerName,Credential,CimSession"
+#define VM_ELSEWHERE "Credential,CimSession"

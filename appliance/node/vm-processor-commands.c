@@ -26,9 +26,9 @@ const Command command_get_vmprocessor = {
         .synopsis = "Gets the processor settings of a virtual machine.",
         .role = ROLE_READER,
         .output = "Microsoft.HyperV.PowerShell.VMProcessor",
-        .parameters = (const Parameter[]){ PARAMETER_VMNAMES, PARAMETER_VM, { .name = NULL } },
+        .parameters = (const Parameter[]){ PARAMETER_VMNAMES, PARAMETER_VM, PARAMETER_COMPUTER_NAME, { .name = NULL } },
         .sets = (const ParameterSet[]){
-                { "VMName", "VMName", "VMName", "" }, { "VMObject", "VM", "VM", "" }, { .name = NULL } },
+                { "VMName", "VMName", "VMName", "ComputerName" }, { "VMObject", "VM", "VM", "" }, { .name = NULL } },
         .refused = "VMSnapshot,VMCheckpoint," VM_ELSEWHERE,
         .run = get_vmprocessor,
 };
@@ -91,7 +91,7 @@ const Command command_set_vmprocessor = {
         .output = "Microsoft.HyperV.PowerShell.VMProcessor",
         .parameters = (const Parameter[]){
                 PARAMETER_VMNAMES, PARAMETER_VM, PARAMETER_PASSTHRU,
-                { "VMProcessor", "VMProcessor[]", NULL, PARAMETER_PIPELINE_BY_VALUE, NULL,
+                { "VMProcessor", "VMProcessor[]", NULL, PARAMETER_PIPELINE_BY_VALUE | PARAMETER_PLACED, NULL,
                   "Processors, as Get-VMProcessor returns them." },
                 { "Count", "Int64", NULL, 0, NULL, "Number of virtual processors; while it is off." },
                 { "CompatibilityForMigrationEnabled", "Boolean", NULL, 0, NULL, "$true." },
@@ -102,9 +102,9 @@ const Command command_set_vmprocessor = {
                 { "Maximum", "Int64", NULL, 0, NULL,
                   "Percent of a processor of the host that each of its own may use; 100 is no limit." },
                 { "RelativeWeight", "Int32", NULL, 0, NULL, "Its share against other virtual machines, 1 to 10000." },
-                { "ExposeVirtualizationExtensions", "Boolean", NULL, 0, NULL, "$false." }, { .name = NULL } },
+                { "ExposeVirtualizationExtensions", "Boolean", NULL, 0, NULL, "$false." }, PARAMETER_COMPUTER_NAME, { .name = NULL } },
         .sets = (const ParameterSet[]){
-                { "VMName", "VMName", "VMName", OPTIONS }, { "VMObject", "VM", "VM", OPTIONS },
+                { "VMName", "VMName", "VMName", OPTIONS ",ComputerName" }, { "VMObject", "VM", "VM", OPTIONS },
                 { "VMProcessor", "VMProcessor", "VMProcessor", OPTIONS }, { .name = NULL } },
         .refused = "Reserve,MaximumCountPerNumaNode,MaximumCountPerNumaSocket,ResourcePoolName,EnableHostResourceProtection,"
                    "Perfmon,EnablePerfmonPmu,EnablePerfmonLbr,EnablePerfmonPebs,EnablePerfmonIpt,EnableLegacyApicMode,"

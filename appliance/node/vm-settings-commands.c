@@ -88,9 +88,9 @@ const Command command_set_vm = {
                 { "Notes", "String", NULL, 0, NULL, "What people should know of it; also while it runs." },
                 { "NewVMName", "String", NULL, 0, NULL, "Its new name, as Rename-VM gives it; while it is off." },
                 { "CheckpointType", "CheckpointType", NULL, 0, "Disabled,Production,ProductionOnly,Standard", "Disabled." },
-                { .name = NULL } },
+                PARAMETER_COMPUTER_NAME, { .name = NULL } },
         .sets = (const ParameterSet[]){
-                { "Name", "Name", "Name", SET_VM_OPTIONS }, { "VMObject", "VM", "VM", SET_VM_OPTIONS }, { .name = NULL } },
+                { "Name", "Name", "Name", SET_VM_OPTIONS ",ComputerName" }, { "VMObject", "VM", "VM", SET_VM_OPTIONS }, { .name = NULL } },
         .refused = "GuestControlledCacheTypes,LowMemoryMappedIoSpace,HighMemoryMappedIoSpace,DynamicMemory,"
                    "MemoryMinimumBytes,MemoryMaximumBytes,AutomaticStartDelay,AutomaticCriticalErrorActionTimeout,"
                    "SnapshotFileLocation,CheckpointFileLocation,SmartPagingFilePath,AllowUnverifiedPaths," VM_ELSEWHERE,
@@ -116,9 +116,9 @@ const Command command_get_vmmemory = {
         .synopsis = "Gets the memory of a virtual machine.",
         .role = ROLE_READER,
         .output = "Microsoft.HyperV.PowerShell.VMMemory",
-        .parameters = (const Parameter[]){ PARAMETER_VMNAMES, PARAMETER_VM, { .name = NULL } },
+        .parameters = (const Parameter[]){ PARAMETER_VMNAMES, PARAMETER_VM, PARAMETER_COMPUTER_NAME, { .name = NULL } },
         .sets = (const ParameterSet[]){
-                { "VMName", "VMName", "VMName", "" }, { "VMObject", "VM", "VM", "" }, { .name = NULL } },
+                { "VMName", "VMName", "VMName", "ComputerName" }, { "VMObject", "VM", "VM", "" }, { .name = NULL } },
         .refused = "VMSnapshot,VMCheckpoint," VM_ELSEWHERE,
         .run = get_vmmemory,
 };
@@ -160,11 +160,11 @@ const Command command_set_vmmemory = {
         .output = "Microsoft.HyperV.PowerShell.VMMemory",
         .parameters = (const Parameter[]){
                 PARAMETER_VMNAMES, PARAMETER_VM, PARAMETER_PASSTHRU,
-                { "VMMemory", "VMMemory[]", NULL, PARAMETER_PIPELINE_BY_VALUE, NULL, "Memory, as Get-VMMemory returns it." },
+                { "VMMemory", "VMMemory[]", NULL, PARAMETER_PIPELINE_BY_VALUE | PARAMETER_PLACED, NULL, "Memory, as Get-VMMemory returns it." },
                 { "StartupBytes", "Int64", NULL, 0, NULL, "Memory in bytes, a multiple of 2MB." },
-                { "DynamicMemoryEnabled", "Boolean", NULL, 0, NULL, "$false." }, { .name = NULL } },
+                { "DynamicMemoryEnabled", "Boolean", NULL, 0, NULL, "$false." }, PARAMETER_COMPUTER_NAME, { .name = NULL } },
         .sets = (const ParameterSet[]){
-                { "VMName", "VMName", "VMName", SET_MEMORY_OPTIONS }, { "VMObject", "VM", "VM", SET_MEMORY_OPTIONS },
+                { "VMName", "VMName", "VMName", SET_MEMORY_OPTIONS ",ComputerName" }, { "VMObject", "VM", "VM", SET_MEMORY_OPTIONS },
                 { "ResourceObject", "VMMemory", "VMMemory", SET_MEMORY_OPTIONS }, { .name = NULL } },
         .refused = "Buffer,MaximumBytes,MinimumBytes,Priority,MaximumAmountPerNumaNodeBytes,ResourcePoolName," VM_ELSEWHERE,
         .run = set_vmmemory,

@@ -7,9 +7,11 @@
 #include "appliance/node/vm-target.h"
 
 static const ParameterSet plain_sets[] = {
-        { "Name", "Name", "Name", "Passthru" }, { "VMObject", "VM", "VM", "Passthru" }, { .name = NULL },
+        { "Name", "Name", "Name", "Passthru,ComputerName" }, { "VMObject", "VM", "VM", "Passthru" }, { .name = NULL },
 };
-static const Parameter plain_parameters[] = { PARAMETER_NAMES, PARAMETER_VM, PARAMETER_PASSTHRU, { .name = NULL } };
+static const Parameter plain_parameters[] = {
+        PARAMETER_NAMES, PARAMETER_VM, PARAMETER_PASSTHRU, PARAMETER_COMPUTER_NAME, { .name = NULL },
+};
 #define VIRTUAL_MACHINE "Microsoft.HyperV.PowerShell.VirtualMachine"
 
 /* ---- Save-VM ---- */
@@ -107,9 +109,9 @@ const Command command_restart_vm = {
         .role = ROLE_OPERATOR, .confirm = true, .output = VIRTUAL_MACHINE,
         .parameters = (const Parameter[]){
                 PARAMETER_NAMES, PARAMETER_VM, PARAMETER_PASSTHRU,
-                { "Force", "SwitchParameter", NULL, 0, NULL, "Does not ask." }, { .name = NULL } },
+                { "Force", "SwitchParameter", NULL, 0, NULL, "Does not ask." }, PARAMETER_COMPUTER_NAME, { .name = NULL } },
         .sets = (const ParameterSet[]){
-                { "Name", "Name", "Name", "Force,Passthru" }, { "VMObject", "VM", "VM", "Force,Passthru" },
+                { "Name", "Name", "Name", "Force,Passthru,ComputerName" }, { "VMObject", "VM", "VM", "Force,Passthru" },
                 { .name = NULL } },
         /* nothing in the guest says that it is up again */
         .refused = "Wait,For,Delay,Timeout,TimeoutSec,Type,AsJob," VM_ELSEWHERE,
@@ -135,9 +137,9 @@ const Command command_rename_vm = {
         .parameters = (const Parameter[]){
                 PARAMETER_NAMES, PARAMETER_VM, PARAMETER_PASSTHRU,
                 { "NewName", "String", NULL, 0, NULL, "Its new name; its .vm file on the share gets it, too." },
-                { .name = NULL } },
+                PARAMETER_COMPUTER_NAME, { .name = NULL } },
         .sets = (const ParameterSet[]){
-                { "Name", "Name,NewName", "Name,NewName", "Passthru" },
+                { "Name", "Name,NewName", "Name,NewName", "Passthru,ComputerName" },
                 { "VMObject", "VM,NewName", "VM,NewName", "Passthru" }, { .name = NULL } },
         .refused = VM_ELSEWHERE,
         .run = rename_vm,
@@ -159,9 +161,9 @@ const Command command_remove_vmsavedstate = {
         .name = "Remove-VMSavedState", .module = "Hyper-V",
         .synopsis = "Gives up the saved state of a virtual machine, as if its power had been cut when it was saved.",
         .role = ROLE_OPERATOR, .confirm = true, .output = VIRTUAL_MACHINE,
-        .parameters = (const Parameter[]){ PARAMETER_VMNAMES, PARAMETER_VM, PARAMETER_PASSTHRU, { .name = NULL } },
+        .parameters = (const Parameter[]){ PARAMETER_VMNAMES, PARAMETER_VM, PARAMETER_PASSTHRU, PARAMETER_COMPUTER_NAME, { .name = NULL } },
         .sets = (const ParameterSet[]){
-                { "Name", "VMName", "VMName", "Passthru" }, { "VMObject", "VM", "VM", "Passthru" }, { .name = NULL } },
+                { "Name", "VMName", "VMName", "Passthru,ComputerName" }, { "VMObject", "VM", "VM", "Passthru" }, { .name = NULL } },
         .refused = "VMSnapshot,VMCheckpoint," VM_ELSEWHERE,
         .run = remove_vmsavedstate,
 };

@@ -12,7 +12,8 @@ VmHost *vm_host_of(const Invocation *invocation) { return node_vms(invocation_us
 
 static const char *error_id(const Error *error) {
         return error->kind == ERROR_NOT_FOUND || error->kind == ERROR_INVALID ? "InvalidParameter" :
-               error->kind == ERROR_CONFLICT ? "InvalidState" : "OperationFailed";
+               error->kind == ERROR_CONFLICT ? "InvalidState" :
+               error->kind == ERROR_UNSUPPORTED ? "NotSupported" : "OperationFailed";
 }
 
 typedef VmAct Act;

@@ -136,6 +136,15 @@ void console_add(Pipeline *p, RecordStream stream, sd_json_variant *record) {
                 pipeline_say(p, stream, text);
 }
 
+void console_flush(Pipeline *p) {
+        Error err = { 0 };
+        if (!p->console.view)
+                return;
+        if (view_flush(p->console.view, &err) < 0)
+                p->pool->broken = true;
+        drain(p, false);
+}
+
 void console_end(Pipeline *p) {
         Error err = { 0 };
         if (!p->console.view)

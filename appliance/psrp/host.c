@@ -1,5 +1,8 @@
 #include "appliance/psrp/host.h"
 
+#include "appliance/base/cleanup.h"
+#include "appliance/command/batch.h"
+
 enum { NO_REPLY = -100 };
 
 static const char *method_name(HostMethod method) {
@@ -18,6 +21,8 @@ static const char *method_name(HostMethod method) {
                 return "WriteWarningLine";
         case HOST_PROMPT_FOR_CREDENTIAL:
                 return "PromptForCredential1";
+        case HOST_PROMPT_FOR_CHOICE:
+                return "PromptForChoice";
         case HOST_POP_RUNSPACE:
                 return "PopRunspace";
         case HOST_WRITE_LINE:
@@ -68,6 +73,36 @@ void host_leave(Sender *s) {
         Clixml c;
         if (begin_call(s, &c, HOST_POP_RUNSPACE, NO_REPLY) == 0)
                 send_call(s, &c);
+}
+
+/* PowerShell's own words; Suspend is left out: there is no nested prompt to go to. */
+static const struct { const char *label, *help; } choices[] = {
+        [ANSWER_YES] = { "&Yes", "Continue with only the next step of the operation." },
+        [ANSWER_YES_TO_ALL] = { "Yes to &All", "Continue with all the steps of the operation." },
+        [ANSWER_NO] = { "&No", "Skip this operation and proceed with the next operation." },
+        [ANSWER_NO_TO_ALL] = { "No to A&ll", "Skip this operation and all subsequent operations." },
+};
+
+void host_confirm(Sender *s, int64_t call, const char *message) {
+        Clixml c;
+        if (begin_call(s, &c, HOST_PROMPT_FOR_CHOICE, call) < 0)
+                return;
+        clixml_string(&c, NULL, "Confirm");
+        clixml_string(&c, NULL, message);
+        clixml_object(&c, NULL, "System.Collections.ArrayList,System.Object");
+        clixml_open(&c, "LST");
+        for (size_t i = 0; i < ARRAY_SIZE(choices); i++) {
+                clixml_object(&c, NULL, NULL);
+                clixml_open(&c, "MS"); /* ChoiceDescription by its fields */
+                clixml_string(&c, "label", choices[i].label);
+                clixml_string(&c, "helpMessage", choices[i].help);
+                clixml_close(&c, "MS");
+                clixml_object_end(&c);
+        }
+        clixml_close(&c, "LST");
+        clixml_object_end(&c);
+        clixml_i32(&c, NULL, ANSWER_YES);
+        send_call(s, &c);
 }
 
 void host_credential(Sender *s, int64_t call, const char *command, const char *user) {

@@ -15,6 +15,7 @@ typedef enum HostMethod {
         HOST_WRITE_VERBOSE_LINE = 21,
         HOST_WRITE_WARNING_LINE = 22,
         HOST_PROMPT_FOR_CREDENTIAL = 24,
+        HOST_PROMPT_FOR_CHOICE = 26,
         HOST_POP_RUNSPACE = 53,
 } HostMethod;
 
@@ -23,5 +24,7 @@ void host_line(Sender *s, HostMethod method, const char *text);
 void host_progress(Sender *s, sd_json_variant *record);
 void host_should_exit(Sender *s, int32_t code);
 void host_leave(Sender *s);             /* the interactive session ends */
+/* Asks with the choices of BatchAnswer, yes being what Enter says. */
+void host_confirm(Sender *s, int64_t call, const char *message);
 /* Asks for the password of @user, for @command; answered under the number @call (> 0). */
 void host_credential(Sender *s, int64_t call, const char *command, const char *user);

@@ -68,6 +68,7 @@ void pipeline_free(Pipeline *p) {
         (void)sd_json_variant_unref(p->held);
         (void)sd_json_variant_unref(p->needs);
         (void)sd_json_variant_unref(p->secrets);
+        free(p->question);
         free(p);
 }
 
@@ -78,6 +79,7 @@ static void end(Pipeline *p, PipelineState state, sd_json_variant *reason) {
         message_pipeline_state(&p->sender, state, reason);
         p->phase = PHASE_ENDED;
         p->run = 0;
+        free(take_ptr(p->question));
         p->held = sd_json_variant_unref(p->held);
         p->input = sd_json_variant_unref(p->input);
         p->secrets = sd_json_variant_unref(p->secrets);
@@ -194,6 +196,8 @@ static void take_record(Pipeline *p, RecordStream stream, sd_json_variant *recor
                 keep_found(p, record);
         else if (stream == STREAM_STATE)
                 take_state(p, record);
+        else if (stream == STREAM_PROMPT)
+                prompt_confirm(p, record);
         else if (stream == STREAM_ERROR)
                 p->held = sd_json_variant_ref(record);
         else if (stream == STREAM_PROGRESS)
@@ -297,7 +301,8 @@ static void run(Pipeline *p, sd_json_variant *secrets) {
                                 .variables = variables,
                                 .input = p->request.has_input && !p->request.ignores_input ? p->input : NULL,
                                 .secrets = secrets,
-                                .width = p->request.width };
+                                .width = p->request.width,
+                                .interactive = !p->request.host.absent };
 
         p->phase = PHASE_RUNNING;
         p->run = ++pool->next_run;
@@ -411,6 +416,10 @@ static int on_input_end(Pipeline *p, const Message *m, sd_json_variant *value, E
 
 static int on_response(Pipeline *p, const Message *m, sd_json_variant *value, Error *err) {
         ErrorRecord record = { 0 };
+        if (p->question && (int64_t)object_unsigned(value, "ci", 0) == p->call) {
+                prompt_confirmed(p, value);
+                return 0;
+        }
         if (p->phase != PHASE_ASKING || (int64_t)object_unsigned(value, "ci", 0) != p->call)
                 return 0; /* to a question nobody asked, or that is settled */
         go_on(p, prompt_answer(p, value, &record), &record);

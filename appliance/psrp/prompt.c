@@ -1,6 +1,7 @@
-/* A command needs a password that the client did not send: its user is asked, where there is one. */
+/* The client's user is asked: for a password that a command needs and the client did not send, and whether it may go on. */
 #include "appliance/psrp/runspace.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "appliance/base/cleanup.h"
@@ -86,4 +87,35 @@ int prompt_answer(Pipeline *p, sd_json_variant *value, ErrorRecord *record) {
                 return record_syntax(record, "OutOfMemory", "There is not enough memory for the command.");
         sd_json_variant_sensitive(password);
         return keep(p, need, password, record) < 0 ? -1 : prompt_next(p, record);
+}
+
+/* ---- may it go on? ------------------------------------------------------------------------------------- */
+
+void prompt_confirm(Pipeline *p, sd_json_variant *question) {
+        const char *id = object_string(question, "Id"), *message = object_string(question, "Message");
+
+        if (!id || !message)
+                return;
+        console_flush(p);               /* what came before the question stands before it */
+        free(p->question);
+        p->question = strdup(id);
+        p->call = ++p->pool->next_call;
+        if (p->question)
+                host_confirm(&p->sender, p->call, message);
+        else
+                p->pool->broken = true;
+}
+
+/* A client whose host cannot ask sends an error instead. */
+void prompt_confirmed(Pipeline *p, sd_json_variant *value) {
+        sd_json_variant *choice = object_property(value, "mr");
+        auto_free char *question = take_ptr(p->question);
+        const PsrpRunner *runner = &p->pool->runner;
+        BatchAnswer answer = ANSWER_NOBODY;
+
+        if (choice && sd_json_variant_is_integer(choice) && sd_json_variant_integer(choice) >= ANSWER_YES &&
+            sd_json_variant_integer(choice) <= ANSWER_NO_TO_ALL)
+                answer = (BatchAnswer)sd_json_variant_integer(choice);
+        if (p->run && runner->answer)
+                runner->answer(runner->userdata, p->pool, p->run, question, answer);
 }

@@ -47,6 +47,7 @@ typedef struct PsrpWork {
         sd_json_variant *input;         /* array, as Run's Input: a plain x as {"$value": x}; NULL: nothing is piped in */
         sd_json_variant *secrets;       /* object, sensitive; or NULL */
         unsigned width;                 /* columns of the client's console; 0: no limit */
+        bool interactive;               /* the client's user can be asked */
 } PsrpWork;
 
 /* Who runs work; runner.h has the one that asks holdfastd. */
@@ -58,6 +59,8 @@ typedef struct PsrpRunner {
         void (*cancel)(void *userdata, PsrpPool *pool, uint64_t run);
         /* The client reads too slowly: hold records back, or go on. */
         void (*pause)(void *userdata, PsrpPool *pool, uint64_t run, bool paused);
+        /* The user's answer to the STREAM_PROMPT record of that id. */
+        void (*answer)(void *userdata, PsrpPool *pool, uint64_t run, const char *id, BatchAnswer answer);
         void *userdata;
 } PsrpRunner;
 

@@ -148,6 +148,8 @@ static int ask(Call *call, const PsrpWork *work, Error *err) {
                 r = sd_json_variant_set_field_string(&parameters, "Pipeline", work->text);
         if (r >= 0 && work->width)
                 r = sd_json_variant_set_field_unsigned(&parameters, "Width", work->width);
+        if (r >= 0 && work->interactive)
+                r = sd_json_variant_set_field_boolean(&parameters, "Interactive", true);
         if (r >= 0 && work->variables)
                 r = sd_json_variant_set_field(&parameters, "Variables", work->variables);
         if (r >= 0 && work->input)
@@ -203,6 +205,20 @@ static void pause_run(void *userdata, PsrpPool *pool, uint64_t run, bool paused)
                 fail(call, SD_VARLINK_ERROR_DISCONNECTED, NULL);
 }
 
+/* Over a connection of its own, and nobody waits for it: the run goes on or does not. */
+static void answer(void *userdata, PsrpPool *pool, uint64_t run, const char *id, BatchAnswer choice) {
+        const Runner *runner = userdata;
+        sd_varlink *link = NULL;
+
+        if (sd_varlink_connect_address(&link, runner->address) < 0)
+                return;
+        if (sd_varlink_sendb(link, "io.holdfast.Node.Answer",
+                             SD_JSON_BUILD_OBJECT(SD_JSON_BUILD_PAIR_STRING("Id", id),
+                                                  SD_JSON_BUILD_PAIR_INTEGER("Choice", choice))) >= 0)
+                (void)sd_varlink_flush(link);
+        (void)sd_varlink_close_unref(link);
+}
+
 PsrpRunner runner_hooks(Runner *runner) {
-        return (PsrpRunner){ .run = start, .cancel = cancel, .pause = pause_run, .userdata = runner };
+        return (PsrpRunner){ .run = start, .cancel = cancel, .pause = pause_run, .answer = answer, .userdata = runner };
 }

@@ -137,7 +137,18 @@ static const struct {
         { MESSAGE_RUNSPACEPOOL_HOST_RESPONSE, true, on_host_response },
 };
 
+/* Some clients answer a pipeline's host call over the pool's stream: the message says whose it is. */
+static Pipeline *addressee(PsrpPool *pool, const Message *m) {
+        return m->type == MESSAGE_PIPELINE_HOST_RESPONSE ? pipeline_find(pool, &m->pipeline) : NULL;
+}
+
 static int pool_message(PsrpPool *pool, const Message *m, Error *err) {
+        Pipeline *pipeline = addressee(pool, m);
+
+        if (pipeline)
+                return pipeline_message(pipeline, m, err);
+        if (m->type == MESSAGE_PIPELINE_HOST_RESPONSE)
+                return 0; /* it has ended meanwhile */
         for (size_t i = 0; i < ARRAY_SIZE(messages); i++) {
                 auto_(sd_json_variant_unrefp) sd_json_variant *value = NULL;
                 if (messages[i].type != m->type)

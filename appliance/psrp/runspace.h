@@ -41,6 +41,7 @@ typedef struct Pipeline {
         size_t answered;                /* so many of them are in secrets */
         sd_json_variant *secrets;       /* object, sensitive, or NULL */
         int64_t call;                   /* the host call whose answer is awaited */
+        char *question;                 /* of the run, that it asks; or NULL */
         sd_json_variant *held;          /* an error record: the reason of a failure, should the run end with it */
         sd_json_variant **found;        /* REQUEST_METADATA: the commands, to be counted first */
         size_t found_count;
@@ -82,8 +83,13 @@ int prompt_start(Pipeline *pipeline, sd_json_variant *needs, ErrorRecord *record
 int prompt_next(Pipeline *pipeline, ErrorRecord *record) FAILS;
 int prompt_answer(Pipeline *pipeline, sd_json_variant *value, ErrorRecord *record) FAILS;
 
+/* The run asks whether it may go on; on_response() brings the answer to prompt_confirmed(). */
+void prompt_confirm(Pipeline *pipeline, sd_json_variant *question);
+void prompt_confirmed(Pipeline *pipeline, sd_json_variant *value);
+
 /* console.c: REQUEST_CONSOLE, REQUEST_STRING, REQUEST_LINES.  Failures break the pool. */
 void console_add(Pipeline *pipeline, RecordStream stream, sd_json_variant *record);
 void console_show(Pipeline *pipeline, sd_json_variant *object);  /* of the pipeline's input */
+void console_flush(Pipeline *pipeline); /* what is held back for a table */
 void console_end(Pipeline *pipeline);
 void console_clear(Console *console);

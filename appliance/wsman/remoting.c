@@ -73,7 +73,8 @@ static int start_run(void *userdata, PsrpPool *pool, uint64_t run, const PsrpWor
                                  .variables = work->variables,
                                  .input = work->input,
                                  .secrets = work->secrets,
-                                 .width = work->width };
+                                 .width = work->width,
+                                 .interactive = work->interactive };
 
         if (!r)
                 return error_oom(err);
@@ -102,6 +103,14 @@ static void pause_run(void *userdata, PsrpPool *pool, uint64_t run, bool paused)
         const RemotingRun *r = find_run(remoting, run);
         if (r)
                 node->pause(node->userdata, r->call, paused);
+}
+
+static void answer_run(void *userdata, PsrpPool *pool, uint64_t run, const char *id, BatchAnswer answer) {
+        Remoting *remoting = userdata;
+        const WsmanNode *node = &remoting->shell->wsman->node;
+        const RemotingRun *r = find_run(remoting, run);
+        if (r && node->answer)
+                node->answer(node->userdata, r->call, id, answer);
 }
 
 static void on_ready(void *userdata, const PsrpGuid *pipeline) {
@@ -168,7 +177,7 @@ static int remoting_open(Shell *shell, const Envelope *envelope, WsmanFault *fau
         remoting->shell = shell;
         const PsrpTransport transport = { .ready = on_ready, .userdata = remoting };
         const PsrpRunner runner = {
-                .run = start_run, .cancel = cancel_run, .pause = pause_run, .userdata = remoting
+                .run = start_run, .cancel = cancel_run, .pause = pause_run, .answer = answer_run, .userdata = remoting
         };
         if (psrp_pool_new(&transport, &runner, &remoting->pool, &err) < 0) {
                 free(remoting);

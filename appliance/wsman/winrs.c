@@ -179,6 +179,8 @@ static void on_record(void *userdata, RecordStream stream, sd_json_variant *valu
                 show_text(c, "", value);
                 break;
         case STREAM_PROGRESS: /* text has no place for it */
+        case STREAM_STATE:
+        case STREAM_PROMPT:
         case STREAM_COUNT:
         default:
                 return;

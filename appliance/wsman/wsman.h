@@ -44,6 +44,7 @@ typedef struct WsmanWork {                            /* borrowed */
         const char *session, *text;                   /* Run's Session and Pipeline */
         sd_json_variant *variables, *input, *secrets; /* or NULL */
         unsigned width;
+        bool interactive; /* the client's user can be asked */
 } WsmanWork;
 
 typedef struct WsmanEnd {
@@ -64,6 +65,8 @@ typedef struct WsmanNode {
         int (*run)(void *userdata, const WsmanWork *work, const WsmanEvents *events, void **ret_call, Error *err);
         void (*cancel)(void *userdata, void *call); /* no more events */
         void (*pause)(void *userdata, void *call, bool paused);
+        /* To the STREAM_PROMPT record of that id. */
+        void (*answer)(void *userdata, void *call, const char *id, BatchAnswer answer);
         void *userdata;
 } WsmanNode;
 

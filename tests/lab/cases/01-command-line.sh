@@ -8,7 +8,7 @@ expect_fail "The term 'Get-VMM' is not recognized as a name of a cmdlet, functio
         holdfast "$node" Get-VMM
 expect_fail "A parameter cannot be found that matches parameter name 'Colour'." holdfast "$node" Get-VMHost -Colour blue
 expect_fail "A positional parameter cannot be found that accepts argument 'hv2'." holdfast "$node" Get-VMHost hv2
-expect_fail "The parameter 'ComputerName' of Get-VMHost is not supported" holdfast "$node" Get-VMHost -ComputerName hv2
+expect_fail "The parameter 'CimSession' of Get-VMHost is not supported" holdfast "$node" Get-VMHost -CimSession hv2
 expect_fail "missing mandatory parameters" holdfast "$node" Start-VM
 expect_fail "NamedParameterNotFound,Microsoft.HyperV.PowerShell.Commands.GetVMHost" holdfast "$node" Get-VMHost -Colour blue
 expect_fail "An empty pipe element is not allowed." holdfast "$node" 'Get-VM | '

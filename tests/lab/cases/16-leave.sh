@@ -45,3 +45,21 @@ eventually 30 on "$host" sh -c 'ss -ltn | grep -q :6600'
 eventually 60 on "$host" holdfast "New-VHD '\\\\fs1.lab.test\\vms\\leave.raw' -SizeBytes 1MB"
 same "holdfastd was not restarted" "$pid" "$(on "$host" systemctl show -P MainPID holdfastd)"
 on fs1 rm -f /srv/vms/leave.raw
+
+story "it leaves, and its account stays: disabled, in its groups"
+unjoin_kept() { on "$host" bash -c 'printf "%s\n" "$1" | holdfast --password-stdin "Remove-Computer -UnjoinDomainCredential $2 -KeepAccount"' _ "$@"; }
+disabled() { (( $(on dc1 samba-tool computer show "$account" --attributes=userAccountControl | sed -n 's/^userAccountControl: //p') & 2 )); }
+expect_fail "may not disable the computer account $account\$" unjoin_kept "$password" bob
+still_member "refused by the domain"
+unjoin_kept "$password" Administrator || fail "Remove-Computer -KeepAccount failed"
+check "the account is disabled" disabled
+check "it is in the group" grep -qixF "$account\$" <(on dc1 samba-tool group listmembers "Holdfast Hosts")
+same "its address" "" "$(address)"
+on "$host" bash -c 'shopt -s nullglob; all=(/etc/krb5.keyta* /run/holdfast/krb5/machin*); ((${#all[@]} == 0))' || fail "something was left"
+
+story "enabled and joined again it is a host at once"
+on dc1 samba-tool user enable "$account\$" >/dev/null
+join "$password" lab.test -Credential Administrator 2>&1 || fail "$host could not join again"
+same "its address" "$own" "$(address)"
+eventually 60 on "$host" holdfast "New-VHD '\\\\fs1.lab.test\\vms\\leave.raw' -SizeBytes 1MB"
+on fs1 rm -f /srv/vms/leave.raw

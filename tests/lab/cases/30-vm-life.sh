@@ -21,6 +21,16 @@ same "state" Off "$(state_of "$first" $vm)"
 check "its definition lies there" on "$server" test -s "/srv/vms/$vm/$vm.vm"
 expect_fail "already has a virtual machine named" holdfast "$first" "New-VM $vm 256MB -NoVHD -Path $share"
 
+story "what others change is seen at once, although definitions are not read each time"
+notes_of() { holdfast "$first" --json "Get-VM $1" | sed -n 's/.*"Notes":"\([^"]*\)".*/\1/p'; }
+same "no notes" "" "$(notes_of $vm)"
+for text in one two; do         # known by now, and changed behind our back
+        holdfast "$first" Get-VM >/dev/null
+        on "$first" virsh desc $vm --config "$text" >/dev/null
+        same "its notes" $text "$(notes_of $vm)"
+        same "in the list" $text "$(notes_of "${vm:0:-1}*")"
+done
+
 story "Start-VM: one writer, by the server's own list"
 check "Start-VM" holdfast "$first" "Start-VM $vm"
 same "state" Running "$(state_of "$first" $vm)"
@@ -29,6 +39,13 @@ same "the ledger" "$first.lab.test" "$(ledger_host $vm)"
 holdfast "$first" "Start-VM $vm" 2>&1 | grep -q "already in the specified state" ||
         fail "a second Start-VM must warn"
 eventually 120 said "$first" $vm 'F '
+
+on "$first" virsh desc $vm --live three >/dev/null
+same "its notes while it runs" three "$(notes_of $vm)"
+uptime_of() { holdfast "$first" --json "Get-VM $vm" | sed -n 's/.*"Uptime":"00:\([0-9:]*\).*/\1/p'; }
+before=$(uptime_of)
+sleep 1.1
+[[ $before && $(uptime_of) > $before ]] || fail "its Uptime stands still: $before, $(uptime_of)"
 
 story "a second host may know it, but not run it"
 check "Import-VM" holdfast "$second" "Import-VM '$share\\$vm\\$vm.vm'"

@@ -41,15 +41,16 @@ report() {
 import json, sys
 for f in json.loads(sys.argv[1])[0]["Incompatibilities"]:
     assert f["Evidence"], "a finding without evidence"
+    assert f["Remedy"] or f["Windows"] and f["Samba"], "a finding without a mend"
     print(f["MessageId"], f["ComputerName"].split(".")[0])' "$compared"
 }
 told() { python3 -c '
 import json, sys
 for f in json.loads(sys.argv[1])[0]["Incompatibilities"]:
-    print(f["Message"], "|", f["Evidence"], "|", f["Remedy"])' "$compared"; }
+    print(f["Message"], "|", f["Evidence"], "|", f["Remedy"], *f["Windows"])' "$compared"; }
 
-# remedies: what was printed, as an administrator types it, each where it belongs.  The lab's domain controller is no
-# Windows: its commands for the directory are samba-tool's.
+# remedies: what was printed, as an administrator types it, each where it belongs; for the directory what is printed for
+# Samba, which the lab's domain controller is.
 remedies() {
         local node command
         while IFS=$'\t' read -r node command; do
@@ -59,20 +60,17 @@ remedies() {
         done < <(python3 -c '
 import json, sys
 for f in json.loads(sys.argv[1])[0]["Incompatibilities"]:
-    print(f["ComputerName"].split(".")[0], f["Remedy"], sep="\t")' "$compared")
+    for command in f["Remedy"].split("\n") if f["Remedy"] else []:
+        print(f["RemedyComputerName"].split(".")[0], command, sep="\t")
+    for command in f["Samba"]:
+        print("dc1", command, sep="\t")' "$compared")
 }
 remedy() {
-        local -a words
-        mapfile -t words < <(python3 -c 'import shlex, sys; print(*shlex.split(sys.argv[1]), sep="\n")' "$2")
         case $2 in
         "timedatectl set-ntp true") skew "$1" 0 ;;      # the machine's clock is right; only the library's is not
         Test-ComputerSecureChannel*)
                 on "$1" bash -c 'printf "%s\n" "$1" | holdfast --password-stdin "$2"' _ "$password" "$2" >/dev/null ;;
-        setspn*)
-                samba spn delete "${words[2]}" "${words[3]}" && samba spn add "${words[7]}" "${words[8]}" ;;
-        Add-ADGroupMember*) samba group addmembers "${words[1]}" "${words[2]}" ;;
-        New-ADGroup*) samba group add "${words[1]}" ;;
-        Enable-ADAccount*) samba user enable "${words[1]}" ;;
+        samba-tool*) on "$1" bash -c "$2" >/dev/null 2>&1 </dev/null ;;
         *) return 1 ;;
         esac
 }

@@ -217,6 +217,46 @@ static void test_refused_stream(void **state) {
         assert_int_equal(channel_forward(pair->b.channel, "/proc/nowhere/x", "other", &err), -1);
 }
 
+/* A stream without a socket in the file system: both ways, refused, more than there is room for, and after the end. */
+static void test_open(void **state) {
+        Pair *pair = *state;
+        int fds[OPENINGS_MAX + STREAMS_MAX];
+        Error err = { 0 };
+        char text[8] = "";
+
+        assert_int_equal(channel_open(pair->b.channel, "echo", &fds[0], &err), 0);
+        assert_int_equal(write(fds[0], "there", 5), 5);
+        while (atomic_load(&pair->b.channel->stream_bytes) < 5)
+                usleep(1000);
+        while (recv(pair->a.echo_fd, text, sizeof text, 0) != 5)
+                usleep(1000);
+        assert_int_equal(write(pair->a.echo_fd, "back", 4), 4);
+        assert_int_equal(read(fds[0], text, sizeof text), 4);
+        close(pair->a.echo_fd);
+        assert_int_equal(read(fds[0], text, sizeof text), 0);
+        close(fds[0]);
+
+        assert_int_equal(channel_open(pair->a.channel, "other", &fds[0], &err), 0);
+        assert_int_equal(read(fds[0], text, 1), 0);
+        close(fds[0]);
+        assert_int_equal(channel_open(pair->a.channel, "", &fds[0], &err), -1);
+
+        unsigned opened = 0;
+        for (unsigned i = 0; i < ARRAY_SIZE(fds); i++)
+                opened += channel_open(pair->a.channel, "other", &fds[opened], &err) == 0;
+        assert_in_range(opened, OPENINGS_MAX, ARRAY_SIZE(fds));
+        for (unsigned i = 0; i < opened; i++) {
+                assert_int_equal(read(fds[i], text, 1), 0);
+                close(fds[i]);
+        }
+        channel_end(pair->a.channel);
+        while (channel_open(pair->a.channel, "other", &fds[0], &err) == 0) {
+                assert_int_equal(read(fds[0], text, 1), 0);
+                close(fds[0]);
+        }
+        assert_int_equal(err.kind, ERROR_CANCELLED);
+}
+
 static void *call_slow(void *userdata) {
         Side *side = userdata;
         Error err = { 0 };
@@ -245,6 +285,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_calls, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_stream, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_refused_stream, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_open, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_end, setup, teardown),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

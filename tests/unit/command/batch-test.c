@@ -84,7 +84,7 @@ static const struct { const char *why, *text, *result; } rows[] = {
           "parameters accept only Boolean values and numbers, such as $True, $False, 1 or 0." },
         { "switch with text", "Move-VM a b -Force:x", BAD "CannotConvertArgument" MOVE "Cannot convert 'System.String' to the type "
           "'System.Management.Automation.SwitchParameter' required by parameter 'Force'." },
-        { "refused by name", "Get-VM -ComputerName hv2", "refused: NotImplemented: NotSupported" GET "The parameter 'ComputerName' of "
+        { "refused by name", "Get-VM -CimSession hv2", "refused: NotImplemented: NotSupported" GET "The parameter 'CimSession' of "
           "Get-VM is not supported by Holdfast; run the command without it." },
         { "nothing to fill here", "Get-VM -OutVariable x", "refused: NotImplemented: NotSupported" GET "The parameter 'OutVariable' of "
           "Get-VM is not supported by Holdfast; run the command without it." },

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "appliance/base/cleanup.h"
+#include "appliance/base/text.h"
 #include "appliance/command/object.h"
 #include "appliance/command/utility.h"
 
@@ -56,9 +57,10 @@ static const Command get_vm_row = {
         .parameters = (const Parameter[]){
                 { "Name", "String[]", "VMName", PARAMETER_PIPELINE_BY_VALUE | PARAMETER_WILDCARD, NULL, "Names." },
                 { "Id", "Guid", NULL, PARAMETER_PIPELINE_BY_VALUE | PARAMETER_PIPELINE_BY_NAME, NULL, "Its id." },
+                { "ComputerName", "String[]", NULL, PARAMETER_COMPUTERS, NULL, "Hosts." },
                 { NULL } },
-        .sets = (const ParameterSet[]){ { "Name", NULL, "Name", NULL }, { "Id", NULL, "Id", NULL }, { NULL } },
-        .refused = "ComputerName,Credential,CimSession,ClusterObject",
+        .sets = (const ParameterSet[]){ { "Name", NULL, "Name", "ComputerName" }, { "Id", NULL, "Id", NULL }, { NULL } },
+        .refused = "Credential,CimSession,ClusterObject",
         .run = get_vm,
 };
 
@@ -91,7 +93,7 @@ static const Command move_row = {
         .name = "Move-VM", .module = "Hyper-V", .synopsis = "Echoes.", .role = ROLE_OPERATOR, .confirm = true,
         .parameters = (const Parameter[]){
                 { "Name", "String", "VMName", PARAMETER_PIPELINE_BY_VALUE, NULL, "" },
-                { "VM", "VirtualMachine", NULL, PARAMETER_PIPELINE_BY_VALUE, NULL, "" },
+                { "VM", "VirtualMachine", NULL, PARAMETER_PIPELINE_BY_VALUE | PARAMETER_PLACED, NULL, "" },
                 { "DestinationHost", "String", NULL, 0, NULL, "" },
                 { "Count", "Int16", NULL, 0, NULL, "" },
                 { "Size", "UInt64", "SizeBytes", 0, NULL, "" },
@@ -105,9 +107,10 @@ static const Command move_row = {
                 { "Force", "SwitchParameter", NULL, 0, NULL, "" },
                 { "Passthru", "SwitchParameter", NULL, 0, NULL, "" },
                 { "Credential", "PSCredential", NULL, PARAMETER_SECRET, NULL, "" },
+                { "ComputerName", "String[]", NULL, PARAMETER_COMPUTERS, NULL, "" },
                 { NULL } },
         .sets = (const ParameterSet[]){
-                { "Name", "Name,DestinationHost", "Name,DestinationHost", NAMES ",Credential" },
+                { "Name", "Name,DestinationHost", "Name,DestinationHost", NAMES ",Credential,ComputerName" },
                 { "VM", "VM,DestinationHost", "VM,DestinationHost", NAMES }, { NULL } },
         .run = echo,
 };
@@ -124,8 +127,33 @@ static const Command fail_row = {
         .run = fail,
 };
 
+/* Asks as Remove-VM does. */
+static int remove_vm(Invocation *invocation, Error *err) {
+        sd_json_variant *name = invocation_value(invocation, "Name");
+        for (size_t i = 0; i < invocation_count(invocation, "Name"); i++) {
+                const char *text = sd_json_variant_string(invocation_item(invocation, "Name", i));
+                char question[100];
+                (void)snprintf(question, sizeof question, "Sure about \"%s\"?", text);
+                if (invocation_should_process(invocation, text, "Remove-VM") &&
+                    invocation_should_continue(invocation, text, question) &&
+                    invocation_emit(invocation, sd_json_variant_ref(invocation_item(invocation, "Name", i)), err) < 0)
+                        return -1;
+        }
+        return name ? 0 : error_set(err, ERROR_INVALID, 0, "no name");
+}
+
+static const Command remove_row = {
+        .name = "Remove-VM", .module = "Hyper-V", .synopsis = "Asks.", .role = ROLE_READER, .confirm = true,
+        .parameters = (const Parameter[]){
+                { "Name", "String[]", NULL, PARAMETER_PIPELINE_BY_VALUE, NULL, "" },
+                { "ComputerName", "String[]", NULL, PARAMETER_COMPUTERS, NULL, "" },
+                { "Force", "SwitchParameter", NULL, 0, NULL, "" }, { NULL } },
+        .sets = (const ParameterSet[]){ { "Name", "Name", "Name", "Force,ComputerName" }, { NULL } },
+        .run = remove_vm,
+};
+
 static const Command *const rows[] = {
-        &get_vm_row, &move_row, &fail_row, UTILITY_ROWS, NULL,
+        &get_vm_row, &move_row, &fail_row, &remove_row, UTILITY_ROWS, NULL,
 };
 
 const CommandTable fixture_table = { rows };
@@ -134,6 +162,7 @@ typedef struct Lines {
         FILE *to;
         unsigned left;
         atomic_bool cancelled;
+        const char *answers;            /* yYnN: what the user says, in order; NULL: there is none */
 } Lines;
 
 static int put(void *sink, RecordStream stream, sd_json_variant *record, Error *err) {
@@ -153,13 +182,92 @@ static int put(void *sink, RecordStream stream, sd_json_variant *record, Error *
         return 0;
 }
 
-static char *run(const char *text, Role role, unsigned after) {
-        char *result = NULL;
-        size_t size = 0;
-        Lines lines = { .to = open_memstream(&result, &size), .left = after };
+/* ---- a site: the other hosts are this table once more ------------------------------------------------- */
+
+typedef struct Other {
+        const BatchCalls *calls;
+        size_t i;
+        BatchAnswer answer;
+} Other;
+
+static int pass_on(void *sink, RecordStream stream, sd_json_variant *record, Error *err) {
+        const Other *other = sink;
+        return other->calls->record(other->calls->userdata, other->i, stream, record) < 0
+                       ? error_set(err, ERROR_CANCELLED, 0, "stopped")
+                       : 0;
+}
+
+/* The question goes home as a record, and its answer comes back before record() returns. */
+static BatchAnswer ask_home(void *sink, const char *message) {
+        Other *other = sink;
+        char id[32];
+        auto_(sd_json_variant_unrefp) sd_json_variant *record = NULL;
+        Error err = { 0 };
+        other->answer = ANSWER_NOBODY;
+        (void)snprintf(id, sizeof id, "%p", (void *)other);
+        if (sd_json_build(&record, SD_JSON_BUILD_OBJECT(SD_JSON_BUILD_PAIR_STRING("Id", id),
+                                                        SD_JSON_BUILD_PAIR_STRING("Message", message))) >= 0)
+                (void)!pass_on(other, STREAM_PROMPT, record, &err);
+        return other->answer;
+}
+
+static void answer(void *sink, const BatchCalls *calls, size_t i, const char *id, BatchAnswer said) {
+        void *other = NULL;
+        if (sscanf(id, "%p", &other) == 1)
+                ((Other *)other)->answer = said;
+}
+
+static bool is_here(void *sink, const char *host) { return text_equal_nocase(host, "hv1"); }
+
+static void run_there(const BatchCalls *calls, size_t i) {
+        const BatchCall *call = &calls->list[i];
+        Other other = { .calls = calls, .i = i };
         Batch *batch = NULL;
         ErrorRecord record = { 0 };
-        const BatchRun how = { .caller = "root", .cancelled = &lines.cancelled, .record = put, .sink = &lines };
+        Error why = { 0 };
+        const BatchText text = { .text = call->text, .variables = call->variables, .role = ROLE_ADMINISTRATOR,
+                                 .from_host = true };
+        const BatchRun how = { .caller = "other", .ask = ask_home, .record = pass_on, .sink = &other };
+
+        if (!text_starts_nocase(call->host, "hv"))
+                (void)error_set(&why, ERROR_UNREACHABLE, 0, "nobody answers");
+        else if (batch_new(&fixture_table, &text, &batch, &record) < 0) {
+                sd_json_variant *json = record_json(&record);
+                (void)calls->record(calls->userdata, i, STREAM_ERROR, json);
+                (void)sd_json_variant_unref(json);
+        } else
+                (void)batch_run(batch, &how);
+        batch_free(batch);
+        calls->ended(calls->userdata, i, &why);
+}
+
+static void go(void *sink, const BatchCalls *calls) {
+        if (calls->here)
+                calls->here(calls->userdata);
+        for (size_t i = 0; i < calls->count; i++)
+                run_there(calls, i);
+}
+
+static const BatchElsewhere site = { .is_here = is_here, .run = go, .answer = answer };
+
+static BatchAnswer say(void *sink, const char *message) {
+        Lines *lines = sink;
+        const char *all = "yYnN", *at = *lines->answers ? strchr(all, *lines->answers) : NULL;
+        (void)fprintf(lines->to, "prompt: %s\n", message);
+        if (!at)
+                return ANSWER_NOBODY;
+        lines->answers++;
+        return (BatchAnswer)(at - all);
+}
+
+static char *run(const char *text, Role role, unsigned after, const BatchElsewhere *elsewhere, const char *answers) {
+        char *result = NULL;
+        size_t size = 0;
+        Lines lines = { .to = open_memstream(&result, &size), .left = after, .answers = answers };
+        Batch *batch = NULL;
+        ErrorRecord record = { 0 };
+        const BatchRun how = { .caller = "root", .cancelled = &lines.cancelled, .elsewhere = elsewhere,
+                               .ask = answers ? say : NULL, .record = put, .sink = &lines };
 
         if (batch_new(&fixture_table, &(BatchText){ .text = text, .role = role }, &batch, &record) < 0)
                 (void)fprintf(lines.to, "refused: %s: %s: %s", record.category, record.id, record.message);
@@ -170,5 +278,7 @@ static char *run(const char *text, Role role, unsigned after) {
         return result;
 }
 
-char *fixture_run(const char *text, Role role) { return run(text, role, 0); }
-char *fixture_run_cancelled(const char *text, unsigned after) { return run(text, ROLE_ADMINISTRATOR, after); }
+char *fixture_run(const char *text, Role role) { return run(text, role, 0, NULL, NULL); }
+char *fixture_run_cancelled(const char *text, unsigned after) { return run(text, ROLE_ADMINISTRATOR, after, NULL, NULL); }
+char *fixture_run_on_site(const char *text) { return run(text, ROLE_ADMINISTRATOR, 0, &site, NULL); }
+char *fixture_run_asked(const char *text, const char *answers) { return run(text, ROLE_ADMINISTRATOR, 0, &site, answers); }

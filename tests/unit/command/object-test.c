@@ -93,11 +93,36 @@ static void test_types(void **state) {
         assert_null(type_find(""));
 }
 
+/* The same text, also of what is nested deeper than anybody writes; nothing of it is the original's. */
+static void test_copy(void **state) {
+        (void)state;
+        char deep[2 * 100 + 2];
+        memset(deep, '[', 100);
+        memset(deep + 100, ']', 100);
+        deep[200] = '\0';
+        const char *const texts[] = { "null", "true", "false", "0", "12", "-3", "18446744073709551615", "1.5", "\"\"",
+                                      "\"a\\u00e4\\n\"", "[]", "{}", "[1,[2,{\"a\":[]}],null]",
+                                      "{\"$type\":\"X\",\"Name\":\"web01\",\"Drives\":[{\"Path\":\"p\",\"N\":1}],\"On\":true}",
+                                      deep };
+        for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+                sd_json_variant *value = NULL, *copied = NULL;
+                auto_free char *a = NULL, *b = NULL;
+                assert_true(sd_json_parse(texts[i], 0, &value, NULL, NULL) >= 0);
+                assert_true(sd_json_variant_format(value, 0, &a) >= 0);
+                assert_int_equal(object_copy(value, &copied), 0);
+                (void)sd_json_variant_unref(value);     /* the copy lives on: the sanitizer watches */
+                assert_true(sd_json_variant_format(copied, 0, &b) >= 0);
+                assert_string_equal(a, b);
+                (void)sd_json_variant_unref(copied);
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_timespan),
                 cmocka_unit_test(test_datetime),
                 cmocka_unit_test(test_display),
+                cmocka_unit_test(test_copy),
                 cmocka_unit_test(test_types),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

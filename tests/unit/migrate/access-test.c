@@ -84,6 +84,31 @@ static void test_rows(void **state) {
         }
 }
 
+/* A medium is only read: its list may say so, and so may its attribute. */
+static void test_medium(void **state) {
+        static const struct { ErrorKind refused; uint32_t access; size_t count; unsigned id; } media[] = {
+                { ERROR_NONE, ALL, 0, 0 },
+                { ERROR_NONE, READ, 0, 0 },
+                { ERROR_NONE, 0x20080, 1, FINDING_SHARE_ACCESS },
+                { ERROR_DENIED, 0, 1, FINDING_SHARE_ACCESS },
+                { ERROR_NOT_FOUND, 0, 1, FINDING_DISK },
+        };
+        Wanted wanted = { .layer = MATRIX_FILE, .use = WANTED_MEDIUM };
+        Error err;
+
+        assert_int_equal(unc_parse("\\\\fs1\\iso\\debian.iso", &wanted.unc, &err), 0);
+        for (size_t i = 0; i < ARRAY_SIZE(media); i++) {
+                auto_free Findings *findings = calloc(1, sizeof *findings);
+                PermissionsItem item = { .refused = media[i].refused, .proven = true, .maximal_access = media[i].access,
+                                         .attributes = READ_ONLY };
+                Permissions all = { .items = &item, .count = 1, .share_access = READ };
+                access_judge_share("a", &wanted, &all, findings);
+                assert_int_equal(findings->count, media[i].count);
+                if (media[i].count)
+                        assert_int_equal(findings->list[0].id, media[i].id);
+        }
+}
+
 static void test_refusals(void **state) {
         static const struct { Error why; unsigned id; } refusals[] = {
                 { { ERROR_DENIED, (int)0xC0000022, "no" }, FINDING_SHARE_ACCESS },
@@ -91,6 +116,7 @@ static void test_refusals(void **state) {
                 { { ERROR_UNREACHABLE, 111, "nobody" }, FINDING_DISK },
                 { { ERROR_NOT_FOUND, (int)0xC00000CC, "no such share" }, FINDING_DISK },
                 { { ERROR_UNSUPPORTED, 0x0210, "SMB 2.1" }, FINDING_DIALECT },
+                { { ERROR_UNSUPPORTED, (int)0xC00000BB, "SMB 2.1 or older" }, FINDING_DIALECT },
                 { { ERROR_UNSUPPORTED, 0, "no encryption" }, FINDING_SEALED },
         };
         Unc unc;
@@ -130,7 +156,7 @@ static void test_space(void **state) {
 }
 
 int main(void) {
-        const struct CMUnitTest tests[] = { cmocka_unit_test(test_rows), cmocka_unit_test(test_refusals),
+        const struct CMUnitTest tests[] = { cmocka_unit_test(test_rows), cmocka_unit_test(test_medium), cmocka_unit_test(test_refusals),
                                             cmocka_unit_test(test_space) };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

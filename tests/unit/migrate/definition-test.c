@@ -89,6 +89,46 @@ static void test_round_trip(void **state) {
         }
 }
 
+/* What Set-VMProcessor and Set-VMFirmware leave there, in our words and in libvirt's. */
+static void test_settings(void **state) {
+        (void)state;
+        VmDefinition d = sample(), back = { 0 };
+        auto_free char *xml = NULL, *plain = NULL, *metadata = NULL;
+        DiskName second;
+        Error err = { 0 };
+
+        assert_int_equal(definition_write(&d, true, &plain, &err), 0);
+        assert_non_null(strstr(plain, "<boot dev=\"hd\"/>"));
+        assert_null(strstr(plain, "cputune"));
+        assert_null(strstr(plain, "topology"));
+        assert_int_equal(disk_name(d.disks[1], &second, &err), 0);
+        d.processor_count = 4;
+        d.threads_per_core = 2;
+        d.processor_weight = 250;
+        d.processor_maximum = 40;
+        d.saved = true;
+        d.boot_count = 3;
+        strcpy(d.boot[0], "ide:1:0");   /* a drive that is gone */
+        strcpy(d.boot[1], second.id);
+        strcpy(d.boot[2], d.adapters[0].mac);
+        if (definition_write(&d, true, &xml, &err) < 0 || definition_read(xml, strlen(xml), &back, &err) < 0)
+                fail_msg("%s", err.text);
+        assert_memory_equal(&d, &back, sizeof d);
+        static const char *const words[] = { "<shares>250</shares>", "<period>100000</period>", "<quota>40000</quota>",
+                                             "cores=\"2\" threads=\"2\"", "<boot order=\"1\"/>", "<boot order=\"2\"/>" };
+        for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+                if (!strstr(xml, words[i]))
+                        fail_msg("%s is missing in %s", words[i], xml);
+        assert_null(strstr(xml, "<boot dev="));
+        assert_null(strstr(xml, "<boot order=\"3\"/>"));
+        assert_int_equal(definition_boot_rank(&d, "ide:1:0"), 0);
+        assert_int_equal(definition_boot_rank(&d, second.id), 1);
+        d.boot_count = 1;               /* nothing is left of the order */
+        assert_false(definition_has_boot(&d));
+        assert_int_equal(definition_write_metadata(&d, &metadata, &err), 0);
+        assert_non_null(strstr(metadata, "<hf:processor threads=\"2\" weight=\"250\" maximum=\"40\"/>"));
+}
+
 /* Every bound once; each row spoils a sample in one place. */
 static void spoil_id(VmDefinition *d) { d->id[3] = 'X'; }
 static void spoil_memory(VmDefinition *d) { d->memory_bytes = 1 << 20; }
@@ -103,6 +143,16 @@ static void spoil_twice(VmDefinition *d) {
 static void spoil_switch(VmDefinition *d) { strcpy(d->adapters[0].switch_name, "../br0"); }
 static void spoil_mac(VmDefinition *d) { strcpy(d->adapters[0].mac, "53:54:00:12:34:56"); }
 static void spoil_notes(VmDefinition *d) { d->notes[2] = '\x01'; }
+static void spoil_threads(VmDefinition *d) { d->threads_per_core = 2, d->processor_count = 3; }
+static void spoil_weight(VmDefinition *d) { d->processor_weight = 10001; }
+static void spoil_maximum(VmDefinition *d) { d->processor_maximum = 101; }
+static void spoil_boot(VmDefinition *d) { strcpy(d->boot[d->boot_count++], "/dev/sda"); }
+static void spoil_boot_twice(VmDefinition *d) {
+        d->boot_count = 2;
+        strcpy(d->boot[0], "52:54:00:12:34:56");
+        strcpy(d->boot[1], "52:54:00:12:34:56");
+}
+static void spoil_boots(VmDefinition *d) { d->boot_count = VM_BOOT_MAX + 1; }
 static void spoil_count(VmDefinition *d) { d->disk_count = VM_DISKS_MAX + 1; }
 
 static void test_bounds(void **state) {
@@ -115,6 +165,9 @@ static void test_bounds(void **state) {
                 { "local disk", spoil_disk, "disk 1" }, { "one disk twice", spoil_twice, "twice" },
                 { "switch", spoil_switch, "virtual switch" }, { "group MAC", spoil_mac, "MAC" },
                 { "notes", spoil_notes, "control character" }, { "disks", spoil_count, "more than" },
+                { "threads", spoil_threads, "whole cores" }, { "weight", spoil_weight, "weight" },
+                { "maximum", spoil_maximum, "maximum" }, { "boot", spoil_boot, "neither a drive" },
+                { "boot twice", spoil_boot_twice, "twice" }, { "boots", spoil_boots, "to boot from" },
         };
         for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
                 VmDefinition d = sample();
@@ -242,7 +295,7 @@ static void test_paths(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_names),     cmocka_unit_test(test_round_trip), cmocka_unit_test(test_bounds),
+                cmocka_unit_test(test_names),     cmocka_unit_test(test_round_trip), cmocka_unit_test(test_settings), cmocka_unit_test(test_bounds),
                 cmocka_unit_test(test_hostile),   cmocka_unit_test(test_limits),     cmocka_unit_test(test_paths),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -20,6 +20,7 @@ static const struct {
 } rows[] = {
         { OUR_DISK OUR_ADAPTER "<serial type='pty'/><memballoon model='none'/>", "what our definitions make", 0, "" },
         { OUR_DISK "<disk type='file' device='cdrom'><target dev='sda'/></disk>", "an empty drive", 0, "" },
+        { OUR_DISK "<disk type='file' device='cdrom'><source index='2'/><target dev='sda'/></disk>", "an ejected medium", 0, "" },
         { "<hostdev mode='subsystem' type='pci'><source/><alias name='hostdev0'/></hostdev>", "a PCI device",
           FINDING_HOST_DEVICE, "hostdev pci hostdev0",
           "virsh detach-device-alias 'web01' hostdev0 --live" },

@@ -27,6 +27,7 @@ static void other_address(Standing *s) { s->dns_right = false; (void)strcpy(s->i
 static void no_address(Standing *s) { s->dns_right = false; s->in_dns.count = 0; }
 static void dns_silent(Standing *s) { s->dns_right = s->dns_answered = false; s->in_dns.count = 0; }
 static void no_name(Standing *s) { s->spns_missing = 3; (void)strcpy(s->spn, "host/HV1"); }
+static void name_with_a_shell(Standing *s) { no_name(s); (void)strcpy(s->spn_holder, "O$(reboot)"); }
 static void name_elsewhere(Standing *s) { no_name(s); (void)strcpy(s->spn_holder, "OTHER$"); }
 static void old_key(Standing *s) { s->key_version_there = 3; }
 static void newer_key(Standing *s) { s->key_version = 3; }
@@ -59,7 +60,8 @@ static const struct {
         { "a name is missing", no_name, FINDING_SPN, false, "lacks the service principal name host/HV1",
           "Test-ComputerSecureChannel -Repair" },
         { "another has it", name_elsewhere, FINDING_SPN, false, "belongs to the account OTHER$",
-          "setspn -D \"host/HV1\" OTHER$ ; setspn -S \"host/HV1\" HV1$" },
+          "setspn -D \"host/HV1\" OTHER$\nsetspn -S \"host/HV1\" HV1$" },
+        { "whose name would do more in a shell", name_with_a_shell, FINDING_SPN, false, "belongs to the account O$(", "" },
         { "an old key", old_key, FINDING_KEY, false, "no longer the one",
           "Test-ComputerSecureChannel -Repair -Credential Administrator" },
         { "a controller that lags behind", newer_key, 0, false, NULL, NULL },

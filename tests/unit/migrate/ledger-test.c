@@ -13,6 +13,7 @@ static void test_round_trip(void **state) {
                 { .host = "", .epoch = 0, .since_us = 0 },
                 { .host = "hv1.lab.test", .epoch = 1764000000000000, .since_us = 1764000000123000 },
                 { .host = "", .epoch = UINT64_MAX, .since_us = 1000 },
+                { .host = "", .epoch = 7, .since_us = 1000, .saved = true },
         };
         for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
                 auto_free char *text = NULL;
@@ -23,6 +24,7 @@ static void test_round_trip(void **state) {
                 assert_string_equal(back.host, rows[i].host);
                 assert_true(back.epoch == rows[i].epoch);
                 assert_true(back.since_us == rows[i].since_us);
+                assert_true(back.saved == rows[i].saved);
         }
 }
 
@@ -32,6 +34,7 @@ static void test_hostile(void **state) {
                 { "the least", "{\"Host\":\"\",\"Epoch\":1}", true },
                 { "fields of a newer version",
                   "{\"Host\":\"h\",\"Epoch\":1,\"Since\":\"yesterday\",\"X\":null}", true },
+                { "saved, and yet somebody runs it", "{\"Host\":\"h\",\"Epoch\":1,\"Saved\":true}", true },
                 { "empty", "", false },
                 { "no object", "1", false },
                 { "nested", "{\"Host\":\"h\",\"Epoch\":1,\"X\":[[[[]]]]}", false },
@@ -49,6 +52,7 @@ static void test_hostile(void **state) {
                 int r = ledger_decode(rows[i].text, strlen(rows[i].text), &ledger, &err);
                 if (r != (rows[i].good ? 0 : -1) || (r < 0 && err.kind != ERROR_PROTOCOL))
                         fail_msg("%s: %d, %s", rows[i].why, r, err.text);
+                assert_false(ledger.saved);
                 if (r < 0)
                         assert_string_equal(ledger.host, "untouched");
         }

@@ -62,7 +62,32 @@ static const Command secret_row = {
         .sets = (const ParameterSet[]){ { "Default", NULL, NULL, "Credential" }, { NULL } },
         .run = use_secret,
 };
-static const Command *const rows[] = { &many_row, &wait_row, &secret_row, NULL };
+static int who_asks(Invocation *invocation, Error *err) {
+        sd_json_variant *name = NULL;
+        return sd_json_variant_new_string(&name, invocation_caller(invocation)) < 0 ? error_oom(err)
+                                                                                     : invocation_emit(invocation, name, err);
+}
+
+#define ASKED(verb, least)                                                                                          \
+        {                                                                                                           \
+                .name = verb "-There", .module = "Hyper-V", .synopsis = "Test.", .role = least,                     \
+                .parameters = (const Parameter[]){ { "ComputerName", "String[]", NULL, PARAMETER_COMPUTERS, NULL, "" }, \
+                                                   { NULL } },                                                      \
+                .sets = (const ParameterSet[]){ { "Default", NULL, NULL, "ComputerName" }, { NULL } }, .run = who_asks, \
+        }
+static int ask_me(Invocation *invocation, Error *err) {
+        sd_json_variant *said = NULL;
+        bool yes = invocation_should_continue(invocation, "it", "Really?");
+        return sd_json_variant_new_string(&said, yes ? "said yes" : "said no") < 0 ? error_oom(err)
+                                                                                : invocation_emit(invocation, said, err);
+}
+
+static const Command ask_row = {
+        .name = "Ask-Me", .module = "Hyper-V", .synopsis = "Test.", .role = ROLE_READER, .confirm = true,
+        .parameters = (const Parameter[]){ { NULL } }, .sets = (const ParameterSet[]){ { "Default" }, { NULL } }, .run = ask_me,
+};
+static const Command there_row = ASKED("Get", ROLE_READER), change_row = ASKED("Set", ROLE_ADMINISTRATOR);
+static const Command *const rows[] = { &many_row, &wait_row, &secret_row, &there_row, &change_row, &ask_row, NULL };
 const CommandTable node_commands = { rows };    /* instead of the product's */
 
 typedef struct Fixture {
@@ -75,7 +100,9 @@ static int setup(void **state) {
         Fixture *f = calloc(1, sizeof *f);
         Error err = { 0 };
         (void)snprintf(f->path, sizeof f->path, "/tmp/holdfast-server-%d", (int)getpid());
+        f->node.config.peer_role = ROLE_ADMINISTRATOR;
         if (sd_event_new(&f->node.event) < 0 || pool_new(f->node.event, 4, 16, &f->node.pool, &err) < 0 ||
+            pool_new(f->node.event, 2, 4, &f->node.peer_pool, &err) < 0 ||
             server_new(&f->node, f->path, &f->server, &err) < 0)
                 fail_msg("%s", err.text);
         *state = f;
@@ -86,6 +113,7 @@ static int teardown(void **state) {
         Fixture *f = *state;
         server_stop(f->server);
         pool_free(f->node.pool);
+        pool_free(f->node.peer_pool);
         server_free(f->server);
         (void)sd_event_unref(f->node.event);
         (void)unlink(f->path);
@@ -137,6 +165,8 @@ static bool all_read(void *userdata) {
                 r->size += (size_t)n;
                 r->text[r->size] = '\0';
         }
+        if (r->size > 0 && memmem(r->text, r->size, "\"prompt\"", 8) && r->text[r->size - 1] == '\0')
+                return true;    /* it waits for us */
         const char *last = r->size > 200 ? r->text + r->size - 200 : r->text;
         for (size_t i = 0; last && i + 6 < (size_t)(r->text + r->size - last); i++)
                 if (memcmp(last + i, "\"Done\"", 6) == 0 || memcmp(last + i, "\"error", 6) == 0)
@@ -283,6 +313,90 @@ static void test_gateway(void **state) {
         (void)unlink(gateway.path);
 }
 
+/* What another host brings: it must say for whom, and what it says is capped. */
+static void test_host(void **state) {
+#define ROOT "\"Vouched\":{\"Role\":\"administrator\",\"Origin\":\"\"}"
+        static const struct { const char *why, *parameters, *says; int most; } asked[] = {
+                { "root of that host", "\"Pipeline\":\"Get-There\"," ROOT, "HV9\\\\root", ROLE_ADMINISTRATOR },
+                { "up to what it may vouch for", "\"Pipeline\":\"Get-There\"," ROOT, "HV9\\\\root", ROLE_READER },
+                { "and no more", "\"Pipeline\":\"Set-There\"," ROOT, "required permission", ROLE_OPERATOR },
+                { "nor more than it says itself", "\"Pipeline\":\"Set-There\",\"Vouched\":{\"Role\":\"operator\",\"Origin\":\"\"}",
+                  "required permission", ROLE_ADMINISTRATOR },
+                { "nobody at all", "\"Pipeline\":\"Get-There\"," ROOT, "MaximumPeerRole", -1 },
+                { "an account, without a directory", "\"Pipeline\":\"Get-There\",\"Vouched\":{\"Sid\":\"S-1-5-21-1-2-3-500\","
+                  "\"Role\":\"reader\",\"Origin\":\"\"}", "HV9 asks for somebody", ROLE_ADMINISTRATOR },
+                { "what runs on the spot only", "\"Pipeline\":\"Get-Many\"," ROOT, "cannot be run from another host", ROLE_ADMINISTRATOR },
+                { "further", "\"Pipeline\":\"Get-There -ComputerName hv1\"," ROOT, "no third one", ROLE_ADMINISTRATOR },
+                { "for nobody", "\"Pipeline\":\"Get-There\"", "PermissionDenied", ROLE_ADMINISTRATOR },
+                { "a claim that is none", "\"Pipeline\":\"Get-There\",\"Vouched\":{}", "InvalidParameter", ROLE_ADMINISTRATOR },
+        };
+        Fixture *f = *state;
+        Error err = { 0 };
+
+        assert_int_equal(server_admit_hosts(f->server, &err), 0);
+        for (size_t i = 0; i < ARRAY_SIZE(asked); i++) {
+                int pair[2];
+                assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+                f->node.config.peer_role = asked[i].most;
+                f->node.admit(f->node.admit_userdata, "HV9", pair[1]);
+                auto_fd int fd = pair[0];
+                Replies replies = { .fd = fd };
+                ask(fd, asked[i].parameters);
+                if (!turn(f, all_read, &replies) ||
+                    !memmem(replies.text, replies.size, asked[i].says, strlen(asked[i].says)))
+                        fail_msg("%s: %s", asked[i].why, replies.text);
+                free(replies.text);
+        }
+        auto_fd int fd = dial(f);       /* nobody else may speak for a host */
+        Replies replies = { .fd = fd };
+        ask(fd, "\"Pipeline\":\"Get-There\"," ROOT);
+        assert_true(turn(f, all_read, &replies));
+        assert_non_null(strstr(replies.text, "PermissionDenied"));
+        free(replies.text);
+}
+
+/* A question waits for the answer that names it; who cannot be asked is not. */
+static void test_question(void **state) {
+        static const struct { const char *why; int choice; const char *says; } answers[] = {
+                { "yes", 0, "said yes" },
+                { "no", 2, "said no" },
+                { "nobody", -1, "HostFunctionNotImplemented" },
+        };
+        Fixture *f = *state;
+        char text[200], id[64];
+
+        for (size_t i = 0; i < ARRAY_SIZE(answers); i++) {
+                auto_fd int fd = dial(f), other = dial(f), wrong = dial(f);
+                Replies asked = { .fd = fd }, refused = { .fd = wrong }, done = { .fd = fd };
+                ask(fd, "\"Pipeline\":\"Ask-Me\",\"Interactive\":true");
+                assert_true(turn(f, all_read, &asked));
+                const char *at = strstr(asked.text, "\"Id\":\"");
+                assert_non_null(at);
+                assert_non_null(strstr(asked.text, "Really?"));
+                assert_int_equal(sscanf(at, "\"Id\":\"%32[0-9a-f]\"", id), 1);
+                free(asked.text);
+
+                int n = snprintf(text, sizeof text, "{\"method\":\"io.holdfast.Node.Answer\",\"parameters\":{\"Id\":\"0\",\"Choice\":0}}");
+                assert_int_equal(write(wrong, text, (size_t)n + 1), n + 1);
+                assert_true(turn(f, all_read, &refused));
+                assert_non_null(strstr(refused.text, "QuestionUnknown"));
+                free(refused.text);
+
+                n = snprintf(text, sizeof text, "{\"method\":\"io.holdfast.Node.Answer\",\"oneway\":true,\"parameters\":{\"Id\":\"%s\",\"Choice\":%d}}", id, answers[i].choice);
+                assert_int_equal(write(other, text, (size_t)n + 1), n + 1);
+                assert_true(turn(f, all_read, &done));
+                if (!memmem(done.text, done.size, answers[i].says, strlen(answers[i].says)))
+                        fail_msg("%s: %s", answers[i].why, done.text);
+                free(done.text);
+        }
+        auto_fd int fd = dial(f);
+        Replies replies = { .fd = fd };
+        ask(fd, "\"Pipeline\":\"Ask-Me\"");
+        assert_true(turn(f, all_read, &replies));
+        assert_non_null(memmem(replies.text, replies.size, "HostFunctionNotImplemented", 26));
+        free(replies.text);
+}
+
 int main(void) {
         if (geteuid() != 0)
                 return 77;              /* the server serves root only */
@@ -293,6 +407,8 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_secrets, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_gateway, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_host, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_question, setup, teardown),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
