@@ -95,6 +95,8 @@ int dns_pointer_keep(const Machine *machine, const char *server, const char *add
         if (change(machine, server, name, machine->host, err) < 0) {
                 if (dns_pointer_no_zone(err->text))
                         return 0;
+                if (strstr(err->text, "REFUSED"))
+                        err->kind = ERROR_DENIED;
                 return error_wrap(err, "the name of %s could not be registered in DNS", address);
         }
         *ret_set = true;

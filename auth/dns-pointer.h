@@ -20,7 +20,7 @@ bool dns_pointer_no_zone(const char *line);
 
 /* @address has a record that names this host; @server is a domain controller.  No zone for it is no error.  By secure
  * update with the machine's tickets; what another account has made is not replaced: the domain refuses that.
- * @ret_set: a record was made.  Blocks up to ~25 s. */
+ * @ret_set: a record was made.  Blocks up to ~25 s.  ERROR_DENIED: the domain does not let us. */
 int dns_pointer_keep(const Machine *machine, const char *server, const char *address, bool *ret_set, Error *err) FAILS;
 /* The record of @address goes, if it names this host. */
 int dns_pointer_remove(const Machine *machine, const char *server, const char *address, Error *err) FAILS;

@@ -94,19 +94,31 @@ static int disable_account(const Machine *machine, const Visitor *visitor, const
         return -1;
 }
 
-/* A record that was deleted by update stays in the directory as a tombstone, and belongs to our account: after that is
- * gone, another one of our name could never have an address.  As its owner we may delete it.  Where the domain keeps its
- * zone elsewhere, the next join says what an administrator has to do. */
-static void delete_tombstone(const Machine *machine) {
-        auto_(ldap_link_closep) LdapLink *link = NULL;
+static void delete_node(LdapLink *link, const char *node, int node_size, const char *zone) {
         char dn[LDAP_LINK_DN_MAX + 2 * MACHINE_NAME_MAX];
+        Error ignored;
+
+        (void)snprintf(dn, sizeof dn, "DC=%.*s,DC=%s,CN=MicrosoftDNS,DC=DomainDnsZones,%s", node_size, node, zone,
+                       ldap_link_base(link));
+        (void)!ldap_link_delete(link, dn, &ignored);
+}
+
+/* A record that was deleted by update stays in the directory as a tombstone, and belongs to our account: after that is
+ * gone, another one of our name or address could never have one.  As its owner we may delete it.  Where the domain keeps its
+ * zone elsewhere, the next join says what an administrator has to do. */
+static void delete_tombstones(const Machine *machine, const char *address) {
+        auto_(ldap_link_closep) LdapLink *link = NULL;
+        char back[DNS_POINTER_NAME_MAX];
         Error ignored;
 
         if (ldap_link_open(machine, &link, &ignored) < 0)
                 return;
-        (void)snprintf(dn, sizeof dn, "DC=%.*s,DC=%s,CN=MicrosoftDNS,DC=DomainDnsZones,%s",
-                       (int)strcspn(machine->host, "."), machine->host, machine->domain, ldap_link_base(link));
-        (void)!ldap_link_delete(link, dn, &ignored);
+        delete_node(link, machine->host, (int)strcspn(machine->host, "."), machine->domain);
+        if (!dns_pointer_name(address, back))
+                return;
+        /* the zone may be of any size: "0.77.10.in-addr.arpa", "77.10.in-addr.arpa" … */
+        for (const char *dot = strchr(back, '.'); dot && dot[1] != 'i'; dot = strchr(dot + 1, '.'))
+                delete_node(link, back, (int)(dot - back), dot + 1);
 }
 
 static int forget(const Machine *machine, Error *err) {
@@ -150,7 +162,7 @@ int leave_domain(const Machine *machine, const char *user, const char *password,
                 memcpy(ret_note, say.text, sizeof say.text);
         }
         if (ours)
-                delete_tombstone(machine);
+                delete_tombstones(machine, address);
         if ((keep ? disable_account(machine, &visitor, user, err)
                   : delete_account(machine, server, user, password, err)) < 0) {
                 if (ours)

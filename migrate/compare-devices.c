@@ -29,10 +29,10 @@ typedef struct Row {
 #define RESTART "Stop-VM %N\nStart-VM %N"
 
 static const Row rows[] = {
-        { "/domain/devices/hostdev[@type='scsi_host'] | /domain/devices/disk[@type='volume' and not(" MEDIUM ")]",
-          FINDING_FIBRE_CHANNEL, "it has a virtual Fibre Channel adapter or a volume of a storage pool",
-          "its disks must lie on SMB shares: copy their content there and detach it",
-          { "source/@wwpn", "source/@pool", "source/@volume" }, DETACH },
+        /* a volume of a pool may be of a virtual Fibre Channel adapter: compare-fabric.c */
+        { "/domain/devices/hostdev[@type='scsi_host']", FINDING_FIBRE_CHANNEL,
+          "a Fibre Channel target of this host is attached to it",
+          "its disks must lie on SMB shares: copy their content there and detach it", { "source/@wwpn" }, DETACH },
         { "/domain/devices/hostdev[not(@type='scsi_host')]", FINDING_HOST_DEVICE,
           "a device of the host is attached to it", "detach it first",
           { "@type", "alias/@name", "source/vendor/@id" }, DETACH },

@@ -164,6 +164,28 @@ void compare_identity(const Machine *machine, const Standing *s, Findings *findi
         check_key(machine, s, findings);
 }
 
+static bool distrusts(const Finding *f) {
+        return !f->advice && (f->id == FINDING_CLOCK || f->id == FINDING_KEY || f->id == FINDING_ACCOUNT || f->id == FINDING_FABRIC);
+}
+
+void compare_identity_first(Findings *findings, const char *host) {
+        bool distrusted = false;
+        size_t kept = 0;
+
+        for (size_t i = 0; i < findings->count; i++)
+                distrusted |= text_equal_nocase(findings->list[i].host, host) && distrusts(&findings->list[i]);
+        for (size_t i = 0; i < findings->count; i++) {
+                const Finding *f = &findings->list[i];
+                if (distrusted && text_equal_nocase(f->host, host) &&
+                    (f->id == FINDING_SHARE_ACCESS || f->id == FINDING_DISK))
+                        continue;
+                if (kept != i)
+                        findings->list[kept] = *f;
+                kept++;
+        }
+        findings->count = kept;
+}
+
 /* ---- another host ------------------------------------------------------------------------------------------ */
 
 static void peer_key(const ComparePeer *peer, Findings *findings) {

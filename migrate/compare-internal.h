@@ -30,6 +30,10 @@ void compare_space(const char *folder, uint64_t needed, Findings *findings);
  * from being found.  findings->host names it. */
 void compare_identity(const Machine *machine, const Standing *standing, Findings *findings);
 
+/* A host that its domain or its servers do not trust cannot use files either: what was found of its files goes, because the
+ * same mend is for both and the next look shows what is left. */
+void compare_identity_first(Findings *findings, const char *host);
+
 typedef struct ComparePeer {
         const DirectoryAccount *account;
         bool in_fabric, fabric_there;
@@ -40,3 +44,10 @@ typedef struct ComparePeer {
 
 /* Of another host, findings->host, that could not be reached: nothing is added when none of this explains it. */
 void compare_identity_peer(const ComparePeer *peer, Findings *findings);
+
+/* compare-fabric.c.  On the source: the fabrics of @xml's volumes into *ret; a volume that is on none is a finding. */
+int compare_fabric_source(virConnectPtr connection, const char *xml, const char *vm, Fabrics *ret, Findings *findings,
+                          Error *err) FAILS;
+/* On the destination, and what it says of it (pure). */
+int compare_fabric_destination(VmHost *host, const CompareRequest *request, Findings *findings, Error *err) FAILS;
+void compare_fabrics(const Fabrics *wanted, const Fabrics *here, const char *vm, Findings *findings);

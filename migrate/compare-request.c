@@ -18,15 +18,41 @@ static int disk_json(const CompareRequest *request, unsigned i, sd_json_variant 
                               SD_JSON_BUILD_PAIR_UNSIGNED("SizeBytes", request->disks[i].size_bytes));
 }
 
+static int fabrics_json(const Fabrics *fabrics, sd_json_variant **ret) {
+        auto_(unrefp) sd_json_variant *list = NULL;
+        int r = sd_json_variant_new_array(&list, NULL, 0);
+
+        for (size_t i = 0; r >= 0 && i < fabrics->count; i++) {
+                auto_(unrefp) sd_json_variant *v = NULL;
+                r = sd_json_variant_new_string(&v, fabrics->list[i]);
+                if (r >= 0)
+                        r = sd_json_variant_append_array(&list, v);
+        }
+        if (r >= 0)
+                *ret = take_ptr(list);
+        return r;
+}
+
+static int take_fabrics(sd_json_variant *list, Fabrics *ret, Error *err) {
+        if (sd_json_variant_elements(list) > FABRICS_MAX)
+                return error_set(err, ERROR_PROTOCOL, 0, "the request to compare names too many fabrics");
+        for (size_t i = 0; i < sd_json_variant_elements(list); i++) {
+                sd_json_variant *v = sd_json_variant_by_index(list, i);
+                if (!sd_json_variant_is_string(v) || !fabrics_add(ret, sd_json_variant_string(v)))
+                        return error_set(err, ERROR_PROTOCOL, 0, "the request to compare names a fabric that is none");
+        }
+        return 0;
+}
+
 int compare_request_json(const CompareRequest *request, sd_json_variant **ret, Error *err) {
-        auto_(unrefp) sd_json_variant *disks = NULL, *processor = NULL, *host_processor = NULL;
+        auto_(unrefp) sd_json_variant *disks = NULL, *processor = NULL, *host_processor = NULL, *fabrics = NULL;
         auto_free char *xml = NULL;
 
         if (definition_write(&request->definition, request->emulated, &xml, err) < 0 ||
             processor_json(&request->processor, &processor, err) < 0 ||
             processor_json(&request->host_processor, &host_processor, err) < 0)
                 return -1;
-        if (sd_json_variant_new_array(&disks, NULL, 0) < 0)
+        if (sd_json_variant_new_array(&disks, NULL, 0) < 0 || fabrics_json(&request->fabrics, &fabrics) < 0)
                 return error_oom(err);
         for (unsigned i = 0; i < request->definition.disk_count; i++) {
                 auto_(unrefp) sd_json_variant *disk = NULL;
@@ -43,6 +69,7 @@ int compare_request_json(const CompareRequest *request, sd_json_variant **ret, E
                            SD_JSON_BUILD_PAIR_STRING("Definition", xml),
                            SD_JSON_BUILD_PAIR_VARIANT("Processor", processor),
                            SD_JSON_BUILD_PAIR_VARIANT("HostProcessor", host_processor),
+                           SD_JSON_BUILD_PAIR_VARIANT("Fabrics", fabrics),
                            SD_JSON_BUILD_PAIR_VARIANT("Disks", disks)) < 0)
                 return error_oom(err);
         return 0;
@@ -52,7 +79,7 @@ typedef struct Fields {
         const char *token, *source, *definition;
         int keep, running, emulated;
         uint64_t realtime_us, next_epoch;
-        sd_json_variant *disks, *processor, *host_processor;
+        sd_json_variant *disks, *processor, *host_processor, *fabrics;
 } Fields;
 
 typedef struct DiskFields {
@@ -120,6 +147,7 @@ int compare_request_parse(sd_json_variant *v, CompareRequest *ret, Error *err) {
                 { "Processor", SD_JSON_VARIANT_OBJECT, sd_json_dispatch_variant_noref, offsetof(Fields, processor), 0 },
                 { "HostProcessor", SD_JSON_VARIANT_OBJECT, sd_json_dispatch_variant_noref,
                   offsetof(Fields, host_processor), 0 },
+                { "Fabrics", SD_JSON_VARIANT_ARRAY, sd_json_dispatch_variant_noref, offsetof(Fields, fabrics), 0 },
                 { 0 },
         };
         auto_free CompareRequest *request = calloc(1, sizeof *request);
@@ -134,7 +162,8 @@ int compare_request_parse(sd_json_variant *v, CompareRequest *ret, Error *err) {
         if (definition_read(f.definition, strlen(f.definition), &request->definition, err) < 0 ||
             take_disks(f.disks, request, err) < 0 ||
             (f.processor && processor_parse(f.processor, &request->processor, err) < 0) ||
-            (f.host_processor && processor_parse(f.host_processor, &request->host_processor, err) < 0))
+            (f.host_processor && processor_parse(f.host_processor, &request->host_processor, err) < 0) ||
+            (f.fabrics && take_fabrics(f.fabrics, &request->fabrics, err) < 0))
                 return -1;
         (void)strcpy(request->token, f.token);
         (void)strcpy(request->source, f.source);

@@ -71,6 +71,7 @@ static int check_running(VmHost *host, const VmInfo *vm, CompareRequest *request
         if (!xml)
                 return libvirt_error(err, "the devices of \"%s\" cannot be listed", name);
         if (compare_devices(xml, name, findings, &request->emulated, err) < 0 ||
+            compare_fabric_source(virDomainGetConnect(domain), xml, name, &request->fabrics, findings, err) < 0 ||
             check_checkpoints(domain, name, findings, err) < 0)
                 return -1;
         return processor_read(xml, "cpu", NULL, &request->processor, err);
@@ -263,7 +264,8 @@ int compare_destination(VmHost *host, const CompareRequest *request, Findings *f
         if (check_names(host, request, findings, err) < 0 || vmhost_capabilities(host, &caps, err) < 0)
                 return -1;
         check_emulator(request, &caps, findings);
-        if (compare_processor(host, request, &caps, findings, err) < 0)
+        if (compare_fabric_destination(host, request, findings, err) < 0 ||
+            compare_processor(host, request, &caps, findings, err) < 0)
                 return -1;
         if (compare_memory(host, request, &caps, findings, err) < 0)
                 return -1;

@@ -10,6 +10,7 @@
 
 #include "migrate/compare-findings.h"
 #include "migrate/definition.h"
+#include "migrate/fabric.h"
 #include "migrate/host.h"
 
 #define COMPARE_CLOCK_MAX_US (5ULL * 60 * 1000000)      /* Kerberos' own bound, RFC 4120 */
@@ -25,6 +26,7 @@ typedef struct CompareRequest {         /* what the source tells of the machine 
         char source[MACHINE_NAME_MAX];
         Processor processor;            /* the running machine's; empty: not told, by an older version */
         Processor host_processor;       /* what the source's host can give; empty: not told */
+        Fabrics fabrics;                /* on which the running machine has LUNs */
         VmDefinition definition;
         struct {
                 uint8_t file_id[8], volume_id[8];

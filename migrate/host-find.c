@@ -162,28 +162,28 @@ static int definition_of(VmHost *host, virDomainPtr domain, VmInfo *info, Error 
         return 0;
 }
 
-static uint64_t number_of(virDomainStatsRecordPtr record, const char *name) {
-        for (int i = 0; i < record->nparams; i++) {
-                const virTypedParameter *p = &record->params[i];
-                if (strcmp(p->field, name) == 0)
-                        return p->type == VIR_TYPED_PARAM_ULLONG ? p->value.ul :
-                               p->type == VIR_TYPED_PARAM_INT    ? (uint64_t)p->value.i : 0;
-        }
+static int number_of(virDomainStatsRecordPtr record, const char *name) {
+        for (int i = 0; i < record->nparams; i++)
+                if (strcmp(record->params[i].field, name) == 0 && record->params[i].type == VIR_TYPED_PARAM_INT)
+                        return record->params[i].value.i;
         return 0;
 }
 
 /* Cheap on purpose: nothing here asks QEMU, so a machine in the middle of a move answers at once.  @ret is zero and large:
  * only what there is to say is written. */
 static int info_of(VmHost *host, virDomainStatsRecordPtr record, VmInfo *ret, Error *err) {
-        int state = (int)number_of(record, "state.state"), reason = (int)number_of(record, "state.reason");
+        int state = number_of(record, "state.state"), reason = number_of(record, "state.reason");
+        virDomainInfo use;
 
         if (definition_of(host, record->dom, ret, err) < 0)
                 return -1;
         ret->state = state_of(state, reason);
         ret->active = state != VIR_DOMAIN_SHUTOFF && state != VIR_DOMAIN_CRASHED;
         if (ret->active) {
-                ret->memory_assigned_bytes = ret->definition.memory_bytes;      /* there is no balloon */
-                ret->processor_time_ns = number_of(record, "cpu.time");
+                if (virDomainGetInfo(record->dom, &use) < 0)
+                        return libvirt_error(err, "\"%s\"", virDomainGetName(record->dom));
+                ret->memory_assigned_bytes = (uint64_t)use.memory << 10;
+                ret->processor_time_ns = use.cpuTime;
                 cpu_usage(host, ret);
         } else {
                 ret->started_us = 0;
@@ -195,7 +195,7 @@ static int info_of(VmHost *host, virDomainStatsRecordPtr record, VmInfo *ret, Er
         return 0;
 }
 
-enum { STATS = VIR_DOMAIN_STATS_STATE | VIR_DOMAIN_STATS_CPU_TOTAL };
+enum { STATS = VIR_DOMAIN_STATS_STATE };         /* for processor times libvirt may ask QEMU here */
 
 static void records_freep(virDomainStatsRecordPtr **records) {
         if (*records)

@@ -191,7 +191,10 @@ void host_mark_started(virDomainPtr domain) {
 }
 
 static int start_qemu(VmHost *host, virDomainPtr domain, const VmDefinition *d, const VmWait *wait, Error *err) {
-        if (d->saved ? host_restore(host, d, wait, err) < 0 : virDomainCreate(domain) < 0)
+        /* libvirt may have a memory of it in a file of its own, from virsh or from the host's shutdown.  It is older than the
+         * disks as soon as another host ran them, so it never counts. */
+        if (d->saved ? host_restore(host, d, wait, err) < 0
+                     : virDomainCreateWithFlags(domain, VIR_DOMAIN_START_FORCE_BOOT) < 0)
                 return d->saved ? error_wrap(err, "\"%s\" was not started", d->name)
                                 : libvirt_error(err, "\"%s\" was not started", d->name);
         host_mark_started(domain);

@@ -2,6 +2,7 @@
 
 #include <libvirt/virterror.h>
 
+#include "migrate/compare-internal.h"
 #include "migrate/live-internal.h"
 
 enum { FIRST_WRITE_LOOK_US = 1000000 };
@@ -341,6 +342,7 @@ int live_serve_compare(Live *live, Channel *channel, sd_json_variant *parameters
         LiveLook *look = request->keep ? NULL : live_look_begin(live);
         int r = compare(live, channel, request, findings, err);
         (void)live_look_end(look, findings);
+        compare_identity_first(findings, machine.host);
         if (r < 0)
                 return error_wrap(err, "%s", machine.host);
         if (findings_json(findings, &list, err) < 0)

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "migrate/compare-internal.h"
 #include "migrate/live-internal.h"
 
 enum { OWNED_WAIT_US = 60 * 1000000 };
@@ -167,6 +168,7 @@ static int compare(Outgoing *out, bool keep, Findings *findings, Error *err) {
         (void)pthread_join(elsewhere.thread, NULL);
         bool explained = live_look_end(look, findings);
         access_look_end(take_ptr(files), findings);
+        compare_identity_first(findings, machine.host);
         if (r < 0)
                 return -1;
         if (elsewhere.result < 0) {

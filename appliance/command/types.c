@@ -21,6 +21,7 @@ static const Type virtual_machine = {
                 { "MemoryMaximum", "Int64" }, { "SnapshotFileLocation", "String" },
                 { "CheckpointFileLocation", "String" }, { "SmartPagingFilePath", "String" },
                 { "AutomaticStartAction", "StartAction" }, { "AutomaticStopAction", "StopAction" },
+                { "AutomaticCriticalErrorAction", "CriticalErrorAction" }, { "AutomaticCheckpointsEnabled", "Boolean" },
                 { "CheckpointType", "CheckpointType" }, { "ReplicationState", "VMReplicationState" },
                 { "HardDrives", "HardDiskDrive[]" }, { "DVDDrives", "DvdDrive[]" }, { "NetworkAdapters", "VMNetworkAdapter[]" },
                 { "IsClustered", "Boolean" }, { "IsDeleted", "Boolean" }, { "MigrationReport", "MigrationReport" },

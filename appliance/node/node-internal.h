@@ -39,6 +39,7 @@ struct Node {
         DirectorySid *groups;           /* of this host, as the directory said last; NULL: not asked yet */
         size_t group_count;
         char address[LOCATE_ADDRESS_MAX];       /* that is in DNS; "" not known */
+        bool pointer_again;             /* the way back from the address is not there yet */
         bool address_refused, pointer_refused, names_refused;   /* it was said that they could not be brought where they belong */
         uint64_t upkeep_again_us;       /* boot time: all of it is looked at anew */
         unsigned looks;

@@ -41,7 +41,9 @@ struct Run {
         sd_varlink *link;               /* loop only; NULL when the caller is gone */
         unsigned held;                  /* loop only: sent, not yet read by the caller */
 
-        atomic_bool cancelled;
+        char session[RUN_SESSION_SIZE];
+        uint64_t ends_us;
+        atomic_bool cancelled, signed_out;
         pthread_mutex_t lock;           /* guards unsent, question and answer */
         pthread_cond_t wake;
         unsigned unsent;
@@ -93,6 +95,11 @@ void run_cancel(Run *run) {
         (void)pthread_cond_signal(&run->wake);
         (void)pthread_mutex_unlock(&run->lock);
         run->link = sd_varlink_unref(run->link);
+}
+
+void run_sign_out(Run *run, const char *session) {
+        if (strcmp(run->session, session) == 0)
+                atomic_store(&run->signed_out, true);
 }
 
 /* Whether the kernel or libsystemd still holds replies the caller has not taken. */
@@ -340,6 +347,28 @@ static int prepare_errands(Run *run, Error *err) {
         return errands_new(run->node, &claim, &run->cancelled, run->interactive, &run->errands, err);
 }
 
+static uint64_t now_us(void) {
+        struct timespec t;
+        (void)clock_gettime(CLOCK_BOOTTIME, &t);
+        return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+/* It may have waited for a thread: for a caller who is gone nothing begins, nor with a role that is no longer his. */
+static bool may_begin(Run *run) {
+        const Command self = { .name = "Holdfast", .module = "Holdfast" };
+        ErrorRecord record;
+        Error err = { 0 };
+
+        if (atomic_load(&run->cancelled))
+                return false;
+        if (!atomic_load(&run->signed_out) && (run->ends_us == 0 || now_us() < run->ends_us))
+                return true;
+        (void)error_set(&err, ERROR_DENIED, 0, "The sign-in ended before the command could begin; connect again.");
+        (void)record_error(&record, &self, &err, NULL, NULL);
+        refuse(run, &record);
+        return false;
+}
+
 static void execute(Run *run, Batch *batch, sd_json_variant *input) {
         static const BatchElsewhere elsewhere = { .is_here = is_here, .run = go_elsewhere,
                                                    .answer = answer_elsewhere };
@@ -366,6 +395,8 @@ static void work(void *userdata) {
         auto_(sd_json_variant_unrefp) sd_json_variant *variables = NULL, *input = NULL;
         ErrorRecord record;
 
+        if (!may_begin(run))
+                return;
         if ((run->variables && sd_json_parse(run->variables, 0, &variables, NULL, NULL) < 0) ||
             (run->input && parse_input(run->input, &input) < 0)) {
                 (void)record_syntax(&record, "OutOfMemory", "There is not enough memory for the command.");
@@ -424,6 +455,8 @@ int run_start(const RunRequest *request, Run **ret, Error *err) {
                       .wake = PTHREAD_COND_INITIALIZER };
         (void)snprintf(run->caller, sizeof run->caller, "%s", request->caller);
         (void)snprintf(run->origin, sizeof run->origin, "%s", request->origin ? request->origin : "");
+        (void)snprintf(run->session, sizeof run->session, "%s", request->session ? request->session : "");
+        run->ends_us = request->ends_us;
         (void)snprintf(run->sid, sizeof run->sid, "%s", request->sid ? request->sid : "");
         if (request->claim) {
                 run->claim = *request->claim;

@@ -15,6 +15,7 @@
 enum {
         RUN_UNSENT_MAX = 64,
         RUN_SECRETS_MAX = 16,
+        RUN_SESSION_SIZE = 80,
         RUN_QUESTION_SIZE = 33,         /* hexadecimal, with the NUL */
         RUN_ANSWER_S = 600,             /* a question that nobody answers holds a thread no longer */
 };
@@ -32,6 +33,8 @@ typedef struct RunRequest {
         sd_json_variant *input;         /* array, or NULL: piped into the first command */
         sd_json_variant *secrets;       /* object of strings, or NULL; copied to memory that is erased */
         const char *caller;
+        const char *session;            /* the handle he signed in under, or NULL */
+        uint64_t ends_us;               /* of the sign-in, CLOCK_BOOTTIME; 0: never */
         const char *sid;                /* of an account of the domain, or NULL */
         const char *origin;             /* the address of a remote caller, or NULL */
         const VouchClaim *claim;        /* another host brings it: caller, sid and role are still to be judged; or NULL */
@@ -46,6 +49,8 @@ typedef struct RunRequest {
 int run_start(const RunRequest *request, Run **ret, Error *err) FAILS;
 /* The caller is gone, or holdfastd stops: no more replies, and the handlers learn it. */
 void run_cancel(Run *run);
+/* That sign-in is over: a run of it that still waits for a thread will not begin. */
+void run_sign_out(Run *run, const char *session);
 /* The caller's answer to the question of that id; false when this run does not ask it (any more). */
 bool run_answer(Run *run, const char *id, BatchAnswer answer);
 /* Lets the pool thread go on when the caller has read what was sent. */

@@ -56,6 +56,9 @@ static void on_disconnect(sd_varlink_server *varlink, sd_varlink *link, void *us
                 *at = gone->next;
                 if (gone->run)
                         run_cancel(gone->run);
+                for (const Link *l = server->links; signin_handle(gone->signin) && l; l = l->next)
+                        if (l->run)
+                                run_sign_out(l->run, signin_handle(gone->signin));
                 signin_release(gone->signin);
                 free(gone->host);
                 return;
@@ -185,7 +188,8 @@ static int on_run(sd_varlink *link, sd_json_variant *parameters, sd_varlink_meth
                 return r;
         const RunRequest request = { .node = server->node, .link = link, .text = p.pipeline,
                                      .variables = p.variables, .input = p.input, .secrets = p.secrets,
-                                     .caller = caller.name, .sid = caller.sid, .origin = caller.origin, .role = caller.role,
+                                     .caller = caller.name, .session = caller.handle,
+                                     .ends_us = caller.ends_us, .sid = caller.sid, .origin = caller.origin, .role = caller.role,
                                      .width = (unsigned)p.width, .interactive = p.interactive, .ended = on_ended, .userdata = server };
         return start(server, &request);
 }

@@ -251,9 +251,11 @@ void signin_release(SignIn *s) {
                 signin_free(s);
 }
 
+const char *signin_handle(const SignIn *s) { return s && s->done ? s->handle : NULL; }
+
 bool signin_caller(const SignIn *s, const char *handle, SignInCaller *ret) {
         if (!s || !s->done || s->ends_us <= now_us() || strcmp(s->handle, handle) != 0)
                 return false;
-        *ret = (SignInCaller){ .name = s->caller, .sid = s->sid, .origin = s->origin, .role = s->role };
+        *ret = (SignInCaller){ .name = s->caller, .handle = s->handle, .ends_us = s->ends_us, .sid = s->sid, .origin = s->origin, .role = s->role };
         return true;
 }

@@ -35,10 +35,14 @@ void signin_release(SignIn *signin);
 
 typedef struct SignInCaller {
         const char *name; /* "LAB\\anna" */
+        const char *handle;
+        uint64_t ends_us; /* CLOCK_BOOTTIME; 0: never */
         const char *sid;  /* NULL: root of this host */
         const char *origin;
         Role role;
 } SignInCaller;
 
+/* NULL when it has none, or @signin is NULL. */
+const char *signin_handle(const SignIn *signin);
 /* False when @signin is NULL, not finished, expired, or not the one @handle names. */
 bool signin_caller(const SignIn *signin, const char *handle, SignInCaller *ret);

@@ -15,6 +15,7 @@
 #include "appliance/node/access-survey.h"
 #include "appliance/node/vm-object.h"
 #include "appliance/node/device-target.h"
+#include "appliance/node/vm-object.h"
 #include "appliance/node/vm-target.h"
 #include "smb/disk/client.h"
 #include "smb/share/share-list.h"

@@ -45,15 +45,17 @@ static int keep_address(Node *node, const Machine *machine, bool *ret_changed, E
         return r;
 }
 
-/* What keeps it from being right is somebody else's zone or record: said once, and tried again the next day. */
+/* Somebody else's zone or record is said once, and tried again the next day; a controller that was slow, at the next look. */
 static void keep_pointer(Node *node, const Machine *machine, const char *before) {
         const LogField fields[] = { { "PRINCIPAL", machine->principal }, { NULL, NULL } };
         Error err = { 0 };
         bool set = false;
 
         int r = address_keep_pointer(machine, before, node->address, &set, &err);
+        node->pointer_again = r < 0 && err.kind != ERROR_DENIED;
         if (r < 0 && !node->pointer_refused)
-                log_write(LOG_WARNING, LOG_ID_IDENTITY, fields, "%s; trying again tomorrow", err.text);
+                log_write(LOG_WARNING, LOG_ID_IDENTITY, fields, "%s; trying again %s", err.text,
+                          node->pointer_again ? "every minute" : "tomorrow");
         if (set)
                 log_write(LOG_NOTICE, LOG_ID_IDENTITY, fields, "DNS leads from %s to %s now", node->address, machine->host);
         node->pointer_refused = r < 0;
@@ -90,7 +92,7 @@ static int keep(Node *node, Error *first_err) {
         complain(node, &machine, &node->address_refused, address, &err);
         if (address < 0)
                 *first_err = err;
-        if (address == 0 && (due || changed))
+        if (address == 0 && (due || changed || node->pointer_again))
                 keep_pointer(node, &machine, before);
         if (due || changed || node->names_refused) {
                 names = keep_names(node, &machine, &err);

@@ -21,8 +21,8 @@
 static const VmFixed fixed[] = {
         { "StaticMemory", "true", STATIC_ONLY },
         { "AutomaticStartAction", "Nothing", NO_START },
-        { "AutomaticStopAction", "TurnOff", "when its host goes down a virtual machine is cut off, so move, save or shut it "
-                                            "down before" },
+        { "AutomaticStopAction", "ShutDown", "when its host goes down the guest is asked to shut down and has five minutes for "
+                                             "it" },
         { "AutomaticCriticalErrorAction", "Pause", "a guest that hears of a lost disk goes on and spoils its file system" },
         { "AutomaticCheckpointsEnabled", "false", NO_CHECKPOINTS },
         { "CheckpointType", "Disabled", NO_CHECKPOINTS },
@@ -80,7 +80,7 @@ const Command command_set_vm = {
                 { "StaticMemory", "SwitchParameter", NULL, 0, NULL, "All of its memory from the start, as always." },
                 { "MemoryStartupBytes", "Int64", NULL, 0, NULL, "Memory in bytes, a multiple of 2MB; while it is off." },
                 { "AutomaticStartAction", "StartAction", NULL, 0, "Nothing,StartIfRunning,Start", "Nothing." },
-                { "AutomaticStopAction", "StopAction", NULL, 0, "TurnOff,Save,ShutDown", "TurnOff." },
+                { "AutomaticStopAction", "StopAction", NULL, 0, "TurnOff,Save,ShutDown", "ShutDown." },
                 { "AutomaticCriticalErrorAction", "CriticalErrorAction", NULL, 0, "None,Pause",
                   "Pause: after the loss of a disk it waits." },
                 { "AutomaticCheckpointsEnabled", "Boolean", NULL, 0, NULL, "$false." },

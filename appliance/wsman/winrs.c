@@ -31,6 +31,8 @@ struct WinrsCommand {
         bool powershell, done, paused, broken;
         bool fetched;             /* the client knows its end */
         unsigned exit_code, held; /* held: objects in the view */
+        bool exits;               /* the text said "exit N": … */
+        int32_t exits_with;
         Output out, err;
         View *view;
         char *view_text; /* what the view wrote */
@@ -153,6 +155,15 @@ static void hold_back(WinrsCommand *c) {
         c->shell->wsman->node.pause(c->shell->wsman->node.userdata, c->call, full);
 }
 
+/* What a process would end with. */
+static void take_exit(WinrsCommand *c, sd_json_variant *state) {
+        sd_json_variant *code = object_property(state, "Exit");
+        if (!code || !sd_json_variant_is_integer(code))
+                return;
+        c->exits = true;
+        c->exits_with = (int32_t)sd_json_variant_integer(code);
+}
+
 static void on_record(void *userdata, RecordStream stream, sd_json_variant *value) {
         WinrsCommand *c = userdata;
         Error err = { 0 };
@@ -178,8 +189,10 @@ static void on_record(void *userdata, RecordStream stream, sd_json_variant *valu
                 (void)!flush_view(c);
                 show_text(c, "", value);
                 break;
-        case STREAM_PROGRESS: /* text has no place for it */
         case STREAM_STATE:
+                take_exit(c, value);
+                return;
+        case STREAM_PROGRESS: /* text has no place for it */
         case STREAM_PROMPT:
         case STREAM_COUNT:
         default:
@@ -218,7 +231,8 @@ static void on_ended(void *userdata, const WsmanEnd *end) {
                 put_error(c, end->failure.text);
                 put_error(c, "\n");
         }
-        finish(c, end->had_errors || end->failure.kind != ERROR_NONE ? 1 : 0);
+        bool failed = end->failure.kind != ERROR_NONE;
+        finish(c, c->exits && !failed ? (unsigned)c->exits_with : end->had_errors || failed ? 1 : 0);
 }
 
 /* ---- commands ------------------------------------------------------------------------------------- */

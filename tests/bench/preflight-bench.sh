@@ -20,6 +20,7 @@
 set -euo pipefail
 source "$(dirname "$0")/../lab/cases/lib.sh"
 source "$(dirname "$0")/figure.sh"
+source "$(dirname "$0")/packets.sh"
 runs=${1:-3}
 files=1000
 vm=bench-preflight-vm
@@ -34,7 +35,7 @@ clean() {
                 on "$node" holdfast "Stop-VM $vm -TurnOff -Force"
                 on "$node" holdfast "Remove-VM $vm -Force"
         done
-        on dc1 pkill -F /run/bench-tcpdump.pid
+        watch_end
         on fs1 rm -rf /srv/vms/bench-preflight "/srv/vms/$vm"
 } >/dev/null 2>&1 </dev/null
 trap 'clean || true; rm -rf "$values"' EXIT
@@ -74,19 +75,14 @@ smbcacls_loop() {
 
 # ---- Compare-VM ----
 
-# The machine is made with one disk; with four it comes back from its definition on the share.
 machine() {
         on hv1 holdfast "New-VM $vm -MemoryStartupBytes 128MB -NewVHDPath '$share\\$vm\\disk0.raw' -NewVHDSizeBytes 64MB"
-        for i in 1 2 3; do on hv1 holdfast "New-VHD '$share\\$vm\\disk$i.raw' -SizeBytes 64MB"; done
-        on fs1 cp -a "/srv/vms/$vm/$vm.vm" /root/bench.vm
-        on hv1 holdfast "Remove-VM $vm -Force"
-        on fs1 bash -ec 'awk "/<hf:disk>/ { for (i = 0; i < 4; i++) { d = \$0; sub(/disk0/, \"disk\" i, d); print d } next } { print }" \
-                /root/bench.vm >/root/bench.vm4
-                mv /root/bench.vm "/srv/vms/$1/$1.vm"
-                cat /root/bench.vm4 >"/srv/vms/$1/$1.vm"' _ "$vm"
-        on hv1 holdfast "Import-VM '$share\\$vm\\$vm.vm'"
+        for i in 1 2 3; do
+                on hv1 holdfast "New-VHD '$share\\$vm\\disk$i.raw' -SizeBytes 64MB"
+                on hv1 holdfast "Add-VMHardDiskDrive $vm -ControllerType SCSI -Path '$share\\$vm\\disk$i.raw'"
+        done
         on hv1 holdfast "Start-VM $vm"
-        [[ $(on hv1 virsh domblklist "$vm" | grep -c vd) == 4 ]]
+        [[ $(on hv1 virsh dumpxml "$vm" | grep -c '/nbd.sock') == 4 ]]
 }
 
 # compare COUNT: a line of "begin end" in microseconds of the clock each.
@@ -111,22 +107,6 @@ smbcacls_disks() {
 
 # ---- what the domain is asked ----
 
-watch() {
-        local node address wanted=
-        for node in "${hosts[@]}"; do
-                address=$(on "$node" hostname -I | tr ' ' '\n' | grep ^10.77)
-                wanted+="${wanted:+ or }host $address"
-        done
-        on dc1 bash -c 'tcpdump -i any -n -tt -U -w /tmp/bench.pcap "($1) and (port 88 or 389 or 464 or 636 or 3268 or 3269)" \
-                >/dev/null 2>/tmp/bench.err & echo $! >/run/bench-tcpdump.pid' _ "$wanted"
-        eventually 10 on dc1 grep -q listening /tmp/bench.err
-}
-# packets BEGIN END: how many were seen between them
-packets() {
-        sleep 2         # what was seen is written
-        on dc1 tcpdump -n -tt -r /tmp/bench.pcap 2>/dev/null </dev/null |
-                awk -v begin="$1" -v end="$2" '{ t = $1 * 1e6 } t >= begin && t <= end { n++ } END { print n + 0 }'
-}
 span() { awk 'NR == 1 { begin = $1 } { end = $2 } END { print begin, end }'; }
 listens() { on hv1 bash -c 'exec 3<>"/dev/tcp/$1/6600"' _ "$1"; }
 cold_and_warm() {
@@ -139,9 +119,9 @@ cold_and_warm() {
         compare 1 >/dev/null
         warm=$(compare 10 | span)
         # shellcheck disable=SC2086
-        packets $cold >>"$values/cold"
+        packets_between $cold >>"$values/cold"
         # shellcheck disable=SC2086
-        packets $warm >>"$values/warm"
+        packets_between $warm >>"$values/warm"
 }
 
 clean || true
@@ -153,7 +133,7 @@ machine >"$values/log" 2>&1 </dev/null || { cat "$values/log" >&2; exit 1; }
 interleave "$runs" "$values/a" "$values/b" compare_ms smbcacls_disks
 bound "Compare-VM of a running machine with 4 disks, warm, p50" ms lower 150 "$values/a" "$values/b" || code=1
 
-watch >/dev/null
+watch_begin "${hosts[@]}"
 for ((i = 0; i <= 1; i++)); do cold_and_warm; done
 bound "packets to LDAP and the KDC in ten warm Compare-VM" packets lower 0 "$values/warm" "$values/cold" || code=1
 exit $code

@@ -41,6 +41,8 @@ story "and joins again"
 join "$password" lab.test -Credential joiner >/dev/null 2>&1 || fail "$host could not join again"
 member "$host"
 same "its address" "$own" "$(address)"
+back() { [[ $(on dc1 dig +short -x "$own" @dc1.lab.test) == "$host.lab.test." ]]; }
+eventually 60 back
 eventually 30 on "$host" sh -c 'ss -ltn | grep -q :6600'
 eventually 60 on "$host" holdfast "New-VHD '\\\\fs1.lab.test\\vms\\leave.raw' -SizeBytes 1MB"
 same "holdfastd was not restarted" "$pid" "$(on "$host" systemctl show -P MainPID holdfastd)"

@@ -37,15 +37,6 @@ check "Resume-VM" holdfast "$first" "Resume-VM $vm"
 same "state" Running "$(state_of "$first" $vm)"
 eventually 10 ticks "$first" "$before"
 
-story "Restart-VM asks, and then the guest begins again"
-expect_fail "Are you sure you want to restart virtual machine" holdfast "$first" "Restart-VM $vm"
-expect_fail "'Wait'" holdfast "$first" "Restart-VM $vm -Wait"
-same "boots so far" 1 "$(boots "$first")"
-check "Restart-VM" holdfast "$first" "Restart-VM $vm -Force"
-again() { [[ $(boots "$first") == 2 ]]; }
-eventually 60 again
-writes_on $vm
-
 story "Save-VM: the memory lies beside the machine's files, nobody holds the disk"
 check "what would happen" sh -c "'$lab' exec $first -- holdfast 'Save-VM $vm -WhatIf' | grep -q 'What if'"
 check "Save-VM" holdfast "$first" "Save-VM $vm"
@@ -109,6 +100,28 @@ if [[ $(state_of "$second" $vm) == Running ]]; then
 else
         fail "it is $(state_of "$second" $vm)"
 fi
+
+story "nobody waits for it any more: the machine runs on"
+check "the caller goes away" on "$second" sh -c "timeout -s INT 0.3 holdfast 'Save-VM $vm'; true"
+running() { [[ $(state_of "$second" $vm) == Running ]]; }
+eventually 20 running
+writes_on $vm
+
+story "Restart-VM asks, and then the guest begins again"
+expect_fail "Are you sure you want to restart virtual machine" holdfast "$second" "Restart-VM $vm"
+expect_fail "'Wait'" holdfast "$second" "Restart-VM $vm -Wait"
+same "boots so far" 0 "$(boots "$second")"
+check "Restart-VM" holdfast "$second" "Restart-VM $vm -Force"
+again() { [[ $(boots "$second") == 1 ]]; }
+eventually 120 again
+writes_on $vm
+
+story "a memory that libvirt kept of its own never counts"
+check "virsh managedsave" on "$second" virsh -q managedsave $vm
+eventually 20 idle "$second" "$share\\$vm\\$vm.raw"
+same "state" Off "$(state_of "$second" $vm)"
+check "Start-VM" holdfast "$second" "Start-VM $vm"
+same "it" "running (booted)" "$(on "$second" virsh domstate --reason $vm | head -n 1)"
 
 story "Remove-VMSavedState: as after a power cut, no record that was flushed is missing"
 check "Stop-VM -Save" holdfast "$second" "Stop-VM -Save $vm"

@@ -16,6 +16,10 @@ same "what is no command here" "(1, True)" "$(json '(d[3]["code"], "The term '"'
 story "its clear-text attempt on 5985"
 expect_fail "Code 403" as anna $here/clients.py pywinrm-clear "$host" Get-VMHost
 
+story "exit N is the exit code"
+got=$(as anna $here/clients.py pywinrm "$host" 'ps Get-VMHost | Out-Null; exit 3' 'ps exit 0')
+same "codes" "[3, 0]" "$(json '[x["code"] for x in d]' <<<"$got")"
+
 have pypsrp || skip "pypsrp could not be had from sid"
 for way in winrs winrs-tls; do
         story "pypsrp's WinRS: $way"

@@ -9,25 +9,32 @@ trap 'fresh $vm' EXIT
 fresh $vm
 check "New-VM" holdfast "$node" "New-VM $vm 64MB -NoVHD -Path $share"
 
-# says WHO WORDS TEXT: what the text prints, or its error, holds the words.
+# says WHO WORDS TEXT [WORDS TEXT]…: what each text prints, or its error, holds the words; one sign-in for all.
 says() {
-        local got
-        got=$(as "$1" $here/clients.py psrp "$node.lab.test" "$3")
-        [[ $got == *"$2"* ]] || fail "'$3' says $got"
-        printf '%s\n' "- $3: $2"
+        local who=$1 wanted=() texts=() got i
+        shift
+        while (($#)); do
+                wanted+=("$1") texts+=("$2")
+                shift 2
+        done
+        mapfile -t got < <(as "$who" $here/clients.py psrp "$node.lab.test" "${texts[@]}")
+        for i in "${!texts[@]}"; do
+                [[ ${got[i]:-nothing} == *"${wanted[i]}"* ]] || fail "'${texts[i]}' says ${got[i]:-nothing}"
+                printf '%s\n' "- ${texts[i]}: ${wanted[i]}"
+        done
 }
 
 story "typed settings go there and come back"
-says anna '"out": "2"' "Get-VM $vm | Set-VMProcessor -Count 2 -Passthru | Select-Object -ExpandProperty Count"
-says anna '"out": "100663296"' "Set-VMMemory $vm -StartupBytes 96MB; (Get-VMMemory $vm).Startup"
-says anna "Microsoft.HyperV.PowerShell.VMFirmware" "Get-VMFirmware $vm | Get-Member"
-says anna "can only be Disabled" "Set-VM $vm -CheckpointType Standard"
+says anna '"out": "2"' "Get-VM $vm | Set-VMProcessor -Count 2 -Passthru | Select-Object -ExpandProperty Count" \
+        '"out": "100663296"' "Set-VMMemory $vm -StartupBytes 96MB; (Get-VMMemory $vm).Startup" \
+        "Microsoft.HyperV.PowerShell.VMFirmware" "Get-VMFirmware $vm | Get-Member" \
+        "can only be Disabled" "Set-VM $vm -CheckpointType Standard"
 
 story "an operator runs it and does not change it"
-says bob "do not have the required permission" "Set-VM $vm -Notes x"
-says bob '"out": "Running"' "Start-VM $vm; (Get-VM $vm).State"
-says bob '"out": "Paused"' "Suspend-VM $vm; (Get-VM $vm).State"
-says bob '"out": "Saved"' "Save-VM $vm; (Get-VM $vm).State"
-says anna "current state" "Set-VMMemory $vm -StartupBytes 64MB"
-says bob '"out": "Running"' "Resume-VM $vm; (Get-VM $vm).State"
-says bob '"out": "Off"' "Stop-VM $vm -TurnOff; (Get-VM $vm).State"
+says bob "do not have the required permission" "Set-VM $vm -Notes x" \
+        '"out": "Running"' "Start-VM $vm; (Get-VM $vm).State" \
+        '"out": "Paused"' "Suspend-VM $vm; (Get-VM $vm).State" \
+        '"out": "Saved"' "Save-VM $vm; (Get-VM $vm).State" \
+        "no saved state" "Remove-VMSavedState $vm; Remove-VMSavedState $vm" \
+        '"out": "Running"' "Start-VM $vm; Save-VM $vm; Resume-VM $vm; (Get-VM $vm).State" \
+        '"out": "Off"' "Stop-VM $vm -TurnOff; (Get-VM $vm).State"

@@ -41,7 +41,7 @@ report() {
 import json, sys
 for f in json.loads(sys.argv[1])[0]["Incompatibilities"]:
     assert f["Evidence"], "a finding without evidence"
-    assert f["Remedy"] or f["Windows"] and f["Samba"], "a finding without a mend"
+    assert f["Remedy"] or f["Windows"] and f["Samba"], ("a finding without a mend", f["MessageId"], f["Message"], f["Evidence"])
     print(f["MessageId"], f["ComputerName"].split(".")[0])' "$compared"
 }
 told() { python3 -c '

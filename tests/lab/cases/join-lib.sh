@@ -18,6 +18,9 @@ leave() {
         # what is left of its DNS record belongs to the deleted account, and a new one may not replace it
         on dc1 ldbdel -H /var/lib/samba/private/sam.ldb \
                 "DC=$1,DC=lab.test,CN=MicrosoftDNS,DC=DomainDnsZones,DC=lab,DC=test" >/dev/null 2>&1 || true
+        on dc1 ldbdel -H /var/lib/samba/private/sam.ldb \
+                "DC=$(on "$1" hostname -I | awk '{ split($1, a, "."); print a[4] "." a[3] }'),DC=77.10.in-addr.arpa,CN=MicrosoftDNS,DC=DomainDnsZones,DC=lab,DC=test" \
+                >/dev/null 2>&1 || true
         restart "$1"
 }
 

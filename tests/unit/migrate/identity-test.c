@@ -149,7 +149,27 @@ static void test_peer(void **state) {
         }
 }
 
+/* What follows from a host that nobody trusts is left out, for that host alone. */
+static void test_first(void **state) {
+        auto_free Findings *findings = calloc(1, sizeof *findings);
+
+        assert_non_null(findings);
+        (void)strcpy(findings->host, "hv1.lab.test");
+        (void)finding_add(findings, FINDING_SHARE_ACCESS, ERROR_DENIED, "a file");
+        (void)finding_add(findings, FINDING_MEMORY, ERROR_LIMIT, "memory");
+        compare_identity_first(findings, "hv1.lab.test");
+        assert_int_equal(findings->count, 2);
+        (void)finding_add(findings, FINDING_CLOCK, ERROR_DENIED, "the clock");
+        (void)strcpy(findings->host, "hv2.lab.test");
+        (void)finding_add(findings, FINDING_DISK, ERROR_DENIED, "another host's");
+        compare_identity_first(findings, "HV1.lab.test");
+        assert_int_equal(findings->count, 3);
+        assert_int_equal(findings->list[0].id, FINDING_MEMORY);
+        assert_int_equal(findings->list[1].id, FINDING_CLOCK);
+        assert_int_equal(findings->list[2].id, FINDING_DISK);
+}
+
 int main(void) {
-        const struct CMUnitTest tests[] = { cmocka_unit_test(test_own), cmocka_unit_test(test_peer) };
+        const struct CMUnitTest tests[] = { cmocka_unit_test(test_own), cmocka_unit_test(test_peer), cmocka_unit_test(test_first) };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

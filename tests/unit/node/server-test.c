@@ -241,6 +241,34 @@ static void test_cancel(void **state) {
         assert_true(turn(f, is_set, &released));
 }
 
+/* A command that waits for a thread does not begin when its caller is gone by then. */
+static void test_queued(void **state) {
+        Fixture *f = *state;
+        int busy[4];
+
+        password[0] = '\0';
+        for (size_t i = 0; i < ARRAY_SIZE(busy); i++) {
+                busy[i] = dial(f);
+                atomic_store(&waiting, false);
+                ask(busy[i], "\"Pipeline\":\"Wait-Forever\"");
+                assert_true(turn(f, is_set, &waiting));
+        }
+        int gone = dial(f);
+        auto_fd int stays = dial(f);
+        Replies replies = { .fd = stays };
+        ask(gone, "\"Pipeline\":\"Use-Secret -Credential gone\",\"Secrets\":{\"0.Credential\":\"x\"}");
+        (void)settle(f);
+        (void)close(gone);
+        (void)settle(f);
+        ask(stays, "\"Pipeline\":\"Ask-Me -Confirm:$false\"");
+        for (size_t i = 0; i < ARRAY_SIZE(busy); i++)
+                (void)close(busy[i]);
+        assert_true(turn(f, all_read, &replies));       /* behind the other in the queue */
+        assert_non_null(memmem(replies.text, replies.size, "said yes", 8));
+        assert_string_equal(password, "");
+        free(replies.text);
+}
+
 static void test_secrets(void **state) {
         Fixture *f = *state;
         auto_fd int fd = dial(f);
@@ -404,6 +432,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_slow_reader, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_reader_leaves, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_cancel, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_queued, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_secrets, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_gateway, setup, teardown),

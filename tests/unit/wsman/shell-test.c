@@ -158,6 +158,29 @@ static void test_life(void **state) {
         assert_int_equal(f->cancelled, 0);
 }
 
+/* "exit N" is the exit code, whatever else happened; else an error makes it 1. */
+static void test_exit(void **state) {
+        static const struct { const char *exit, *code; bool fails; } rows[] = {
+                { "{\"Exit\":3}", "<rsp:ExitCode>3</rsp:ExitCode>", true },
+                { "{\"Exit\":0}", "<rsp:ExitCode>0</rsp:ExitCode>", true },
+                { "{\"Exit\":-1}", "<rsp:ExitCode>4294967295</rsp:ExitCode>", false },
+                { "{\"Variable\":\"x\",\"Value\":1}", "<rsp:ExitCode>0</rsp:ExitCode>", false },
+                { "{\"Exit\":\"3\"}", "<rsp:ExitCode>1</rsp:ExitCode>", true },
+        };
+        for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+                auto_(sd_json_variant_unrefp) sd_json_variant *value = NULL;
+                Fixture *f = *state;
+                open_shell(f);
+                start_command(f, "exit");
+                assert_true(sd_json_parse(rows[i].exit, 0, &value, NULL, NULL) >= 0);
+                f->events.record(f->events.userdata, STREAM_STATE, value);
+                f->events.ended(f->events.userdata, &(WsmanEnd){ .had_errors = rows[i].fails });
+                ask(f, SHELL "/Receive", RECEIVE);
+                expect(f, 200, rows[i].code);
+                ask(f, TRANSFER "Delete", "");
+        }
+}
+
 static void test_time_out(void **state) {
         Fixture *f = *state;
         open_shell(f);
@@ -275,6 +298,7 @@ static void test_compressed(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_life, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_exit, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_time_out, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_failure, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_stop, setup, teardown),
