@@ -13,7 +13,7 @@
 #include "appliance/base/cleanup.h"
 #include "appliance/base/text.h"
 #include "appliance/node/access-survey.h"
-#include "appliance/node/device-object.h"
+#include "appliance/node/vm-object.h"
 #include "appliance/node/device-target.h"
 #include "appliance/node/vm-object.h"
 #include "appliance/node/vm-target.h"
