@@ -162,26 +162,22 @@ static int definition_of(VmHost *host, virDomainPtr domain, VmInfo *info, Error 
         return 0;
 }
 
-static int number_of(virDomainStatsRecordPtr record, const char *name) {
-        for (int i = 0; i < record->nparams; i++)
-                if (strcmp(record->params[i].field, name) == 0 && record->params[i].type == VIR_TYPED_PARAM_INT)
-                        return record->params[i].value.i;
-        return 0;
-}
-
 /* Cheap on purpose: nothing here asks QEMU, so a machine in the middle of a move answers at once.  @ret is zero and large:
  * only what there is to say is written. */
-static int info_of(VmHost *host, virDomainStatsRecordPtr record, VmInfo *ret, Error *err) {
-        int state = number_of(record, "state.state"), reason = number_of(record, "state.reason");
+static int info_of(VmHost *host, virDomainPtr domain, VmInfo *ret, Error *err) {
+        int state = VIR_DOMAIN_SHUTOFF, reason = 0;
         virDomainInfo use;
 
-        if (definition_of(host, record->dom, ret, err) < 0)
+        if (definition_of(host, domain, ret, err) < 0)
                 return -1;
+        /* one that had no number when it was listed was off: it need not be asked */
+        if (virDomainGetID(domain) != (unsigned)-1 && virDomainGetState(domain, &state, &reason, 0) < 0)
+                return libvirt_error(err, "\"%s\"", virDomainGetName(domain));
         ret->state = state_of(state, reason);
         ret->active = state != VIR_DOMAIN_SHUTOFF && state != VIR_DOMAIN_CRASHED;
         if (ret->active) {
-                if (virDomainGetInfo(record->dom, &use) < 0)
-                        return libvirt_error(err, "\"%s\"", virDomainGetName(record->dom));
+                if (virDomainGetInfo(domain, &use) < 0)
+                        return libvirt_error(err, "\"%s\"", virDomainGetName(domain));
                 ret->memory_assigned_bytes = (uint64_t)use.memory << 10;
                 ret->processor_time_ns = use.cpuTime;
                 cpu_usage(host, ret);
@@ -195,56 +191,38 @@ static int info_of(VmHost *host, virDomainStatsRecordPtr record, VmInfo *ret, Er
         return 0;
 }
 
-enum { STATS = VIR_DOMAIN_STATS_STATE };         /* for processor times libvirt may ask QEMU here */
-
-static void records_freep(virDomainStatsRecordPtr **records) {
-        if (*records)
-                virDomainStatsRecordListFree(*records);
-}
-
 int vmhost_find(VmHost *host, const char *name_or_id, VmInfo *ret, Error *err) {
         auto_(domain_freep) virDomainPtr domain = NULL;
-        auto_(records_freep) virDomainStatsRecordPtr *records = NULL;
         auto_free VmInfo *info = calloc(1, sizeof *info);
 
         if (!info)
                 return error_oom(err);
         if (vmhost_domain(host, name_or_id, &domain, err) < 0)
                 return -1;
-        virDomainPtr list[] = { domain, NULL };
-        int n = virDomainListGetStats(list, STATS, &records, 0);
-        if (n < 0)
-                return libvirt_error(err, "\"%s\"", virDomainGetName(domain));
-        if (n == 0)                     /* gone since it was found */
-                return host_no_such_machine(name_or_id, err);
-        if (info_of(host, records[0], info, err) < 0)
+        if (info_of(host, domain, info, err) < 0)
                 return err->kind == ERROR_PROTOCOL ? host_no_such_machine(name_or_id, err) : -1;
         *ret = *info;
         return 0;
 }
 
 static int by_name(const void *a, const void *b) {
-        const virDomainStatsRecordPtr *x = a, *y = b;
-        return strcasecmp(virDomainGetName((*x)->dom), virDomainGetName((*y)->dom));
+        const virDomainPtr *x = a, *y = b;
+        return strcasecmp(virDomainGetName(*x), virDomainGetName(*y));
 }
 
 int vmhost_list(VmHost *host, VmInfo **ret, size_t *ret_count, Error *err) {
-        auto_(connection_freep) virConnectPtr connection = NULL;
-        auto_(records_freep) virDomainStatsRecordPtr *records = NULL;
+        auto_(host_domains_freep) Domains all = { 0 };
         size_t count = 0;
 
-        if (vmhost_connection(host, &connection, err) < 0)
+        if (host_domains(host, 0, &all, err) < 0)
                 return -1;
-        int n = virConnectGetAllDomainStats(connection, STATS, &records, 0);
-        if (n < 0)
-                return libvirt_error(err, "cannot list the virtual machines of this host");
-        auto_free VmInfo *list = calloc((size_t)n + 1, sizeof *list);
+        auto_free VmInfo *list = calloc(all.count + 1, sizeof *list);
         if (!list)
                 return error_oom(err);
-        qsort(records, (size_t)n, sizeof *records, by_name);
-        for (int i = 0; i < n; i++) {
+        qsort(all.list, all.count, sizeof *all.list, by_name);
+        for (size_t i = 0; i < all.count; i++) {
                 /* Not ours, or gone since the list was made: neither is in the answer. */
-                if (info_of(host, records[i], &list[count], err) == 0)
+                if (info_of(host, all.list[i], &list[count], err) == 0)
                         count++;
                 else if (err->kind != ERROR_PROTOCOL && err->kind != ERROR_NOT_FOUND)
                         return -1;
