@@ -15,6 +15,7 @@
 #include "appliance/node/access-survey.h"
 #include "appliance/node/device-object.h"
 #include "appliance/node/device-target.h"
+#include "appliance/node/vm-object.h"
 #include "appliance/node/vm-target.h"
 #include "smb/disk/client.h"
 #include "smb/share/share-list.h"
@@ -183,7 +184,7 @@ static int emit_open_file(Invocation *invocation, const DiskName *disk, const Di
         if (unc_parse(disk->unc, &unc, err) < 0)
                 return -1;
         vmhost_name(vm_host_of(invocation), host);
-        computer_name(host, computer, sizeof computer);
+        vm_computer_name(host, computer, sizeof computer);
         if (!id_wanted(invocation, id) || !wanted(invocation, "ClientComputerName", computer) ||
             !wanted(invocation, "ClientUserName", user) || !wanted(invocation, "ScopeName", unc.host))
                 return 0;
