@@ -78,16 +78,16 @@ void out_metadata(Out *o, const VmDefinition *d, bool inside) {
                 end(o);
         }
         for (unsigned i = 0; i < d->boot_count; i++)
-                text(o, "hf:boot", d->boot[i]);
+                text(o, prefixed("hf:boot", inside), d->boot[i]);
         if (d->threads_per_core || d->processor_weight || d->processor_maximum) {
-                begin(o, "hf:processor");
+                begin(o, prefixed("hf:processor", inside));
                 attribute_number(o, "threads", d->threads_per_core);
                 attribute_number(o, "weight", d->processor_weight);
                 attribute_number(o, "maximum", d->processor_maximum);
                 end(o);
         }
         if (d->saved)
-                LEAF(o, "hf:saved");
+                LEAF(o, prefixed("hf:saved", inside));
         end(o);
 }
 

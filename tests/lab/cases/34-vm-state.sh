@@ -8,6 +8,7 @@ trap 'away $vm' EXIT
 holdfast "$first" "Set-VMHost -VirtualMachinePath $share"
 holdfast "$second" "Set-VMHost -VirtualMachinePath $share"
 machine $vm mode=write tick=100
+for node in "$first" "$second"; do on "$node" touch /run/begin34; done
 
 # clock NODE: what the guest's own clock said last there, in milliseconds.
 clock() { on "$1" sh -c "grep -ah '^T [0-9]' $log | tail -n 1" | tr -dc 0-9; }
@@ -17,7 +18,7 @@ ticks() { local now; now=$(clock "$1"); ((${now:-0} > $2)); }
 nothing_local() {
         local node
         for node in "$first" "$second"; do
-                [[ -z $(on "$node" find /var/lib/libvirt/qemu/save /var/lib/holdfast /var/tmp /run/holdfast/save -type f -newer /etc/hostname \
+                [[ -z $(on "$node" find /var/lib/libvirt/qemu/save /var/lib/holdfast /var/tmp /run/holdfast/save -type f -newer /run/begin34 \
                         -size +1M 2>/dev/null) ]] || return 1
         done
 }
