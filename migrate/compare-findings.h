@@ -49,7 +49,6 @@ typedef enum FindingId {
         FINDING_SEALED = 50027,
         FINDING_CONTROLLER = 50028,     /* the only domain controller */
         FINDING_SPACE = 50029,
-        FINDING_HOST = 50030,           /* the other host does not answer, or may not take part */
         FINDING_READ_ONLY = 50031,      /* a file has the attribute */
         /* of the host itself, in its domain: */
         FINDING_NAME = 50041,           /* its address in the DNS */

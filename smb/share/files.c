@@ -236,7 +236,9 @@ static void on_piece(void *userdata, const void *out, uint32_t size, const Error
 }
 
 static int list(ShareLink *link, SmbFile *folder, Listing *l, Error *err) {
-        while (!l->at_end) {
+        for (size_t pieces = 0; !l->at_end; pieces++) {
+                if (pieces > FILES_LIST_MAX)    /* every one of an honest server brings an entry */
+                        return error_set(err, ERROR_PROTOCOL, 0, "the file server's list of '%.300s' has no end", l->unc);
                 l->finished = false;
                 if (smb_query_directory(folder, LIST_PIECE, on_piece, l, err) < 0)
                         return -1;
