@@ -8,6 +8,17 @@
 
 enum { ANSWER_US = 3 * 1000000 };
 
+/* What an administrator or a deleted account has registered, this host may not replace. */
+static int refused(const Machine *machine, const char *own, Error *err) {
+        if (!strstr(err->text, "REFUSED"))
+                return error_wrap(err, "the address %s of %s could not be registered in DNS", own, machine->host);
+        return error_set(err, ERROR_DENIED, 0,
+                         "the address %s of %s could not be registered in DNS: there is a record of that name which belongs to "
+                         "another account; an administrator deletes it with: Remove-DnsServerResourceRecord -ZoneName %s -Name "
+                         "%.*s -RRType %s", own, machine->host, machine->domain, (int)strcspn(machine->host, "."),
+                         machine->host, strchr(own, ':') ? "AAAA" : "A");
+}
+
 int address_keep(const Machine *machine, char known[static LOCATE_ADDRESS_MAX], bool *ret_set, Error *err) {
         char own[LOCATE_ADDRESS_MAX], tickets[MACHINE_NAME_MAX + 32];
         Controllers all;
@@ -22,7 +33,7 @@ int address_keep(const Machine *machine, char known[static LOCATE_ADDRESS_MAX], 
                 (void)snprintf(tickets, sizeof tickets, "KRB5CCNAME=FILE:%s", machine->ccache);
                 if (locate_answering(&all, ANSWER_US, err) < 0 ||
                     dns_record_set(all.list[0].host, machine->host, own, tickets, err) < 0)
-                        return error_wrap(err, "the address %s of %s could not be registered in DNS", own, machine->host);
+                        return refused(machine, own, err);
                 *ret_set = true;
         }
         memcpy(known, own, sizeof own);

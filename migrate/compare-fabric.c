@@ -49,7 +49,10 @@ int compare_fabric_source(virConnectPtr connection, const char *xml, const char 
                                          "\"%s\" cannot be moved while it has a volume of the storage pool \"%.60s\", which is "
                                          "no virtual Fibre Channel adapter on a fabric; its disks must lie on SMB shares: "
                                          "copy their content there and detach it", vm, pools->list[i]);
-                finding_because(f, NULL, "pool %s", pools->list[i]);
+                finding_because(f, NULL, "pool %s, disk %s", pools->list[i], pools->disks[i]);
+                auto_free char *name = finding_quote_shell(vm), *disk = finding_quote_shell(pools->disks[i]);
+                if (name && disk && *pools->disks[i])
+                        finding_remedy(f, NULL, "virsh detach-disk %s %s --live", name, disk);
         }
         return 0;
 }

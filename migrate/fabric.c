@@ -84,6 +84,19 @@ static void text_of(const Description *d, const char *query, char *to, size_t si
         xmlFree(text);
 }
 
+/* The name of the disk that @source belongs to. */
+static void disk_of(xmlNodePtr source, char to[static FABRIC_DISK_SIZE]) {
+        to[0] = '\0';
+        for (xmlNodePtr node = source->parent->children; node; node = node->next) {
+                if (node->type != XML_ELEMENT_NODE || strcmp((const char *)node->name, "target") != 0)
+                        continue;
+                xmlChar *name = xmlGetProp(node, (const xmlChar *)"dev");
+                if (name && strlen((const char *)name) < FABRIC_DISK_SIZE)
+                        (void)strcpy(to, (const char *)name);
+                xmlFree(name);
+        }
+}
+
 int fabric_pools(const char *domain_xml, FabricPools *ret, Error *err) {
         auto_(description_done) Description d = { 0 };
         FabricPools pools = { .count = 0 };
@@ -97,8 +110,10 @@ int fabric_pools(const char *domain_xml, FabricPools *ret, Error *err) {
                 xmlChar *pool = xmlGetProp(found->nodesetval->nodeTab[i], (const xmlChar *)"pool");
                 const char *name = pool ? (const char *)pool : "";
                 bool fits = pools.count < FABRIC_POOLS_MAX && strlen(name) < FABRIC_POOL_SIZE;
-                if (fits)
+                if (fits) {
+                        disk_of(found->nodesetval->nodeTab[i], pools.disks[pools.count]);
                         (void)strcpy(pools.list[pools.count++], name);
+                }
                 xmlFree(pool);
                 if (!fits)
                         return error_set(err, ERROR_LIMIT, 0, "a virtual machine has too many volumes of storage pools");

@@ -14,6 +14,7 @@ enum {
         FABRICS_MAX = 8,                /* of one machine, or of one host; more are left out */
         FABRIC_POOLS_MAX = 16,
         FABRIC_POOL_SIZE = 128,
+        FABRIC_DISK_SIZE = 32,
 };
 
 typedef struct Fabrics {
@@ -23,6 +24,7 @@ typedef struct Fabrics {
 
 typedef struct FabricPools {
         char list[FABRIC_POOLS_MAX][FABRIC_POOL_SIZE];
+        char disks[FABRIC_POOLS_MAX][FABRIC_DISK_SIZE]; /* of each: the disk's name in the machine, sda; "" if it has none */
         size_t count;
 } FabricPools;
 
@@ -32,7 +34,7 @@ bool fabrics_have(const Fabrics *fabrics, const char *wwn);
 /* "2002000573de9a81, 2002000573de9a82"; cut at @size. */
 void fabrics_text(const Fabrics *fabrics, char *to, size_t size);
 
-/* The pools of which the running machine of @domain_xml has a volume as a disk.  ERROR_LIMIT: too many. */
+/* The pools of which the running machine of @domain_xml has a volume as a disk, one for each such disk.  ERROR_LIMIT: too many. */
 int fabric_pools(const char *domain_xml, FabricPools *ret, Error *err) FAILS;
 /* Whether a storage pool is a virtual adapter, and which: its two names. */
 bool fabric_pool_adapter(const char *pool_xml, char ret_wwnn[static FABRIC_WWN_SIZE],

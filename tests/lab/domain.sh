@@ -57,8 +57,11 @@ member_join() {
                 --computer-name="$short" --host-fqdn="$node.$domain" --login-user=Administrator --stdin-password \
                 --service-name=host --service-name=RestrictedKrbHost --service-name=cifs --service-name=HTTP \
                 --service-name=WSMAN >"$dir/join.log" 2>&1 || { tail -n 5 "$dir/join.log" >&2; return 1; }
-        in_node dc1 samba-tool dns add dc1 "$domain" "$node" A "$(node_address "$node")" -U "Administrator%$password" \
-                >>"$dir/join.log" 2>&1 </dev/null || true      # it is there already after a second join
+        # by the machine itself, so that its record is its own; it is there already after a second join
+        in_node "$node" sh -c 'kinit -k -c /tmp/join.cc "$1" &&
+                printf "server dc1.%s\nupdate add %s.%s 3600 A %s\nsend\n" "$2" "$3" "$2" "$4" | KRB5CCNAME=/tmp/join.cc nsupdate -g
+                rm -f /tmp/join.cc' _ "$short\$@$realm" "$domain" "$node" "$(node_address "$node")" \
+                >>"$dir/join.log" 2>&1 </dev/null || true
         if [[ $group != "Domain Computers" ]]; then
                 in_node dc1 samba-tool group addmembers "$group" "$short\$" >>"$dir/join.log" 2>&1 </dev/null ||
                         { tail -n 5 "$dir/join.log" >&2; return 1; }

@@ -58,11 +58,13 @@ static void test_machine(void **state) {
 
         assert_non_null(pools);
         assert_int_equal(fabric_pools("<domain><devices>"
-                                      "<disk type='volume' device='lun'><source pool='npiv' volume='unit:0:0:1'/></disk>"
+                                      "<disk type='volume' device='lun'><source pool='npiv' volume='unit:0:0:1'/>"
+                                      "<target dev='sdb' bus='scsi'/></disk>"
                                       "<disk type='volume' device='cdrom'><source pool='isos' volume='a.iso'/></disk>"
                                       "<disk type='network'><source protocol='nbd'/></disk></devices></domain>", pools, &err), 0);
         assert_int_equal(pools->count, 1);
         assert_string_equal(pools->list[0], "npiv");
+        assert_string_equal(pools->disks[0], "sdb");
 }
 
 /* ---- the finding ---------------------------------------------------------------------------------------------- */
