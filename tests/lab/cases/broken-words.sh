@@ -151,7 +151,11 @@ libvirt_stopped() {
                 ! systemctl is-active --quiet libvirtd.service'
 }
 # What libvirt has learned of the QEMU there is changed, as if it were a lesser one.  (Often started is no reason not to.)
-libvirt_again() { on "$second" sh -c 'systemctl reset-failed libvirtd.service; systemctl restart libvirtd.service'; }
+# It asks QEMU what it can do before it answers anybody, and that takes a while.
+libvirt_again() {
+        on "$second" sh -c 'systemctl reset-failed libvirtd.service; systemctl restart libvirtd.service; timeout 60 virsh -q list --all'
+        eventually 30 holdfast "$second" Get-VM
+}
 lesser_qemu() {         # lesser_qemu SED
         undo=whole_qemu
         on "$second" bash -c 'sed -i "$1" /var/cache/libvirt/qemu/capabilities/*.xml' _ "$1"
