@@ -5,12 +5,11 @@
 #include <string.h>
 #include <time.h>
 
-enum { ARENAS = 2, LARGE = 128 * 1024 };
+enum { ARENAS = 2 };
 
 void memory_setup(void) {
+        /* Not the thresholds for large blocks: a move's buffers would then be mapped and unmapped for every piece. */
         (void)mallopt(M_ARENA_MAX, ARENAS);
-        (void)mallopt(M_MMAP_THRESHOLD, LARGE);         /* by itself it would rise with every large block */
-        (void)mallopt(M_TRIM_THRESHOLD, LARGE);
 }
 
 static int on_idle(sd_event_source *source, uint64_t usec, void *userdata) {

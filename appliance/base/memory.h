@@ -11,7 +11,7 @@
 
 #define MEMORY_IDLE_US (3 * 1000000ULL)
 
-/* At the beginning of main(), before there are threads: two arenas for all of them, and large blocks on their own. */
+/* At the beginning of main(), before there are threads: two arenas for all of them. */
 void memory_setup(void);
 
 /* Gives back what was freed MEMORY_IDLE_US after the last memory_used(), and once after the start.  The loop's thread. */
