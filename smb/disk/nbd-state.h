@@ -46,12 +46,11 @@ struct NbdConnection {
         LIST_ENTRY(NbdConnection) link;
         Nbd *nbd;
         int fd;
-        sd_event_source *io, *turn, *company;
+        sd_event_source *io, *turn;
         NbdState state;
         bool broken;                    /* nothing can be sent any more */
         bool waits_for_room;            /* of the socket's sending */
         bool paused;                    /* not reading: enough is under way */
-        bool gathering;                 /* not reading, until @company fires or something is answered: nbd.c */
         bool hang_up;                   /* leave as soon as what is queued is sent */
         bool no_zeroes, fixed, structured, allocation;
         unsigned options;

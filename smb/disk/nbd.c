@@ -18,13 +18,6 @@
 enum { IN_SIZE = 128 * 1024, IOV_BATCH = 64, BACKLOG = 32 };
 static const uint64_t ACCEPT_AGAIN_US = 1000000;
 
-/* A client that keeps many requests under way sends them one at a time, and each would wake us, often on the very
- * processor that it needs for sending the next.  So while at least GATHER_FROM are under way, the next ones gather in
- * the socket, for GATHER_US at most or until something is answered; then one read takes them all, and they go on as one
- * message, for which they would have had to wait in any case (smb/engine/chain.h).  Fewer at a time never wait. */
-enum { GATHER_FROM = 8 };
-static const uint64_t GATHER_US = 50;
-
 struct Nbd {
         sd_event *event;
         int fd;                         /* listening; -1: none */
@@ -90,7 +83,7 @@ void slot_send(NbdSlot *slot, uint8_t *from, size_t size) {
 void nbd_turn(NbdConnection *c) { (void)sd_event_source_set_enabled(c->turn, SD_EVENT_ONESHOT); }
 
 static void watch(NbdConnection *c) {
-        bool reads = c->state != NBD_LEAVING && c->state != NBD_AWAITING && !c->paused && !c->gathering;
+        bool reads = c->state != NBD_LEAVING && c->state != NBD_AWAITING && !c->paused;
         (void)sd_event_source_set_io_events(c->io, (reads ? (uint32_t)EPOLLIN : 0) |
                                                            (c->waits_for_room ? (uint32_t)EPOLLOUT : 0));
         if (c->broken)          /* or epoll would go on telling us that the other end hung up */
@@ -145,7 +138,6 @@ static void connection_free(NbdConnection *c) {
                 slot_free(c->filling);
         (void)sd_event_source_disable_unref(c->io);
         (void)sd_event_source_disable_unref(c->turn);
-        (void)sd_event_source_disable_unref(c->company);
         cleanup_closep(&c->fd);
         free(c->in);
         free(c);
@@ -255,22 +247,6 @@ static void receive(NbdConnection *c) {
         take(c);
 }
 
-static void gather(NbdConnection *c) {
-        c->gathering = c->state == NBD_SERVING && !c->paused && !c->filling && c->in_flight >= GATHER_FROM &&
-                       sd_event_source_set_time_relative(c->company, GATHER_US) >= 0 &&
-                       sd_event_source_set_enabled(c->company, SD_EVENT_ONESHOT) >= 0;
-        watch(c);
-}
-
-static int on_company(sd_event_source *source, uint64_t usec, void *userdata) {
-        NbdConnection *c = userdata;
-        if (c->gathering && c->state == NBD_SERVING && !c->paused)
-                receive(c);
-        c->gathering = false;
-        watch(c);
-        return 0;
-}
-
 static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
         NbdConnection *c = userdata;
         bool gone = revents & (EPOLLHUP | EPOLLERR);
@@ -296,9 +272,6 @@ static int on_prepare(sd_event_source *source, void *userdata) {
         if (TAILQ_EMPTY(&c->out))
                 return 0;
         send_out(c);
-        if (c->gathering && c->state == NBD_SERVING && !c->paused)
-                receive(c);
-        gather(c);
         if (c->state != NBD_SERVING || c->paused)
                 nbd_turn(c);
         return 0;
@@ -345,10 +318,6 @@ int nbd_adopt(Nbd *nbd, int consumed_fd, Error *err) {
                 r = sd_event_add_io(nbd->event, &c->io, c->fd, EPOLLIN, on_io, c);
         if (r >= 0)
                 r = sd_event_source_set_prepare(c->io, on_prepare);
-        if (r >= 0)
-                r = sd_event_add_time(nbd->event, &c->company, CLOCK_MONOTONIC, 0, 1, on_company, c);
-        if (r >= 0)
-                r = sd_event_source_set_enabled(c->company, SD_EVENT_OFF);
         if (r < 0)
                 return error_set(err, ERROR_INTERNAL, -r, "cannot watch an NBD connection: %s", strerror(-r));
         guard = NULL;

@@ -2,7 +2,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <limits.h>
 #include <string.h>
 
 void memory_disk_init(MemoryDisk *disk) {
@@ -92,14 +91,10 @@ static void on_complain(void *userdata, const Error *why) {
         ((MemoryDisk *)userdata)->complaints++;
 }
 
-void memory_disk_answer(MemoryDisk *d, unsigned count) {
-        for (Request *r; count > 0 && (r = list_pop(&d->held)); count--)
-                answer(d, r);
-}
-
 void memory_disk_release(MemoryDisk *d) {
         d->holds = false;
-        memory_disk_answer(d, UINT_MAX);
+        for (Request *r; (r = list_pop(&d->held));)
+                answer(d, r);
 }
 
 const NbdBackend memory_disk_backend = { on_submit, on_withdraw, on_complain };

@@ -19,8 +19,6 @@ typedef struct MemoryDisk {
 } MemoryDisk;
 
 void memory_disk_init(MemoryDisk *disk);
-/* Answers the first @count of what is held. */
-void memory_disk_answer(MemoryDisk *disk, unsigned count);
 /* Lets go what was held, and holds no more. */
 void memory_disk_release(MemoryDisk *disk);
 extern const NbdBackend memory_disk_backend;

@@ -532,33 +532,6 @@ static void test_bounds(void **unused) {
         }
 }
 
-/* Many under way, and some were answered: what comes then gathers, and is taken by itself, nothing else happening. */
-static void test_gathering(void **unused) {
-        (void)unused;
-        static Talk t;
-        begin(&t, "00000003");
-        go(&t, false, false);
-        t.disk.holds = true;
-        for (unsigned k = 0; k < 16; k++)
-                put_request(&t, 0, NBD_CMD_READ, k, 0, 512);
-        talk(&t, 1 << 16);
-        assert_int_equal(t.disk.held_count, 16);
-        memory_disk_answer(&t.disk, 8);
-        for (unsigned k = 0; k < 8; k++) {
-                put_request(&t, 0, NBD_CMD_READ, 16 + k, 0, 512);
-                talk(&t, 28);
-        }
-        for (unsigned turns = 0; t.disk.held_count < 24 && turns < 100; turns++)
-                assert_true(sd_event_run(t.event, 100000) >= 0);
-        assert_int_equal(t.disk.held_count, 24);
-        /* gone while others gather */
-        memory_disk_answer(&t.disk, 1);
-        put_request(&t, 0, NBD_CMD_READ, 99, 0, 512);
-        talk(&t, 28);
-        hang_up(&t);
-        end(&t);
-}
-
 /* A client that is gone: its parked writes go with it, and are not on the disk afterwards. */
 static void test_withdrawn(void **unused) {
         (void)unused;
@@ -617,8 +590,7 @@ int main(void) {
                 cmocka_unit_test(test_not_ready), cmocka_unit_test(test_sent_away),
                 cmocka_unit_test(test_options_without_end), cmocka_unit_test(test_requests),
                 cmocka_unit_test(test_large), cmocka_unit_test(test_refusals), cmocka_unit_test(test_errors),
-                cmocka_unit_test(test_block_status), cmocka_unit_test(test_bounds), cmocka_unit_test(test_gathering),
-                cmocka_unit_test(test_withdrawn),
+                cmocka_unit_test(test_block_status), cmocka_unit_test(test_bounds), cmocka_unit_test(test_withdrawn),
                 cmocka_unit_test(test_listening),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
