@@ -7,6 +7,7 @@
 
 #include "appliance/base/cleanup.h"
 #include "appliance/command/object.h"
+#include "appliance/psrp/runner.h"
 
 struct Calls {
         sd_event *event;
@@ -147,18 +148,8 @@ static void pause_call(void *userdata, void *what, bool paused) {
                 (void)sd_varlink_attach_event(call->link, call->calls->event, 0);
 }
 
-/* Over a connection of its own, and nobody waits for it: the call goes on or does not. */
 static void answer(void *userdata, void *call, const char *id, BatchAnswer choice) {
-        const Calls *calls = userdata;
-        sd_varlink *link = NULL;
-
-        if (sd_varlink_connect_address(&link, calls->address) < 0)
-                return;
-        if (sd_varlink_sendb(link, "io.holdfast.Node.Answer",
-                             SD_JSON_BUILD_OBJECT(SD_JSON_BUILD_PAIR_STRING("Id", id),
-                                                  SD_JSON_BUILD_PAIR_INTEGER("Choice", choice))) >= 0)
-                (void)sd_varlink_flush(link);
-        (void)sd_varlink_close_unref(link);
+        runner_answer(((const Calls *)userdata)->address, id, choice);
 }
 
 int calls_new(sd_event *event, const char *address, Calls **ret, Error *err) {

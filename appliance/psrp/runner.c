@@ -205,18 +205,20 @@ static void pause_run(void *userdata, PsrpPool *pool, uint64_t run, bool paused)
                 fail(call, SD_VARLINK_ERROR_DISCONNECTED, NULL);
 }
 
-/* Over a connection of its own, and nobody waits for it: the run goes on or does not. */
-static void answer(void *userdata, PsrpPool *pool, uint64_t run, const char *id, BatchAnswer choice) {
-        const Runner *runner = userdata;
+void runner_answer(const char *address, const char *id, BatchAnswer choice) {
         sd_varlink *link = NULL;
 
-        if (sd_varlink_connect_address(&link, runner->address) < 0)
+        if (sd_varlink_connect_address(&link, address) < 0)
                 return;
         if (sd_varlink_sendb(link, "io.holdfast.Node.Answer",
                              SD_JSON_BUILD_OBJECT(SD_JSON_BUILD_PAIR_STRING("Id", id),
                                                   SD_JSON_BUILD_PAIR_INTEGER("Choice", choice))) >= 0)
                 (void)sd_varlink_flush(link);
         (void)sd_varlink_close_unref(link);
+}
+
+static void answer(void *userdata, PsrpPool *pool, uint64_t run, const char *id, BatchAnswer choice) {
+        runner_answer(((const Runner *)userdata)->address, id, choice);
 }
 
 PsrpRunner runner_hooks(Runner *runner) {

@@ -18,3 +18,7 @@ int runner_new(sd_event *event, const char *address, sd_json_variant *extra, Run
 void runner_free(Runner *runner);
 /* For psrp_pool_new(). */
 PsrpRunner runner_hooks(Runner *runner);
+/* What somebody says to the question @id that a run asked, of whichever runner: over a connection of its own to @address, and
+ * nobody waits for it.  The run goes on or does not, and a question that is over already stays so.  Blocks for as long as
+ * the local socket takes the few bytes. */
+void runner_answer(const char *address, const char *id, BatchAnswer choice);
