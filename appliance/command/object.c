@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "appliance/base/cleanup.h"
 #include "appliance/base/text.h"
 #include "appliance/command/types.h"
 
@@ -94,6 +95,21 @@ sd_json_variant *object_property(sd_json_variant *object, const char *name) {
                 if (text_equal_nocase(sd_json_variant_string(sd_json_variant_by_index(object, i)), name))
                         return sd_json_variant_by_index(object, i + 1);
         return NULL;
+}
+
+int object_strings(char *const *list, size_t count, sd_json_variant **ret) {
+        auto_(sd_json_variant_unrefp) sd_json_variant *array = NULL;
+        int r = sd_json_variant_new_array(&array, NULL, 0);
+
+        for (size_t i = 0; r >= 0 && i < count; i++) {
+                auto_(sd_json_variant_unrefp) sd_json_variant *v = NULL;
+                r = sd_json_variant_new_string(&v, list[i]);
+                if (r >= 0)
+                        r = sd_json_variant_append_array(&array, v);
+        }
+        if (r >= 0)
+                *ret = take_ptr(array);
+        return r;
 }
 
 const char *object_string(sd_json_variant *object, const char *name) {

@@ -32,6 +32,8 @@ sd_json_variant *object_property(sd_json_variant *object, const char *name);
 const char *object_string(sd_json_variant *object, const char *name);   /* NULL when not a string */
 uint64_t object_unsigned(sd_json_variant *object, const char *name, uint64_t otherwise);
 
+/* @list as an array of strings.  < 0: no memory. */
+int object_strings(char *const *list, size_t count, sd_json_variant **ret);
 /* A copy that shares nothing with @value, so that another thread may have it: reference counts of JSON values are not
  * atomic.  The caller unrefs *ret.  -1: memory is gone. */
 int object_copy(sd_json_variant *value, sd_json_variant **ret) FAILS;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "appliance/base/cleanup.h"
+#include "appliance/command/object.h"
 #include "appliance/node/access-mend.h"
 #include "smb/share/sddl.h"
 
@@ -109,21 +110,6 @@ void access_reason(const Survey *survey, const SurveyHost *host, const SurveyCel
         (void)snprintf(entry, entry_size, "%s", w.entry);
 }
 
-static int strings(char *const *list, size_t count, sd_json_variant **ret) {
-        auto_(unrefp) sd_json_variant *array = NULL;
-        int r = sd_json_variant_new_array(&array, NULL, 0);
-
-        for (size_t i = 0; i < count && r >= 0; i++) {
-                auto_(unrefp) sd_json_variant *v = NULL;
-                r = sd_json_variant_new_string(&v, list[i]);
-                if (r >= 0)
-                        r = sd_json_variant_append_array(&array, v);
-        }
-        if (r >= 0)
-                *ret = take_ptr(array);
-        return r;
-}
-
 static int rights(uint32_t mask, bool folder, sd_json_variant **ret) {
         char *names[ACCESS_BITS];
         size_t count = 0;
@@ -133,7 +119,7 @@ static int rights(uint32_t mask, bool folder, sd_json_variant **ret) {
                 if (name)
                         names[count++] = (char *)(uintptr_t)name;
         }
-        return strings(names, count, ret);
+        return object_strings(names, count, ret);
 }
 
 static int build(const SurveyHost *host, const SurveyCell *c, const Words *w, const char *reason, const Mend *mend,
@@ -144,11 +130,11 @@ static int build(const SurveyHost *host, const SurveyCell *c, const Words *w, co
 
         char *all_of_it = (char[]){ "Modify" };
         rights_text(c->cell.computed, folder, computed);
-        int r = c->cell.missing && c->cell.missing == c->cell.needed ? strings(&all_of_it, 1, &missing)
+        int r = c->cell.missing && c->cell.missing == c->cell.needed ? object_strings(&all_of_it, 1, &missing)
                                                                      : rights(c->cell.missing, folder, &missing);
-        if (r < 0 || strings(mend->windows, mend->windows_count, &windows) < 0 ||
-            strings(mend->samba, mend->samba_count, &samba) < 0 ||
-            strings(mend->netapp, mend->netapp_count, &netapp) < 0 ||
+        if (r < 0 || object_strings(mend->windows, mend->windows_count, &windows) < 0 ||
+            object_strings(mend->samba, mend->samba_count, &samba) < 0 ||
+            object_strings(mend->netapp, mend->netapp_count, &netapp) < 0 ||
             sd_json_buildo(
                     ret, SD_JSON_BUILD_PAIR_STRING("$type", TYPE),
                     SD_JSON_BUILD_PAIR_STRING("ComputerName", host->name),
@@ -265,9 +251,9 @@ int access_stranger_object(const Survey *s, const SurveyHost *stranger, size_t w
         unc_text(&unc, path);
         if (through && mend_write_stranger(s, worst, through, path, &mend, err) < 0)
                 return -1;
-        if (rights(0, false, &none) < 0 || strings(mend.windows, mend.windows_count, &windows) < 0 ||
-            strings(mend.samba, mend.samba_count, &samba) < 0 ||
-            strings(mend.netapp, mend.netapp_count, &netapp) < 0 ||
+        if (rights(0, false, &none) < 0 || object_strings(mend.windows, mend.windows_count, &windows) < 0 ||
+            object_strings(mend.samba, mend.samba_count, &samba) < 0 ||
+            object_strings(mend.netapp, mend.netapp_count, &netapp) < 0 ||
             sd_json_buildo(
                     ret, SD_JSON_BUILD_PAIR_STRING("$type", TYPE),
                     SD_JSON_BUILD_PAIR_STRING("ComputerName", "(any other)"),

@@ -103,29 +103,14 @@ static sd_json_variant *source_of(sd_json_variant *vm, const Finding *finding) {
         return vm;
 }
 
-static int strings(char *const *list, size_t count, sd_json_variant **ret) {
-        auto_(unrefp) sd_json_variant *array = NULL;
-        int r = sd_json_variant_new_array(&array, NULL, 0);
-
-        for (size_t i = 0; r >= 0 && i < count; i++) {
-                auto_(unrefp) sd_json_variant *v = NULL;
-                r = sd_json_variant_new_string(&v, list[i]);
-                if (r >= 0)
-                        r = sd_json_variant_append_array(&array, v);
-        }
-        if (r >= 0)
-                *ret = take_ptr(array);
-        return r;
-}
-
 static int incompatibility(const Finding *f, const Mend *mend, sd_json_variant *vm, sd_json_variant **ret) {
         auto_(unrefp) sd_json_variant *windows = NULL, *samba = NULL, *netapp = NULL;
-        int r = strings(mend->windows, mend->windows_count, &windows);
+        int r = object_strings(mend->windows, mend->windows_count, &windows);
 
         if (r >= 0)
-                r = strings(mend->samba, mend->samba_count, &samba);
+                r = object_strings(mend->samba, mend->samba_count, &samba);
         if (r >= 0)
-                r = strings(mend->netapp, mend->netapp_count, &netapp);
+                r = object_strings(mend->netapp, mend->netapp_count, &netapp);
         return r < 0 ? r
                      : sd_json_buildo(ret, SD_JSON_BUILD_PAIR_STRING("$type", HYPERV "VMIncompatibility"),
                                       SD_JSON_BUILD_PAIR_STRING("Message", f->message),
