@@ -193,12 +193,10 @@ static uint64_t may_grow(const Wanted *wanted, const Permissions *told) {
 static void ask_share(AccessLook *look, const Wanted *wanted, size_t count) {
         auto_(permissions_done) Permissions told = { 0 };
         const char *paths[ACCESS_WANTED_MAX];
-        char share[UNC_TEXT_MAX + 1], first[UNC_TEXT_MAX + 1];
-        Space space;
+        char share[UNC_TEXT_MAX + 1];
         Error why = { 0 };
 
         share_text(&wanted[0].unc, share);
-        unc_text(&wanted[0].unc, first);
         for (size_t i = 0; i < count; i++)
                 paths[i] = wanted[i].unc.path;
         if (permissions_read_some(share, NULL, paths, count, &told, &why) < 0) {
@@ -208,9 +206,8 @@ static void ask_share(AccessLook *look, const Wanted *wanted, size_t count) {
         if (permissions_try_unlisted(share, &told, &why) < 0)
                 why = (Error){ 0 };     /* then the lists' word stands */
         access_judge_share(look->vm, wanted, &told, &look->findings);
-        /* who may not even look at it has been told so */
-        if (space_read(first, &space, &why) == 0)
-                access_judge_space(look->vm, &wanted[0].unc, &space, may_grow(wanted, &told), &look->findings);
+        if (told.has_space)     /* who may not even look at it has been told so */
+                access_judge_space(look->vm, &wanted[0].unc, &told.space, may_grow(wanted, &told), &look->findings);
 }
 
 static void *look_run(void *userdata) {

@@ -108,8 +108,7 @@ static int write_and_rename(ShareLink *link, SmbFile *file, const void *data, si
 }
 
 /* Flushed before it is renamed: whoever sees the name sees all of it, also after the server lost its power. */
-static int put(const char *unc, const void *data, size_t size, bool replace, Error *err) {
-        auto_(share_link_end) ShareLink link = { 0 };
+static int put_over(ShareLink *link, const char *unc, const void *data, size_t size, bool replace, Error *err) {
         char temporary[SMB_PATH_MAX + 1];
         SmbFile *file;
         Error ignored;
@@ -117,19 +116,54 @@ static int put(const char *unc, const void *data, size_t size, bool replace, Err
         if (size > FILES_SIZE_MAX)
                 return error_set(err, ERROR_LIMIT, 0, "'%.300s' would be larger than %d bytes", unc,
                                  FILES_SIZE_MAX);
-        if (share_link_begin(unc, &link, err) < 0)
-                return -1;
-        if (!*link.unc.path)
+        if (!*link->unc.path)
                 return error_set(err, ERROR_INVALID, 0, "'%.300s' is a share, not a file; name a file in it", unc);
-        if (temporary_path(&link.unc, temporary, err) < 0 ||
-            share_link_open(&link, temporary, SMB_WRITE_DATA | SMB_DELETE, SMB_CREATE, SMB_OPTION_NON_DIRECTORY,
+        if (temporary_path(&link->unc, temporary, err) < 0 ||
+            share_link_open(link, temporary, SMB_WRITE_DATA | SMB_DELETE, SMB_CREATE, SMB_OPTION_NON_DIRECTORY,
                             &file, NULL, err) < 0)
                 return error_wrap(err, "cannot write '%.200s'", unc);
-        if (write_and_rename(&link, file, data, size, replace, err) < 0) {
-                (void)!share_link_delete(&link, file, &ignored);
+        if (write_and_rename(link, file, data, size, replace, err) < 0) {
+                (void)!share_link_delete(link, file, &ignored);
                 return error_wrap(err, "cannot write '%.200s'", unc);
         }
-        return smb_sync_close(link.sync, file, err);
+        return smb_sync_close(link->sync, file, err);
+}
+
+static int put(const char *unc, const void *data, size_t size, bool replace, Error *err) {
+        auto_(share_link_end) ShareLink link = { 0 };
+
+        if (share_link_begin(unc, &link, err) < 0)
+                return -1;
+        return put_over(&link, unc, data, size, replace, err);
+}
+
+int files_link_begin(const char *unc, FilesLink **ret, Error *err) {
+        auto_free ShareLink *link = calloc(1, sizeof *link);
+
+        if (!link)
+                return error_oom(err);
+        if (share_link_begin(unc, link, err) < 0)
+                return -1;
+        *ret = take_ptr(link);
+        return 0;
+}
+
+void files_link_end(FilesLink *link) {
+        if (link)
+                share_link_end(link);
+        free(link);
+}
+
+int files_write_over(FilesLink *link, const char *unc, const void *data, size_t size, Error *err) {
+        if (link) {
+                if (unc_parse(unc, &link->unc, err) < 0)
+                        return -1;
+                if (put_over(link, unc, data, size, true, err) == 0)
+                        return 0;
+                if (err->kind != ERROR_UNREACHABLE && err->kind != ERROR_TIMEOUT)
+                        return -1;
+        }
+        return put(unc, data, size, true, err);
 }
 
 int files_write(const char *unc, const void *data, size_t size, Error *err) {

@@ -296,6 +296,7 @@ int permissions_read_some(const char *unc, const char *ccache, const char *const
         auto_(permissions_done) Permissions all = { 0 };
         Look look = { .all = &all };
         auto_(share_link_end) ShareLink link = { 0 };
+        Error ignored;
 
         if (share_link_begin_as(unc, ccache, false, &link, err) < 0)
                 return error_wrap(err, "cannot look at permissions on '%.150s'", unc);
@@ -304,6 +305,7 @@ int permissions_read_some(const char *unc, const char *ccache, const char *const
                         return -1;
         if (ask_all(&link, &look, err) < 0)
                 return error_wrap(err, "cannot look at permissions on '%.150s'", unc);
+        all.has_space = count > 0 && space_read(&link, paths[0], &all.space, &ignored) == 0;
         all.share_access = smb_sync_facts(link.sync)->maximal_access;
         *ret = all;
         all = (Permissions){ 0 };

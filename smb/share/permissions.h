@@ -6,7 +6,7 @@
 #pragma once
 
 #include "smb/share/descriptor.h"
-#include "smb/share/link.h"
+#include "smb/share/space.h"
 
 enum { PERMISSIONS_MAX = 100000 };      /* files and folders in one look; more is ERROR_LIMIT */
 
@@ -29,6 +29,8 @@ typedef struct Permissions {
         PermissionsItem *items;         /* folders before what lies in them */
         size_t count;
         uint32_t share_access;          /* TREE_CONNECT MaximalAccess: what the share lets the account do */
+        bool has_space;                 /* permissions_read_some(): the first could be asked for the room where it lies */
+        Space space;
 } Permissions;
 
 /* @recurse: with what lies below it.  The caller calls permissions_done(). */

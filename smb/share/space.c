@@ -1,8 +1,6 @@
 #include "smb/share/space.h"
 
 #include "appliance/base/bytes.h"
-#include "appliance/base/cleanup.h"
-#include "smb/share/link.h"
 
 enum { FULL_SIZE_INFORMATION = 7, FULL_SIZE = 32 };    /* [MS-FSCC] 2.5.4 */
 
@@ -23,17 +21,15 @@ int space_decode(const uint8_t *data, size_t size, Space *ret, Error *err) {
         return 0;
 }
 
-int space_read(const char *unc, Space *ret, Error *err) {
-        auto_(share_link_end) ShareLink link = { 0 };
+int space_read(ShareLink *link, const char *path, Space *ret, Error *err) {
         uint8_t answer[FULL_SIZE];
         uint32_t size = 0;
         SmbFile *file;
 
-        if (share_link_begin(unc, &link, err) < 0 ||
-            share_link_open(&link, link.unc.path, SMB_READ_ATTRIBUTES, SMB_OPEN, 0, &file, NULL, err) < 0 ||
-            smb_sync_query(link.sync, file, SMB_INFO_FILESYSTEM, FULL_SIZE_INFORMATION, 0, answer, sizeof answer, &size,
+        if (share_link_open(link, path, SMB_READ_ATTRIBUTES, SMB_OPEN, 0, &file, NULL, err) < 0 ||
+            smb_sync_query(link->sync, file, SMB_INFO_FILESYSTEM, FULL_SIZE_INFORMATION, 0, answer, sizeof answer, &size,
                            err) < 0 ||
-            smb_sync_close(link.sync, file, err) < 0)
-                return error_wrap(err, "cannot learn how much room '%.150s' has", unc);
+            smb_sync_close(link->sync, file, err) < 0)
+                return error_wrap(err, "cannot learn how much room '%.150s' has", path);
         return space_decode(answer, size, ret, err);
 }
