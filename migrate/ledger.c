@@ -9,7 +9,6 @@
 #include "appliance/base/cleanup.h"
 #include "appliance/base/text.h"
 #include "smb/disk/client.h"
-#include "smb/share/files.h"
 
 enum { LEDGER_SIZE_MAX = 64 * 1024 };
 
@@ -123,12 +122,16 @@ int ledger_read(const char *folder, Ledger *ret, Error *err) {
 }
 
 int ledger_write(const char *folder, const Ledger *ledger, Error *err) {
+        return ledger_write_over(NULL, folder, ledger, err);
+}
+
+int ledger_write_over(FilesLink *link, const char *folder, const Ledger *ledger, Error *err) {
         char path[DISK_UNC_MAX];
         auto_free char *text = NULL;
 
         if (ledger_path(folder, path, err) < 0 || ledger_encode(ledger, &text, err) < 0)
                 return -1;
-        return files_write(path, text, strlen(text), err);
+        return files_write_over(link, path, text, strlen(text), err);
 }
 
 int ledger_next_epoch(const Ledger *ledger, uint64_t *ret, Error *err) {

@@ -11,6 +11,7 @@
 
 #include "appliance/base/error.h"
 #include "auth/machine.h"
+#include "smb/share/files.h"
 
 typedef struct Ledger {
         char host[MACHINE_NAME_MAX];    /* hv1.lab.test; "" when nobody runs it */
@@ -23,6 +24,8 @@ typedef struct Ledger {
 int ledger_read(const char *folder, Ledger *ret, Error *err) FAILS;
 /* Atomic; sets nothing itself. */
 int ledger_write(const char *folder, const Ledger *ledger, Error *err) FAILS;
+/* The same over a connection that was made beforehand (files.h). */
+int ledger_write_over(FilesLink *link, const char *folder, const Ledger *ledger, Error *err) FAILS;
 
 /* Pure forms of the two.  The caller frees *ret. */
 int ledger_decode(const char *json, size_t size, Ledger *ret, Error *err) FAILS;

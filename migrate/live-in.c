@@ -128,7 +128,10 @@ static void *incoming_run(void *userdata) {
         Incoming *in = userdata;
         Live *live = in->live;
         TakeEnd end = TAKE_REFUSED;
+        Error ignored;
 
+        if (!in->adopted)
+                (void)!files_link_begin(in->record.folder, &in->ledger, &ignored);
         (void)pthread_mutex_lock(&live->lock);
         if (wait_for_guest(in)) {
                 (void)pthread_mutex_unlock(&live->lock);
@@ -137,6 +140,7 @@ static void *incoming_run(void *userdata) {
         }
         in->owned = end == TAKE_OWNED || end == TAKE_OFF_WRITTEN;
         (void)pthread_mutex_unlock(&live->lock);
+        files_link_end(take_ptr(in->ledger));
 
         if (end == TAKE_REFUSED)
                 tear_down(in);

@@ -31,6 +31,7 @@
 #include "migrate/live.h"
 #include "migrate/move-record.h"
 #include "migrate/receipt.h"
+#include "smb/share/files.h"
 
 #define LIVE_QEMU_USER "libvirt-qemu"
 #define LIVE_LIBVIRT_SOCKET "/run/libvirt/libvirt-sock"
@@ -94,6 +95,7 @@ typedef struct Incoming {
         DiskName disks[VM_FILES_MAX];   /* record.disk_count disks, then media */
         unsigned file_count;
         unsigned started;               /* disk processes */
+        FilesLink *ledger;              /* its thread's: the ledger is written while everybody waits */
 
         /* under Live.lock */
         Channel *channel;               /* NULL once it ended */
@@ -203,6 +205,8 @@ int live_give_disk(const MoveRecord *record, const DiskName *disk, Error *err) F
 
 /* live-undo.c: the machine runs here again, or there after all (LIFE_CONFIRM), or nobody knows (LIFE_DOUBT) */
 void live_undo(Outgoing *out, Error *err);
+/* Tells the destination that there will be no move; when it does not hear, it sees the channel end. */
+void live_abandon(Outgoing *out);
 
 /* live-in.c */
 int live_serve_compare(Live *live, Channel *channel, sd_json_variant *parameters, sd_json_variant **ret,

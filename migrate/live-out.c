@@ -97,9 +97,15 @@ static void *connect_elsewhere(void *userdata) {
         return NULL;
 }
 
-static int ask_destination(Outgoing *out, Findings *findings, Error *err) {
+/* @keep: without findings of its own it keeps what it opened, for the move.  With findings of ours there will be none. */
+static int ask_destination(Outgoing *out, bool keep, Findings *findings, Error *err) {
         auto_(live_unrefp) sd_json_variant *request = NULL, *reply = NULL;
+        const ChannelPeer *peer = channel_peer(out->channel);
 
+        (void)snprintf(out->record.peer, sizeof out->record.peer, "%s", peer->host);
+        (void)snprintf(out->receipt.destination, sizeof out->receipt.destination, "%s", peer->host);
+        (void)snprintf(out->receipt.channel_cipher, sizeof out->receipt.channel_cipher, "%s", peer->cipher);
+        out->request.keep = keep;
         out->request.realtime_us = live_realtime_us();
         if (compare_request_json(&out->request, &request, err) < 0 ||
             channel_call(out->channel, "compare", request, LIVE_CALL_US, &reply, err) < 0)
@@ -128,11 +134,14 @@ static void busy(const Outgoing *out, Findings *findings) {
 
 static int compare(Outgoing *out, bool keep, Findings *findings, Error *err) {
         auto_(access_look_freep) AccessLook *files = NULL;
+        auto_free Findings *there = calloc(1, sizeof *there);
         Elsewhere elsewhere = { .out = out };
         Machine machine;
         Directory *directory;
         LiveLook *look = NULL;
 
+        if (!there)
+                return error_oom(err);
         if (live_who(out->live, &machine, &directory, err) < 0)
                 return -1;
         (void)snprintf(findings->host, sizeof findings->host, "%s", machine.host);
@@ -166,6 +175,8 @@ static int compare(Outgoing *out, bool keep, Findings *findings, Error *err) {
         }
         int r = compare_source(out->live->host, &out->vm, &out->request, findings, err);
         (void)pthread_join(elsewhere.thread, NULL);
+        if (r == 0 && elsewhere.result == 0)    /* while our own servers may still be answering us */
+                r = ask_destination(out, keep && !findings_block(findings), there, err);
         bool explained = live_look_end(look, findings);
         access_look_end(take_ptr(files), findings);
         compare_identity_first(findings, machine.host);
@@ -177,13 +188,10 @@ static int compare(Outgoing *out, bool keep, Findings *findings, Error *err) {
                 *err = elsewhere.error;
                 return -1;
         }
-        const ChannelPeer *peer = channel_peer(out->channel);
-        (void)snprintf(out->record.peer, sizeof out->record.peer, "%s", peer->host);
-        (void)snprintf(out->receipt.destination, sizeof out->receipt.destination, "%s", peer->host);
-        (void)snprintf(out->receipt.channel_cipher, sizeof out->receipt.channel_cipher, "%s", peer->cipher);
-        /* with findings of our own there will be no move: the destination need not keep anything */
-        out->request.keep = keep && !findings_block(findings);
-        return ask_destination(out, findings, err);
+        if (out->request.keep && findings_block(findings) && !findings_block(there))
+                live_abandon(out);
+        findings_append(findings, there);
+        return 0;
 }
 
 /* ---- Prepare … Confirm ------------------------------------------------------------------------- */

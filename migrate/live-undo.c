@@ -23,6 +23,12 @@ static int ask(Outgoing *out, bool *ret_owned, Error *err) {
         return 0;
 }
 
+void live_abandon(Outgoing *out) {
+        Error ignored;
+        bool owned;
+        (void)!ask(out, &owned, &ignored);
+}
+
 /* libvirt lets the guest run again after a failed migration; a failure in between leaves it paused. */
 static int run_here(Outgoing *out, Error *err) {
         auto_(live_domain_freep) virDomainPtr domain = NULL;
@@ -50,8 +56,7 @@ static void step(Outgoing *out, LifeEvent event) {
 
 /* Nothing was given: the write handles never left us, so nobody else can have written. */
 static void undo_armed(Outgoing *out, Error *err) {
-        Error why = { 0 }, ignored = { 0 };
-        bool owned;
+        Error why = { 0 };
 
         for (unsigned i = 0; i < out->armed; i++)
                 if (disk_disarm(&out->disks[i], out->record.token, &why) < 0)
@@ -59,7 +64,7 @@ static void undo_armed(Outgoing *out, Error *err) {
         if (out->armed && run_here(out, &why) < 0)
                 (void)error_wrap(err, "%s", why.text);
         if (!out->lost)
-                (void)!ask(out, &owned, &ignored); /* so that nothing is left there; it sees the channel end, too */
+                live_abandon(out);
         step(out, LIFE_ON_UNDONE);
 }
 
