@@ -1,6 +1,7 @@
 /* host-events.c — libvirt's event thread, and its events as ours */
 #include "migrate/host-internal.h"
 
+#include <libvirt/libvirt-qemu.h>
 #include <libvirt/virterror.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -80,10 +81,13 @@ static void on_reboot(virConnectPtr connection, virDomainPtr domain, void *userd
         host_tell(userdata, &event);
 }
 
-static void on_job_completed(virConnectPtr connection, virDomainPtr domain, virTypedParameterPtr params, int count,
-                             void *userdata) {
-        (void)connection, (void)params, (void)count;
-        VmEvent event = event_of(VM_EVENT_JOB_COMPLETED, 0, domain);
+/* QEMU's own event, {"status": "completed"}: libvirt tells of it only when it has dealt with it. */
+static void on_migration(virConnectPtr connection, virDomainPtr domain, const char *name, long long seconds,
+                         unsigned int micros, const char *details, void *userdata) {
+        (void)connection, (void)name, (void)seconds, (void)micros;
+        if (!details || !strstr(details, "\"completed\""))
+                return;
+        VmEvent event = event_of(VM_EVENT_MIGRATED, 0, domain);
         host_tell(userdata, &event);
 }
 
@@ -100,10 +104,10 @@ int host_events_register(VmHost *host, virConnectPtr connection, Error *err) {
                 { VIR_DOMAIN_EVENT_ID_LIFECYCLE, AS_LIBVIRT_WANTS(on_lifecycle) },
                 { VIR_DOMAIN_EVENT_ID_IO_ERROR_REASON, AS_LIBVIRT_WANTS(on_disk_error) },
                 { VIR_DOMAIN_EVENT_ID_REBOOT, AS_LIBVIRT_WANTS(on_reboot) },
-                { VIR_DOMAIN_EVENT_ID_JOB_COMPLETED, AS_LIBVIRT_WANTS(on_job_completed) },
         };
         for (size_t i = 0; i < EVENTS_USED; i++)
                 host->callbacks[i] = -1;
+        host->qemu_callback = -1;
         if (virConnectRegisterCloseCallback(connection, on_closed, host, NULL) < 0)
                 return libvirt_error(err, "cannot watch the connection to libvirt");
         for (size_t i = 0; i < EVENTS_USED; i++) {
@@ -112,6 +116,10 @@ int host_events_register(VmHost *host, virConnectPtr connection, Error *err) {
                 if (host->callbacks[i] < 0)
                         return libvirt_error(err, "cannot listen to libvirt's events");
         }
+        host->qemu_callback = virConnectDomainQemuMonitorEventRegister(connection, NULL, "MIGRATION", on_migration, host,
+                                                                       NULL, 0);
+        if (host->qemu_callback < 0)
+                return libvirt_error(err, "cannot listen to QEMU's events");
         return 0;
 }
 
@@ -123,6 +131,9 @@ void host_events_unregister(VmHost *host, virConnectPtr connection) {
                         (void)virConnectDomainEventDeregisterAny(connection, host->callbacks[i]);
                 host->callbacks[i] = -1;
         }
+        if (host->qemu_callback >= 0)
+                (void)virConnectDomainQemuMonitorEventDeregister(connection, host->qemu_callback);
+        host->qemu_callback = -1;
 }
 
 static void on_stop_timer(int timer, void *userdata) {

@@ -11,7 +11,7 @@
 
 enum {
         CLAIMS_MAX = 256, LISTENERS_MAX = 4, SAMPLES_MAX = 1024, KNOWN_MAX = 1024,
-        EVENTS_USED = 4,                        /* kinds of libvirt events we listen to */
+        EVENTS_USED = 3,                        /* kinds of libvirt events we listen to, beside one of QEMU's */
 };
 
 typedef struct Claim {
@@ -60,7 +60,7 @@ struct VmHost {
         pthread_mutex_t connect_lock;           /* guards what is below, to the next remark */
         virConnectPtr connection;
         HostOpening *opening;                   /* a connection being made, perhaps in vain */
-        int callbacks[EVENTS_USED];
+        int callbacks[EVENTS_USED], qemu_callback;
 
         /* set once, at the beginning or by their own part */
         int stop_timer;                         /* wakes libvirt's event loop for the last time */

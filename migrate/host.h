@@ -51,7 +51,7 @@ typedef enum VmEventKind {
         VM_EVENT_UNDEFINED,
         VM_EVENT_DISK_ERROR,
         VM_EVENT_GUEST_REBOOTED,
-        VM_EVENT_JOB_COMPLETED, /* a migration's figures are final */
+        VM_EVENT_MIGRATED,      /* QEMU has sent all of it; a hint: vmhost_migration_complete() says so for certain */
         VM_EVENT_TROUBLE,       /* the keeper could not put something in order and tries again; text */
 } VmEventKind;
 

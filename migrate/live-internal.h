@@ -80,6 +80,7 @@ typedef struct Outgoing {
         Error why_lost;                 /* the channel's own words */
         unsigned given;                 /* of disks */
         uint64_t stopped_us;            /* the guest stood still here */
+        bool sent;                      /* QEMU said a moment ago that it has sent everything: worth a look */
         bool complete;                  /* it stood still, QEMU had sent all of it, and this much was written: */
         uint64_t written[VM_DISKS_MAX];
         uint64_t asked_us;              /* the destination said that it runs there */

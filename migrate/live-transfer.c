@@ -1,5 +1,4 @@
 #include <string.h>
-#include <unistd.h>
 
 #include <libvirt/virterror.h>
 
@@ -8,7 +7,6 @@
 
 enum {
         WATCH_US = 100000,              /* between two looks at the job */
-        COMPLETE_LOOK_US = 10000,       /* before each look after the guest has stopped: libvirt is busy with the switch */
         DOWNTIME_FIRST_MS = 20,         /* performance.md §10: a ramp beats every fixed limit */
         DOWNTIME_MAX_MS = 300,
 };
@@ -109,9 +107,9 @@ static void *transfer_run(void *userdata) {
         return NULL;
 }
 
-/* Locked.  The guest has stopped: soon all of it has gone. */
+/* Locked.  Everything has gone, says QEMU. */
 static bool wants_look(const Outgoing *out) {
-        return out->stopped_us && !out->complete && out->state == LIFE_TRANSFER;
+        return out->sent && !out->complete && out->state == LIFE_TRANSFER;
 }
 
 /* Looks at the job until there is nothing to wait for any more. */
@@ -126,14 +124,13 @@ static void watch_it(Watch *watch) {
                         ;
                 if (out->transfer_ended || out->owned || out->state != LIFE_TRANSFER)
                         continue;
-                bool stopped = out->stopped_us;
+                bool stopped = out->stopped_us, complete = out->complete;
+                out->sent = false;
                 (void)pthread_mutex_unlock(&live->lock);
                 if (!stopped)
                         look(watch);
-                else {
-                        (void)usleep(COMPLETE_LOOK_US);
+                else if (!complete)
                         (void)live_look_complete(out);
-                }
                 (void)pthread_mutex_lock(&live->lock);
         }
         (void)pthread_mutex_unlock(&live->lock);

@@ -206,7 +206,7 @@ static void on_event(void *userdata, const VmEvent *event) {
         Live *live = userdata;
         uint64_t now = live_now_us();
 
-        if (event->kind != VM_EVENT_SUSPENDED && event->kind != VM_EVENT_RESUMED)
+        if (event->kind != VM_EVENT_SUSPENDED && event->kind != VM_EVENT_RESUMED && event->kind != VM_EVENT_MIGRATED)
                 return;
         (void)pthread_mutex_lock(&live->lock);
         for (size_t i = 0; i < LIVE_OUTGOING_MAX; i++) {
@@ -215,6 +215,8 @@ static void on_event(void *userdata, const VmEvent *event) {
                         continue;
                 if (event->kind == VM_EVENT_RESUMED)
                         out->complete = false;
+                else if (event->kind == VM_EVENT_MIGRATED)
+                        out->sent = true;
                 else if (event->detail == VIR_DOMAIN_EVENT_SUSPENDED_MIGRATED)
                         out->stopped_us = now;
         }
