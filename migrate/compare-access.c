@@ -166,6 +166,7 @@ struct AccessLook {
         Wanted wanted[ACCESS_WANTED_MAX];
         size_t count;
         Findings findings;
+        ShareLink *link;                /* to the share of the first of them, the machine's folder */
 };
 
 /* The wanted files of one share, moved to @to. */
@@ -190,7 +191,7 @@ static uint64_t may_grow(const Wanted *wanted, const Permissions *told) {
         return sum;
 }
 
-static void ask_share(AccessLook *look, const Wanted *wanted, size_t count) {
+static void ask_share(AccessLook *look, ShareLink *link, const Wanted *wanted, size_t count) {
         auto_(permissions_done) Permissions told = { 0 };
         const char *paths[ACCESS_WANTED_MAX];
         char share[UNC_TEXT_MAX + 1];
@@ -199,11 +200,11 @@ static void ask_share(AccessLook *look, const Wanted *wanted, size_t count) {
         share_text(&wanted[0].unc, share);
         for (size_t i = 0; i < count; i++)
                 paths[i] = wanted[i].unc.path;
-        if (permissions_read_some(share, NULL, paths, count, &told, &why) < 0) {
+        if (permissions_read_some(share, link, paths, count, &told, &why) < 0) {
                 access_judge_refusal(look->vm, &wanted[0].unc, &why, &look->findings);
                 return;
         }
-        if (permissions_try_unlisted(share, &told, &why) < 0)
+        if (permissions_try_unlisted(share, link, &told, &why) < 0)
                 why = (Error){ 0 };     /* then the lists' word stands */
         access_judge_share(look->vm, wanted, &told, &look->findings);
         if (told.has_space)     /* who may not even look at it has been told so */
@@ -216,15 +217,19 @@ static void *look_run(void *userdata) {
         auto_free Wanted *wanted = calloc(ACCESS_WANTED_MAX, sizeof *wanted);
         size_t count;
 
-        while (wanted && (count = next_share(look, taken, wanted)) > 0)
-                ask_share(look, wanted, count);
+        if (wanted && (count = next_share(look, taken, wanted)) > 0)
+                ask_share(look, look->link, wanted, count);
+        while (wanted && (count = next_share(look, taken, wanted)) > 0) {
+                auto_(share_link_end) ShareLink link = { 0 };
+                ask_share(look, &link, wanted, count);
+        }
         return NULL;
 }
 
 int access_look_begin(const VmDefinition *definition, const char *host, AccessLook **ret, Error *err) {
         auto_(access_look_freep) AccessLook *look = calloc(1, sizeof *look);
 
-        if (!look)
+        if (!look || !(look->link = calloc(1, sizeof *look->link)))
                 return error_oom(err);
         (void)snprintf(look->findings.host, sizeof look->findings.host, "%s", host);
         (void)snprintf(look->vm, sizeof look->vm, "%s", definition->name);
@@ -252,9 +257,11 @@ static bool knows_better(const AccessLook *look, const Finding *f) {
         return false;
 }
 
-void access_look_end(AccessLook *look, Findings *findings) {
+void access_look_end(AccessLook *look, Findings *findings, FilesLink **ret_link) {
         size_t kept = 0;
 
+        if (ret_link)
+                *ret_link = NULL;
         if (!look)
                 return;
         if (look->threaded)
@@ -270,6 +277,8 @@ void access_look_end(AccessLook *look, Findings *findings) {
         findings->count = kept;
         for (size_t i = 0; i < look->findings.count && findings->count < FINDINGS_MAX; i++)
                 findings->list[findings->count++] = look->findings.list[i];
+        if (ret_link && look->link->sync)
+                *ret_link = take_ptr(look->link);
         access_look_free(look);
 }
 
@@ -278,5 +287,6 @@ void access_look_free(AccessLook *look) {
                 return;
         if (look->threaded)
                 (void)pthread_join(look->thread, NULL);
+        files_link_end(look->link);
         free(look);
 }

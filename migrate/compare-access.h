@@ -10,6 +10,7 @@
 #include "appliance/base/cleanup.h"
 #include "migrate/compare-findings.h"
 #include "migrate/definition.h"
+#include "smb/share/files.h"
 #include "smb/share/matrix.h"
 #include "smb/share/permissions.h"
 #include "smb/share/space.h"
@@ -45,8 +46,9 @@ void access_judge_space(const char *vm, const Unc *unc, const Space *space, uint
 typedef struct AccessLook AccessLook;
 /* Asks on a thread of its own.  @host: ours, as in Findings. */
 int access_look_begin(const VmDefinition *definition, const char *host, AccessLook **ret, Error *err) FAILS;
-/* Waits and adds what was found, in place of what @findings says less exactly about the same files.  Accepts NULL. */
-void access_look_end(AccessLook *look, Findings *findings);
+/* Waits and adds what was found, in place of what @findings says less exactly about the same files.  Accepts NULL.
+ * @ret_link: NULL, or gets the connection to the share of the machine's folder (files_link_end() it), NULL if there is none. */
+void access_look_end(AccessLook *look, Findings *findings, FilesLink **ret_link);
 /* Waits and forgets.  Accepts NULL. */
 void access_look_free(AccessLook *look);
 DEFINE_FREEP(AccessLook, access_look_free);

@@ -131,7 +131,7 @@ int ledger_write_over(FilesLink *link, const char *folder, const Ledger *ledger,
 
         if (ledger_path(folder, path, err) < 0 || ledger_encode(ledger, &text, err) < 0)
                 return -1;
-        return files_write_over(link, path, text, strlen(text), err);
+        return files_write_over(link, path, text, strlen(text), true, err);
 }
 
 int ledger_next_epoch(const Ledger *ledger, uint64_t *ret, Error *err) {

@@ -24,7 +24,7 @@ typedef struct Ledger {
 int ledger_read(const char *folder, Ledger *ret, Error *err) FAILS;
 /* Atomic; sets nothing itself. */
 int ledger_write(const char *folder, const Ledger *ledger, Error *err) FAILS;
-/* The same over a connection that was made beforehand (files.h). */
+/* The same over a connection that is there already (files.h). */
 int ledger_write_over(FilesLink *link, const char *folder, const Ledger *ledger, Error *err) FAILS;
 
 /* Pure forms of the two.  The caller frees *ret. */

@@ -128,10 +128,7 @@ static void *incoming_run(void *userdata) {
         Incoming *in = userdata;
         Live *live = in->live;
         TakeEnd end = TAKE_REFUSED;
-        Error ignored;
 
-        if (!in->adopted)
-                (void)!files_link_begin(in->record.folder, &in->ledger, &ignored);
         (void)pthread_mutex_lock(&live->lock);
         if (wait_for_guest(in)) {
                 (void)pthread_mutex_unlock(&live->lock);
@@ -140,7 +137,7 @@ static void *incoming_run(void *userdata) {
         }
         in->owned = end == TAKE_OWNED || end == TAKE_OFF_WRITTEN;
         (void)pthread_mutex_unlock(&live->lock);
-        files_link_end(take_ptr(in->ledger));
+        files_link_end(take_ptr(in->files));
 
         if (end == TAKE_REFUSED)
                 tear_down(in);
@@ -269,7 +266,7 @@ static int compare_claimed(Live *live, Incoming *in, const CompareRequest *reque
                 return -1;
         if (compare_disks(request, in->disks, in->file_count, &in->started, findings, err) < 0)
                 return -1;
-        access_look_end(take_ptr(*files), findings);
+        access_look_end(take_ptr(*files), findings, request->keep ? &in->files : NULL);
         if (findings_block(findings) || !request->keep)
                 return 0;
         return make_room(live, in->record.vm_id, err);
@@ -279,6 +276,7 @@ static void undo_compare(Live *live, Incoming *in) {
         Error ignored;
         for (unsigned i = 0; i < in->started; i++)
                 (void)!disk_stop(&in->disks[i], &ignored);
+        files_link_end(take_ptr(in->files));
         move_record_remove(in->record.token);
         vmhost_unclaim(live->host, in->record.vm_id);
 }
@@ -316,7 +314,7 @@ static int compare(Live *live, Channel *channel, const CompareRequest *request, 
         r = access_look_begin(&request->definition, findings->host, &files, err);
         if (r == 0)
                 r = compare_claimed(live, in, request, &files, findings, err);
-        access_look_end(take_ptr(files), findings);
+        access_look_end(take_ptr(files), findings, NULL);
         bool keep = r == 0 && request->keep && request->running && !findings_block(findings);
         if (keep && (r = enter(live, in, err)) == 0) {
                 in = NULL;

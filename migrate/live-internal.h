@@ -64,6 +64,7 @@ typedef struct Outgoing {
         CompareRequest request;
         Receipt receipt;
         Channel *channel;
+        FilesLink *files;               /* to its folder's share, for the receipt */
         uint64_t started_us;
         unsigned armed;                 /* of disks */
         virDomainPtr domain;            /* of the transfer */
@@ -96,7 +97,7 @@ typedef struct Incoming {
         DiskName disks[VM_FILES_MAX];   /* record.disk_count disks, then media */
         unsigned file_count;
         unsigned started;               /* disk processes */
-        FilesLink *ledger;              /* its thread's: the ledger is written while everybody waits */
+        FilesLink *files;               /* to its folder's share: the ledger is written while everybody waits */
 
         /* under Live.lock */
         Channel *channel;               /* NULL once it ended */

@@ -178,7 +178,7 @@ static int compare(Outgoing *out, bool keep, Findings *findings, Error *err) {
         if (r == 0 && elsewhere.result == 0)    /* while our own servers may still be answering us */
                 r = ask_destination(out, keep && !findings_block(findings), there, err);
         bool explained = live_look_end(look, findings);
-        access_look_end(take_ptr(files), findings);
+        access_look_end(take_ptr(files), findings, keep ? &out->files : NULL);
         compare_identity_first(findings, machine.host);
         if (r < 0)
                 return -1;
@@ -285,7 +285,7 @@ static int confirm(Outgoing *out, sd_json_variant **ret_receipt, Error *err) {
         fill_receipt(out);
         if (receipt_json(&out->receipt, ret_receipt, err) < 0)
                 return -1;
-        if (receipt_store(&out->receipt, out->vm.definition.folder, *ret_receipt, &why) < 0)
+        if (receipt_store(&out->receipt, out->files, out->vm.definition.folder, *ret_receipt, &why) < 0)
                 live_say(out->live, true, &out->record, "the receipt was not written to the share: %s", why.text);
         return step(out, LIFE_ON_RELEASED, err);
 }

@@ -19,6 +19,7 @@ void live_outgoing_free(Outgoing *out) {
         if (!out)
                 return;
         channel_free(out->channel);
+        files_link_end(out->files);
         if (out->domain)
                 (void)virDomainFree(out->domain);
         free(out);

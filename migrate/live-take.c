@@ -172,7 +172,7 @@ static void tell_everybody(Take *take) {
         Error why = { 0 };
 
         vmhost_name(live->host, ledger.host);
-        if (ledger_write_over(in->ledger, in->record.folder, &ledger, &why) < 0)
+        if (ledger_write_over(in->files, in->record.folder, &ledger, &why) < 0)
                 live_say(live, true, &in->record, "the ledger does not name this host yet: %s", why.text);
         if (owned_json(take, &parameters, &why) < 0 || call_source(in, "owned", parameters, NULL, &why) < 0)
                 live_say(live, true, &in->record, "%s was not told that \"%s\" has arrived: %s", in->record.peer,

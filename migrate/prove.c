@@ -59,16 +59,17 @@ static int answer(const Permissions *all, size_t count, sd_json_variant **ret, E
 
 int prove_serve(sd_json_variant *parameters, sd_json_variant **ret, Error *err) {
         auto_(permissions_done) Permissions all = { 0 };
+        auto_(share_link_end) ShareLink link = { 0 };
         const char *paths[PROVE_PATHS_MAX], *unc = live_string(parameters, "Unc");
         size_t count = 0;
 
         if (take_paths(sd_json_variant_by_key(parameters, "Paths"), paths, &count, err) < 0)
                 return -1;
-        if (permissions_read_some(unc, NULL, paths, count, &all, err) < 0) {
+        if (permissions_read_some(unc, &link, paths, count, &all, err) < 0) {
                 if (err->kind != ERROR_DENIED || err->cause != STATUS_ACCESS_DENIED)
                         return -1;
                 *err = (Error){ 0 }; /* the share lets us not in: that is the answer */
-        } else if (permissions_try_unlisted(unc, &all, err) < 0) {
+        } else if (permissions_try_unlisted(unc, &link, &all, err) < 0) {
                 return -1;
         }
         return answer(&all, count, ret, err);

@@ -4,7 +4,6 @@
 #include <time.h>
 
 #include "appliance/base/cleanup.h"
-#include "smb/share/files.h"
 
 static void unrefp(sd_json_variant **v) {
         (void)sd_json_variant_unref(*v);
@@ -98,7 +97,7 @@ void receipt_name(const Receipt *receipt, char to[static 64]) {
         (void)snprintf(to, 64, "%.16s-%s.json", stamp, receipt->token);
 }
 
-int receipt_store(const Receipt *receipt, const char *folder, sd_json_variant *json, Error *err) {
+int receipt_store(const Receipt *receipt, FilesLink *link, const char *folder, sd_json_variant *json, Error *err) {
         auto_free char *text = NULL, *receipts = text_format("%s\\Receipts", folder);
         char name[64];
 
@@ -108,7 +107,7 @@ int receipt_store(const Receipt *receipt, const char *folder, sd_json_variant *j
             sd_json_variant_format(json, SD_JSON_FORMAT_PRETTY | SD_JSON_FORMAT_NEWLINE, &text) < 0)
                 return error_oom(err);
         /* the folder is there from the second move on: do not ask the server for it every time */
-        if (files_write_new(path, text, strlen(text), err) == 0)
+        if (files_write_over(link, path, text, strlen(text), false, err) == 0)
                 return 0;
         if (err->kind != ERROR_NOT_FOUND)
                 return -1;

@@ -12,6 +12,7 @@
 #include "appliance/base/text.h"
 #include "auth/machine.h"
 #include "migrate/definition.h"
+#include "smb/share/files.h"
 
 enum { RECEIPT_PHASES = 5 };
 
@@ -52,5 +53,5 @@ typedef struct Receipt {
 int receipt_json(const Receipt *receipt, sd_json_variant **ret, Error *err) FAILS;
 /* "20261123T075826Z-<token>.json" */
 void receipt_name(const Receipt *receipt, char to[static 64]);
-/* Writes it into <folder>\Receipts\ on the share. */
-int receipt_store(const Receipt *receipt, const char *folder, sd_json_variant *json, Error *err) FAILS;
+/* Writes it into <folder>\Receipts\ on the share, over @link if there is one (files.h). */
+int receipt_store(const Receipt *receipt, FilesLink *link, const char *folder, sd_json_variant *json, Error *err) FAILS;

@@ -195,24 +195,27 @@ static int take_proof(Survey *s, Permissions *told, Error *err) {
 /* As this host: what was found by another's ticket. */
 static int prove_found(Survey *s, const char *unc, Error *err) {
         auto_(permissions_done) Permissions told = { 0 };
+        auto_(share_link_end) ShareLink link = { 0 };
         auto_free const char **paths = paths_of(s);
 
         if (!paths)
                 return error_oom(err);
-        if (permissions_read_some(unc, NULL, paths, s->all.count, &told, err) < 0) {
+        if (permissions_read_some(unc, &link, paths, s->all.count, &told, err) < 0) {
                 if (!is_refusal(err))
                         return -1;
-        } else if (permissions_try_unlisted(unc, &told, err) < 0) {
+        } else if (permissions_try_unlisted(unc, &link, &told, err) < 0) {
                 return -1;
         }
         return take_proof(s, &told, err);
 }
 
 static int read_files(Survey *s, const char *unc, const char *lister, bool prove, Error *err) {
+        auto_(share_link_end) ShareLink link = { 0 };
+
         if (permissions_read(unc, lister, true, &s->all, err) < 0) {
                 if (lister || !is_refusal(err))
                         return -1;
-        } else if (!lister && permissions_try_unlisted(unc, &s->all, err) < 0) {
+        } else if (!lister && permissions_try_unlisted(unc, &link, &s->all, err) < 0) {
                 return -1;
         }
         if (!lister ? take_proof(s, &s->all, err) < 0 : prove && prove_found(s, unc, err) < 0)

@@ -1,7 +1,7 @@
 /* sync.h — the engine for callers that may block: tools, tests, probes on a pool thread
  *
- * A SmbSync has an event loop of its own and must stay on the thread that made it.  Every call
- * runs the loop until its answer is there.  Refuses to know pipelining: use smb.h for that.
+ * A SmbSync has an event loop of its own and belongs to one thread at a time.  Every call runs the
+ * loop until its answer is there; between calls nothing of it runs.  Refuses to know pipelining: use smb.h for that.
  */
 #pragma once
 

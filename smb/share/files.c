@@ -137,33 +137,22 @@ static int put(const char *unc, const void *data, size_t size, bool replace, Err
         return put_over(&link, unc, data, size, replace, err);
 }
 
-int files_link_begin(const char *unc, FilesLink **ret, Error *err) {
-        auto_free ShareLink *link = calloc(1, sizeof *link);
-
-        if (!link)
-                return error_oom(err);
-        if (share_link_begin(unc, link, err) < 0)
-                return -1;
-        *ret = take_ptr(link);
-        return 0;
-}
-
 void files_link_end(FilesLink *link) {
         if (link)
                 share_link_end(link);
         free(link);
 }
 
-int files_write_over(FilesLink *link, const char *unc, const void *data, size_t size, Error *err) {
+int files_write_over(FilesLink *link, const char *unc, const void *data, size_t size, bool replace, Error *err) {
         if (link) {
                 if (unc_parse(unc, &link->unc, err) < 0)
                         return -1;
-                if (put_over(link, unc, data, size, true, err) == 0)
+                if (put_over(link, unc, data, size, replace, err) == 0)
                         return 0;
                 if (err->kind != ERROR_UNREACHABLE && err->kind != ERROR_TIMEOUT)
                         return -1;
         }
-        return put(unc, data, size, true, err);
+        return put(unc, data, size, replace, err);
 }
 
 int files_write(const char *unc, const void *data, size_t size, Error *err) {

@@ -22,12 +22,12 @@ enum { FILES_SIZE_MAX = 4 * 1024 * 1024, FILES_LIST_MAX = 65536 };
 int files_read(const char *unc, size_t size_max, char **ret, size_t *ret_size, Error *err) FAILS;
 /* Atomic: a reader sees the old content or the new, never a part (temporary name, flush, rename over). */
 int files_write(const char *unc, const void *data, size_t size, Error *err) FAILS;
-/* A connection made before there is anything to write, so that the write itself is quick; stays on its thread. */
+/* A connection that was made for something else and is kept until there is something to write; of one thread at a time. */
 typedef struct ShareLink FilesLink;
-int files_link_begin(const char *unc, FilesLink **ret, Error *err) FAILS;
-void files_link_end(FilesLink *link);                           /* accepts NULL */
-/* As files_write(), over @link, a connection to the same share; over one of its own when that has ended, or is NULL. */
-int files_write_over(FilesLink *link, const char *unc, const void *data, size_t size, Error *err) FAILS;
+void files_link_end(FilesLink *link);                           /* frees it; accepts NULL */
+/* As files_write() or files_write_new(), over @link, a connection to the same share; over one of its own when that has ended,
+ * or is NULL. */
+int files_write_over(FilesLink *link, const char *unc, const void *data, size_t size, bool replace, Error *err) FAILS;
 /* As files_write(), but ERROR_CONFLICT when the name exists. */
 int files_write_new(const char *unc, const void *data, size_t size, Error *err) FAILS;
 /* Makes the folder and its missing parents below the share. */

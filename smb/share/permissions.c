@@ -291,22 +291,23 @@ int permissions_read(const char *unc, const char *ccache, bool recurse, Permissi
         return 0;
 }
 
-int permissions_read_some(const char *unc, const char *ccache, const char *const *paths, size_t count,
-                          Permissions *ret, Error *err) {
+int permissions_read_some(const char *unc, ShareLink *link, const char *const *paths, size_t count, Permissions *ret,
+                          Error *err) {
         auto_(permissions_done) Permissions all = { 0 };
         Look look = { .all = &all };
-        auto_(share_link_end) ShareLink link = { 0 };
         Error ignored;
 
-        if (share_link_begin_as(unc, ccache, false, &link, err) < 0)
+        if (!link->sync && share_link_begin(unc, link, err) < 0)
                 return error_wrap(err, "cannot look at permissions on '%.150s'", unc);
         for (size_t i = 0; i < count; i++)
                 if (add(&look, paths[i], "", false, i, err) < 0)
                         return -1;
-        if (ask_all(&link, &look, err) < 0)
+        if (ask_all(link, &look, err) < 0) {
+                share_link_end(link);   /* answers may still come, and what they are for ends here */
                 return error_wrap(err, "cannot look at permissions on '%.150s'", unc);
-        all.has_space = count > 0 && space_read(&link, paths[0], &all.space, &ignored) == 0;
-        all.share_access = smb_sync_facts(link.sync)->maximal_access;
+        }
+        all.has_space = count > 0 && space_read(link, paths[0], &all.space, &ignored) == 0;
+        all.share_access = smb_sync_facts(link->sync)->maximal_access;
         *ret = all;
         all = (Permissions){ 0 };
         return 0;
@@ -361,17 +362,15 @@ static int try_one(ShareLink *link, const char *path, uint32_t access, bool *ret
         return smb_sync_close(link->sync, file, err);
 }
 
-int permissions_try_unlisted(const char *unc, Permissions *all, Error *err) {
-        auto_(share_link_end) ShareLink link = { 0 };
-
+int permissions_try_unlisted(const char *unc, ShareLink *link, Permissions *all, Error *err) {
         for (size_t i = 0; i < all->count; i++) {
                 PermissionsItem *item = &all->items[i];
                 uint32_t needed = matrix_needed(item->folder ? MATRIX_FOLDER : MATRIX_FILE);
                 bool granted;
                 if (!(needed & ~item->maximal_access) || !has_no_list(item))
                         continue;
-                if ((!link.sync && share_link_begin(unc, &link, err) < 0) ||
-                    try_one(&link, item->path, needed, &granted, err) < 0)
+                if ((!link->sync && share_link_begin(unc, link, err) < 0) ||
+                    try_one(link, item->path, needed, &granted, err) < 0)
                         return error_wrap(err, "cannot try what '%.150s' lets this host do", unc);
                 if (granted)
                         item->maximal_access |= needed;

@@ -35,9 +35,10 @@ typedef struct Permissions {
 
 /* @recurse: with what lies below it.  The caller calls permissions_done(). */
 int permissions_read(const char *unc, const char *ccache, bool recurse, Permissions *ret, Error *err) FAILS;
-/* Only these, as paths below the share of @unc. */
-int permissions_read_some(const char *unc, const char *ccache, const char *const *paths, size_t count,
-                          Permissions *ret, Error *err) FAILS;
+/* Only these, as paths below the share of @unc, asked as this host over @link, which is made first when it is zeroed and
+ * stays for the caller to end; a failure ends it. */
+int permissions_read_some(const char *unc, ShareLink *link, const char *const *paths, size_t count, Permissions *ret,
+                          Error *err) FAILS;
 void permissions_done(Permissions *permissions);
 
 /* Forgets the descriptor of @item, for the reason @why. */
@@ -48,5 +49,5 @@ int permissions_write(const char *unc, const char *ccache, const Descriptor *d, 
 
 /* A NULL list refuses nothing, and Samba's MxAc shows nothing of that: where such a thing seems to be refused, it
  * is opened for what VMs need and closed again, and what was let through is added to maximal_access.  Nothing is
- * read or written; somebody's share mode in the way is a yes, for it comes after the permissions. */
-int permissions_try_unlisted(const char *unc, Permissions *all, Error *err) FAILS;
+ * read or written; somebody's share mode in the way is a yes, for it comes after the permissions.  @link: as above. */
+int permissions_try_unlisted(const char *unc, ShareLink *link, Permissions *all, Error *err) FAILS;
