@@ -43,6 +43,7 @@ typedef struct Leg {                    /* one host of one command */
         pthread_t thread;
         Channel *channel;               /* of the errands, once it is dialled */
         bool kept;                      /* from an earlier command: it may have ended since */
+        bool more;                      /* its turn ended before what it sent did: nothing tells of the rest again */
         sd_varlink *link;
         bool over;                      /* the last reply has come, or none ever will: why says */
         Error why;
@@ -126,13 +127,30 @@ static void end(Leg *leg, const Error *why) {
                 leg->why = *why;
 }
 
+/* Commands around this one may know it, too: what they say over it ends by itself, and nothing new begins there. */
 static void forget(Errands *errands, Channel *channel) {
+        for (Trip *trip = errands->trip; trip; trip = trip->outer)
+                for (size_t i = 0; i < trip->calls->count; i++) {
+                        Leg *leg = &trip->legs[i];
+                        if (leg->channel != channel)
+                                continue;
+                        leg->channel = NULL;
+                        if (leg->state == LEG_DIALLING) {       /* it has not spoken yet: it dials anew */
+                                leg->kept = false;
+                                leg->state = LEG_WAITING;
+                        }
+                }
         for (size_t i = 0; i < errands->known_count; i++)
                 if (errands->known[i].channel == channel) {
                         channel_free(channel);
                         errands->known[i] = errands->known[--errands->known_count];
                         return;
                 }
+}
+
+static int too_many(Error *err) {
+        return error_set(err, ERROR_LIMIT, 0, "this is too many hosts for one command line; name at most %d",
+                         ERRAND_HOSTS_MAX);
 }
 
 static void begin(Leg *leg) {
@@ -146,8 +164,10 @@ static void begin(Leg *leg) {
                 leg->kept = true;
                 return;
         }
-        if (strlen(host) >= MACHINE_NAME_MAX || leg->trip->errands->known_count == ERRAND_HOSTS_MAX)
-                (void)error_set(&err, ERROR_LIMIT, 0, "its name is too long, or this is too many hosts for one command");
+        if (strlen(host) >= MACHINE_NAME_MAX)
+                (void)error_set(&err, ERROR_INVALID, 0, "no host has so long a name");
+        else if (leg->trip->errands->known_count == ERRAND_HOSTS_MAX)
+                (void)too_many(&err);
         else if (pthread_create(&leg->thread, NULL, dial, leg) != 0)
                 (void)error_set(&err, ERROR_LIMIT, 0, "this host has no threads left");
         else
@@ -252,7 +272,7 @@ void errands_answer(Errands *errands, const BatchCalls *calls, size_t i, const c
 
         while (trip && trip->calls != calls)
                 trip = trip->outer;
-        if (!trip || channel_open(trip->legs[i].channel, LIVE_COMMANDS, &fd, &err) < 0)
+        if (!trip || !trip->legs[i].channel || channel_open(trip->legs[i].channel, LIVE_COMMANDS, &fd, &err) < 0)
                 return;                 /* the question's own stream shows why */
         if (sd_varlink_connect_fd(&link, fd) < 0) {
                 (void)close(fd);
@@ -278,6 +298,12 @@ static void dialled(Leg *leg) {
                         end(leg, &leg->failure);
                         return;
                 }
+                if (errands->known_count == ERRAND_HOSTS_MAX) {         /* others were dialled meanwhile */
+                        channel_free(take_ptr(leg->fresh));
+                        (void)too_many(&err);
+                        end(leg, &err);
+                        return;
+                }
                 Known *new = &errands->known[errands->known_count++];
                 (void)snprintf(new->host, sizeof new->host, "%s", leg->trip->calls->list[leg->i].host);
                 leg->channel = new->channel = take_ptr(leg->fresh);
@@ -295,8 +321,10 @@ static void dialled(Leg *leg) {
 }
 
 static void listen_to(Leg *leg) {
+        leg->more = true;
         for (unsigned n = 0; n < TURN_MAX && !leg->over && !leg->trip->stop; n++) {
                 int r = sd_varlink_process(leg->link);
+                leg->more = r > 0;
                 if (r == 0)
                         return;
                 if (r < 0)
@@ -343,7 +371,9 @@ static void wait_for_something(Trip *trip) {
 
         for (size_t i = 0; i < trip->calls->count; i++) {
                 const Leg *leg = &trip->legs[i];
-                if (leg->over || (leg->state == LEG_DIALLING && leg->channel))
+                if (leg->state == LEG_ENDED)
+                        continue;
+                if (leg->over || leg->more || (leg->state == LEG_DIALLING && leg->channel))
                         return; /* there is something to do already */
                 if (leg->state != LEG_TALKING)
                         continue;
