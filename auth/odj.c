@@ -85,45 +85,15 @@ static Span read_units(Reader *r) {
 
 /* ---- text ------------------------------------------------------------------------------------------------- */
 
-static size_t put_character(char *to, uint32_t c) {
-        if (c < 0x80) {
-                to[0] = (char)c;
-                return 1;
-        }
-        if (c < 0x800) {
-                to[0] = (char)(0xC0 | c >> 6);
-                to[1] = (char)(0x80 | (c & 0x3F));
-                return 2;
-        }
-        size_t n = c < 0x10000 ? 3 : 4;
-        to[0] = (char)(n == 3 ? 0xE0 | c >> 12 : 0xF0 | c >> 18);
-        if (n == 4)
-                to[1] = (char)(0x80 | (c >> 12 & 0x3F));
-        to[n - 2] = (char)(0x80 | (c >> 6 & 0x3F));
-        to[n - 1] = (char)(0x80 | (c & 0x3F));
-        return n;
-}
-
 /* A machine's password may be random units: a lone surrogate counts as U+FFFD in its key, as controllers do it. */
 static bool to_utf8(Span units, char *to, size_t size) {
-        size_t at = 0, count = units.size / 2;
+        size_t bytes = units.size;
+        bool mended;
+        Error ignored;
 
-        if (count > 0 && units.data[2 * count - 2] == 0 && units.data[2 * count - 1] == 0)
-                count--;                /* the terminator */
-        for (size_t i = 0; i < count; i++) {
-                uint32_t c = (uint32_t)(units.data[2 * i] | units.data[2 * i + 1] << 8);
-                if (c >= 0xD800 && c <= 0xDBFF && i + 1 < count && (units.data[2 * i + 3] & 0xFC) == 0xDC) {
-                        uint32_t low = (uint32_t)(units.data[2 * i + 2] | units.data[2 * i + 3] << 8);
-                        c = 0x10000 + ((c - 0xD800) << 10) + (low - 0xDC00);
-                        i++;
-                } else if (c >= 0xD800 && c <= 0xDFFF)
-                        c = 0xFFFD;
-                if (c == 0 || at + 4 >= size)
-                        return false;
-                at += put_character(to + at, c);
-        }
-        to[at] = '\0';
-        return at > 0;
+        if (bytes >= 2 && units.data[bytes - 2] == 0 && units.data[bytes - 1] == 0)
+                bytes -= 2;             /* the terminator */
+        return bytes > 0 && text_from_utf16_mended(units.data, bytes, to, size, &mended, &ignored) == 0;
 }
 
 /* ---- the structures ----------------------------------------------------------------------------------------- */

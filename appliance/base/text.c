@@ -86,7 +86,8 @@ static size_t put_utf8(uint32_t c, uint8_t out[static 4]) {
         return n;
 }
 
-int text_from_utf16(const uint8_t *from, size_t from_size, char *to, size_t size, Error *err) {
+int text_from_utf16_mended(const uint8_t *from, size_t from_size, char *to, size_t size, bool *ret_mended, Error *err) {
+        bool mended = false;
         size_t out = 0;
 
         if (from_size % 2)
@@ -100,8 +101,12 @@ int text_from_utf16(const uint8_t *from, size_t from_size, char *to, size_t size
                                 at += 2;
                         }
                 }
-                if (c == 0 || (c >= 0xD800 && c <= 0xDFFF))
+                if (c == 0)
                         return error_set(err, ERROR_INVALID, 0, "UTF-16 text with a character that is not one");
+                if (c >= 0xD800 && c <= 0xDFFF) {
+                        mended = true;
+                        c = 0xFFFD;
+                }
                 uint8_t utf8[4];
                 size_t n = put_utf8(c, utf8);
                 if (n + 1 > size - out)
@@ -112,7 +117,16 @@ int text_from_utf16(const uint8_t *from, size_t from_size, char *to, size_t size
         if (size == 0)
                 return error_set(err, ERROR_LIMIT, 0, "no room for the text");
         to[out] = '\0';
+        *ret_mended = mended;
         return 0;
+}
+
+int text_from_utf16(const uint8_t *from, size_t from_size, char *to, size_t size, Error *err) {
+        bool mended = false;
+
+        if (text_from_utf16_mended(from, from_size, to, size, &mended, err) < 0)
+                return -1;
+        return mended ? error_set(err, ERROR_INVALID, 0, "UTF-16 text with a character that is not one") : 0;
 }
 
 static unsigned char lower(char c) {

@@ -16,6 +16,9 @@ int text_to_utf16(const char *text, uint8_t *to, size_t size, size_t *ret_size, 
 /* UTF-16LE of @size bytes → NUL-terminated UTF-8 in @to.  Lone surrogates, an odd size and U+0000
  * are ERROR_INVALID; too long is ERROR_LIMIT. */
 int text_from_utf16(const uint8_t *from, size_t from_size, char *to, size_t size, Error *err) FAILS;
+/* The same, for what may hold lone surrogates: each becomes U+FFFD, and *ret_mended says whether there was one. */
+int text_from_utf16_mended(const uint8_t *from, size_t from_size, char *to, size_t size, bool *ret_mended,
+                           Error *err) FAILS;
 
 /* ASCII-only, locale-free comparison without case. */
 bool text_equal_nocase(const char *a, const char *b);

@@ -81,7 +81,7 @@ static int decode(Span entry, DirectoryEntry *ret, uint32_t *ret_next, Error *er
         if (!reader_ok(&r) || size == 0 ||
             (next != 0 && (next < FIXED_PART + size || next % 8 != 0 || next > entry.size)))
                 return error_set(err, ERROR_PROTOCOL, 0, "the file server sent a listing that cannot be read");
-        if (text_from_utf16(name.data, name.size, made.name, sizeof made.name, err) < 0 ||
+        if (text_from_utf16_mended(name.data, name.size, made.name, sizeof made.name, &made.unnamable, err) < 0 ||
             strpbrk(made.name, "\\/"))
                 return error_set(err, ERROR_PROTOCOL, 0, "the file server sent a name that no file can have");
         *ret = made;

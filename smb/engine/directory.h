@@ -4,6 +4,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "appliance/base/bytes.h"
 #include "smb/engine/smb.h"
 
@@ -11,6 +13,7 @@ enum { DIRECTORY_NAME_MAX = 255 * 3 }; /* UTF-8 bytes of 255 UTF-16 units, [MS-F
 
 typedef struct DirectoryEntry { /* FileDirectoryInformation, [MS-FSCC] 2.4.10 */
         char name[DIRECTORY_NAME_MAX + 1];
+        bool unnamable; /* NTFS keeps any 16 bits: the name held half a character, now U+FFFD, and cannot be opened */
         uint64_t size_bytes;
         uint32_t attributes; /* 0x10: a folder */
 } DirectoryEntry;

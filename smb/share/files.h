@@ -41,5 +41,5 @@ typedef struct FilesEntry {
         bool is_folder;
         uint64_t size_bytes;
 } FilesEntry;
-/* Without . and ..; the caller frees *ret.  More than FILES_LIST_MAX entries: ERROR_LIMIT. */
+/* Without . and ..; half a character in a name shows as U+FFFD.  The caller frees *ret.  More than FILES_LIST_MAX entries: ERROR_LIMIT. */
 int files_list(const char *unc, FilesEntry **ret, size_t *ret_count, Error *err) FAILS;

@@ -160,14 +160,22 @@ static void open_it(Slot *slot) {
         }
 }
 
+/* What cannot be asked about has its reason already. */
+static void skip_refused(Look *look) {
+        while (look->next < look->all->count && look->all->items[look->next].refused)
+                look->next++;
+}
+
 static int ask_all(ShareLink *link, Look *look, Error *err) {
         look->session = smb_sync_session(link->sync);
+        skip_refused(look);
         while (look->busy > 0 || (look->result == 0 && look->next < look->all->count)) {
                 for (unsigned i = 0; i < WINDOW && look->result == 0 && look->next < look->all->count; i++) {
                         Slot *slot = &look->slots[i];
                         if (slot->busy)
                                 continue;
                         *slot = (Slot){ .look = look, .item = look->next++, .busy = true };
+                        skip_refused(look);
                         look->busy++;
                         open_it(slot);
                 }
@@ -207,6 +215,25 @@ static int add(Look *look, const char *folder, const char *name, bool is_folder,
         return 0;
 }
 
+static int add_found(Pieces *p, const DirectoryEntry *entry, Error *err) {
+        Look *look = p->look;
+        Error why = { 0 };
+
+        if (strcmp(entry->name, ".") == 0 || strcmp(entry->name, "..") == 0)
+                return 0;
+        if (add(look, look->all->items[p->folder].path, entry->name,
+                !entry->unnamable && (entry->attributes & ATTRIBUTE_DIRECTORY), p->folder, err) < 0)
+                return -1;
+        if (!entry->unnamable)
+                return 0;
+        PermissionsItem *item = &look->all->items[look->all->count - 1];
+        item->refused = ERROR_UNSUPPORTED;
+        (void)error_set(&why, item->refused, 0, "its name holds half a character, so it cannot be opened from here; rename "
+                        "it on the file server");
+        permissions_forget(item, &why);
+        return 0;
+}
+
 static void on_piece(void *userdata, const void *out, uint32_t size, const Error *outcome) {
         Pieces *p = userdata;
         DirectoryEntry entry;
@@ -219,9 +246,8 @@ static void on_piece(void *userdata, const void *out, uint32_t size, const Error
         p->result = outcome->kind == ERROR_NONE ? 0 : -1;
         while (p->result == 0 && more) {
                 p->result = directory_next((Span){ out, size }, &at, &entry, &more, &p->err);
-                if (p->result == 0 && more && strcmp(entry.name, ".") != 0 && strcmp(entry.name, "..") != 0)
-                        p->result = add(p->look, p->look->all->items[p->folder].path, entry.name,
-                                        (entry.attributes & ATTRIBUTE_DIRECTORY) != 0, p->folder, &p->err);
+                if (p->result == 0 && more)
+                        p->result = add_found(p, &entry, &p->err);
         }
 }
 
@@ -240,7 +266,10 @@ static int list_folder(ShareLink *link, Look *look, size_t folder, Error *err) {
                 return -1;
         }
         *pieces = (Pieces){ .look = look, .folder = folder };
-        while (!pieces->at_end) {
+        for (size_t n = 0; !pieces->at_end; n++) {
+                if (n > PERMISSIONS_MAX)        /* every one of an honest server brings an entry */
+                        return error_set(err, ERROR_PROTOCOL, 0, "the file server's list of '%.300s' has no end",
+                                         look->all->items[folder].path);
                 pieces->finished = false;
                 if (smb_query_directory(file, LIST_PIECE, on_piece, pieces, err) < 0)
                         return -1;
