@@ -58,7 +58,7 @@ int compare_memory(VmHost *host, const CompareRequest *request, const VmCapabili
 
         if (!request->running)
                 return 0;
-        if (vmhost_list(host, &machines, &count, err) < 0)
+        if (vmhost_list(host, vmhost_skip, NULL, &machines, &count, err) < 0)
                 return -1;
         Promises promises = count_promises(machines, count, request->definition.id);
         uint64_t available = caps->memory_free_bytes > promises.open_bytes ? caps->memory_free_bytes - promises.open_bytes : 0;

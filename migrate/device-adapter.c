@@ -26,7 +26,7 @@ static int new_mac(VmHost *host, char to[static VM_MAC_SIZE], Error *err) {
         auto_free VmInfo *list = NULL;
         size_t count = 0;
 
-        if (vmhost_list(host, &list, &count, err) < 0)
+        if (vmhost_list(host, vmhost_skip, NULL, &list, &count, err) < 0)
                 return -1;
         for (int tries = 0; tries < TRIES_MAX; tries++) {
                 uint8_t r[3];

@@ -210,7 +210,17 @@ static int by_name(const void *a, const void *b) {
         return strcasecmp(virDomainGetName(*x), virDomainGetName(*y));
 }
 
-int vmhost_list(VmHost *host, VmInfo **ret, size_t *ret_count, Error *err) {
+/* Is it the machine's own trouble, and it is one of ours? */
+static bool is_unreadable(virDomainPtr domain, const Error *why) {
+        if (why->kind != ERROR_PROTOCOL && why->kind != ERROR_UNSUPPORTED)
+                return false;
+        auto_free char *ours = virDomainGetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, DEFINITION_NAMESPACE, 0);
+        return ours;
+}
+
+void vmhost_skip(void *userdata, const char *name, const Error *why) {}
+
+int vmhost_list(VmHost *host, VmUnreadable unreadable, void *userdata, VmInfo **ret, size_t *ret_count, Error *err) {
         auto_(host_domains_freep) Domains all = { 0 };
         size_t count = 0;
 
@@ -221,13 +231,23 @@ int vmhost_list(VmHost *host, VmInfo **ret, size_t *ret_count, Error *err) {
                 return error_oom(err);
         qsort(all.list, all.count, sizeof *all.list, by_name);
         for (size_t i = 0; i < all.count; i++) {
-                /* Not ours, or gone since the list was made: neither is in the answer. */
-                if (info_of(host, all.list[i], &list[count], err) == 0)
+                Error why = { 0 };
+                if (info_of(host, all.list[i], &list[count], &why) == 0) {
                         count++;
-                else if (err->kind != ERROR_PROTOCOL && err->kind != ERROR_NOT_FOUND)
+                        continue;
+                }
+                (void)memset(&list[count], 0, sizeof *list);
+                bool ours = is_unreadable(all.list[i], &why);
+                if (ours)
+                        (void)error_wrap(&why, "\"%.100s\"", virDomainGetName(all.list[i]));
+                if (ours && unreadable) {
+                        unreadable(userdata, virDomainGetName(all.list[i]), &why);
+                } else if (ours || (why.kind != ERROR_PROTOCOL && why.kind != ERROR_NOT_FOUND)) {
+                        *err = why;
                         return -1;
+                }
+                /* else it is not ours, or gone since the list was made */
         }
-        *err = (Error){ 0 };
         *ret = take_ptr(list);
         *ret_count = count;
         return 0;

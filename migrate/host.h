@@ -91,8 +91,12 @@ typedef struct VmInfo {
 
 /* Hyper-V's sentence and ERROR_NOT_FOUND when there is none. */
 int vmhost_find(VmHost *host, const char *name_or_id, VmInfo *ret, Error *err) FAILS;
-/* Only domains that carry our metadata, by name.  The caller frees *ret. */
-int vmhost_list(VmHost *host, VmInfo **ret, size_t *ret_count, Error *err) FAILS;
+/* A machine of ours that this version cannot read, say after a newer one was here. */
+typedef void (*VmUnreadable)(void *userdata, const char *name, const Error *why);
+void vmhost_skip(void *userdata, const char *name, const Error *why);    /* for those who can do without it */
+/* Only domains that carry our metadata, by name.  The caller frees *ret.  @unreadable: such machines are told and left out;
+ * NULL: one is enough to fail, for those who must know of all. */
+int vmhost_list(VmHost *host, VmUnreadable unreadable, void *userdata, VmInfo **ret, size_t *ret_count, Error *err) FAILS;
 int vmhost_state(VmHost *host, const char *id, VmState *ret, Error *err) FAILS;
 /* A reference: virDomainFree() it. */
 int vmhost_domain(VmHost *host, const char *name_or_id, virDomainPtr *ret, Error *err) FAILS;

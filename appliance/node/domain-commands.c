@@ -241,7 +241,7 @@ static int no_machine_runs(Node *node, Error *err) {
         size_t count = 0, running = 0;
         const char *one = NULL;
 
-        if (vmhost_list(node_vms(node), &all, &count, err) < 0)
+        if (vmhost_list(node_vms(node), NULL, NULL, &all, &count, err) < 0)
                 return -1;
         for (size_t i = 0; i < count; i++)
                 if (all[i].active || all[i].claim[0]) {

@@ -86,7 +86,7 @@ static int used_shares(Invocation *invocation, bool known, Used **ret, size_t *r
         if (!list)
                 return error_oom(err);
         if (disk_list(&disks, &disk_count, err) < 0 ||
-            (known && vmhost_list(vm_host_of(invocation), &machines, &machine_count, err) < 0))
+            (known && vmhost_list(vm_host_of(invocation), vmhost_skip, NULL, &machines, &machine_count, err) < 0))
                 return -1;
         for (size_t i = 0; i < disk_count; i++) {
                 DiskStatus status;

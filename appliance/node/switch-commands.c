@@ -282,7 +282,7 @@ static int disconnect_all(Invocation *invocation, const char *name, Error *err) 
         char mac[VM_MAC_SIZE];
         size_t count = 0;
 
-        if (vmhost_list(host, &list, &count, err) < 0)
+        if (vmhost_list(host, vm_unreadable, invocation, &list, &count, err) < 0)
                 return -1;
         for (size_t i = 0; i < count; i++)
                 for (unsigned j = 0; j < list[i].definition.adapter_count; j++) {

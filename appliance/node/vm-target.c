@@ -44,12 +44,27 @@ int vm_target(Invocation *invocation, const char *name, Act act, Error *err) {
         return 0;
 }
 
+void vm_unreadable(void *invocation, const char *name, const Error *why) {
+        Error told = *why;
+        invocation_error(invocation, &told, name, error_id(why));
+}
+
+typedef struct Matching { Invocation *invocation; const char *pattern; } Matching;
+
+static void tell_matching(void *userdata, const char *name, const Error *why) {
+        const Matching *of = userdata;
+        if (text_matches_wildcard(name, of->pattern))
+                vm_unreadable(of->invocation, name, why);
+}
+
 /* @pattern NULL: all. */
 static int act_on_matching(Invocation *invocation, Act act, const char *pattern, Error *err) {
+        Matching of = { invocation, pattern };
         auto_free VmInfo *list = NULL;
         size_t count = 0;
 
-        if (vmhost_list(vm_host_of(invocation), &list, &count, err) < 0)
+        if (vmhost_list(vm_host_of(invocation), pattern ? tell_matching : vm_unreadable,
+                        pattern ? (void *)&of : invocation, &list, &count, err) < 0)
                 return -1;
         for (size_t i = 0; i < count; i++)
                 if ((!pattern || text_matches_wildcard(list[i].definition.name, pattern)) &&

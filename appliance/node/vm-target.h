@@ -19,6 +19,8 @@ int vm_targets_of(Invocation *invocation, const char *names, VmAct act, Error *e
 /* The same for one machine, by its name or id. */
 int vm_target(Invocation *invocation, const char *name_or_id, VmAct act, Error *err) FAILS;
 
+/* VmUnreadable of a command: an error record, and the others go on. */
+void vm_unreadable(void *invocation, const char *name, const Error *why);
 /* Hyper-V's warning when there is nothing to do. */
 void vm_already(Invocation *invocation);
 /* VmWait.cancelled of a command: its userdata is the Invocation. */

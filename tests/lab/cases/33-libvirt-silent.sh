@@ -55,6 +55,11 @@ check "somebody gives it a long description" on "$first" virsh desc --live $vm "
 check "the keeper looks" holdfast "$first" "New-VM ${vm}b 64MB -NoVHD -Path $share"
 sleep 3
 same "the file's writers" "$first\$" "$(writers "$vm.raw")"
+all=$(holdfast "$first" "Get-VM" 2>/tmp/said33) && fail "Get-VM must tell of what cannot be read"
+grep -q "\"$vm\".*cannot be read" /tmp/said33 || fail "Get-VM said: $(</tmp/said33)"
+[[ $all == *"${vm}b"* ]] || fail "and the other one is missing: $all"
+expect_fail "\"$vm\"" holdfast "$first" "Get-VM $vm*"
+check "who asks for others hears nothing of it" holdfast "$first" "Get-VM ${vm}b*"
 check "and a short one" on "$first" virsh desc --live $vm short
 same "state" Running "$(state_of "$first" $vm)"
 check "Stop-VM" holdfast "$first" "Stop-VM -TurnOff $vm"

@@ -54,7 +54,7 @@ static void test_silence(void **state) {
         assert_in_range(now_us() - begin, PATIENCE_US / 2, 10 * PATIENCE_US);
 
         begin = now_us();
-        assert_int_equal(vmhost_list(host, &list, &count, &err), -1);
+        assert_int_equal(vmhost_list(host, NULL, NULL, &list, &count, &err), -1);
         assert_int_equal(err.kind, ERROR_UNREACHABLE);
         assert_in_range(now_us() - begin, 0, PATIENCE_US / 2);
 
