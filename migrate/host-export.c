@@ -69,6 +69,18 @@ static bool is_cancelled(void *userdata) {
         return step->ask->wait.cancelled && step->ask->wait.cancelled(step->ask->wait.userdata);
 }
 
+/* What it boots from is known by the path of the disk. */
+static int keep_boot_order(const VmDefinition *from, VmDefinition *copy, unsigned index, Error *err) {
+        DiskName before, after;
+
+        if (disk_name(from->disks[index], &before, err) < 0 || disk_name(copy->disks[index], &after, err) < 0)
+                return -1;
+        for (unsigned i = 0; i < from->boot_count; i++)
+                if (strcmp(from->boot[i], before.id) == 0)
+                        (void)memcpy(copy->boot[i], after.id, sizeof after.id);
+        return 0;
+}
+
 static int copy_disks(Export *e, const VmDefinition *from, Error *err) {
         for (unsigned i = 0; i < from->disk_count; i++) {
                 char to[DISK_UNC_MAX];
@@ -80,6 +92,8 @@ static int copy_disks(Export *e, const VmDefinition *from, Error *err) {
                 (void)memset(e->copy->disks[i], 0, DISK_UNC_MAX);
                 (void)snprintf(e->copy->disks[i], DISK_UNC_MAX, "%s", to);
                 e->copied = i + 1;
+                if (keep_boot_order(from, e->copy, i, err) < 0)
+                        return -1;
         }
         return 0;
 }

@@ -17,6 +17,10 @@ holdfast "$first" "New-VHD '$share\\$vm\\more\\$vm.raw' -SizeBytes 16MB" >/dev/n
 printf 'second disk' | "$lab" exec "$server" -- dd of=/srv/vms/$vm/more/$vm.raw conv=notrunc status=none
 holdfast "$first" "Add-VMHardDiskDrive $vm SCSI -Path '$share\\$vm\\more\\$vm.raw'"
 holdfast "$first" "Add-VMDvdDrive $vm; Add-VMNetworkAdapter $vm -Name Wire"
+holdfast "$first" "\$d = Get-VMHardDiskDrive $vm -ControllerType SCSI; Set-VMFirmware $vm -FirstBootDevice \$d"
+# boots_from NODE: the names of its disks, in the order in which they are tried.
+boots_from() { holdfast "$1" "\$f = Get-VMFirmware $vm; \$f.BootOrder.Device.Path" | sed 's/.*\\//' | paste -sd' '; }
+same "it boots from the second disk first" "$vm.raw $vm.raw" "$(boots_from "$first")"
 
 story "what is refused, and leaves nothing"
 expect_fail "lies on this host only" holdfast "$first" "Export-VM $vm /var/tmp"
@@ -44,6 +48,7 @@ same "no disk process is left" "" "$(on "$first" sh -c 'ls /run/holdfast/disk 2>
 story "the copy is imported, on this host and on the other one, and is a machine of its own"
 expect_fail "already has the virtual machine" holdfast "$first" "Import-VM '$share\\exports37\\$vm\\$vm.vm'"
 check "on the other host" holdfast "$second" "Import-VM '$share\\exports37\\$vm\\$vm.vm'" >/dev/null
+same "so does the copy" "$vm-2.raw $vm.raw" "$(boots_from "$second")"
 check "started there" holdfast "$second" "Start-VM $vm"
 check "while the first one is, too" holdfast "$first" "Start-VM $vm"
 eventually 120 said "$second" $vm UP
