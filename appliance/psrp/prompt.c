@@ -6,6 +6,7 @@
 
 #include "appliance/base/cleanup.h"
 #include "appliance/command/object.h"
+#include "appliance/psrp/credential.h"
 #include "appliance/psrp/host.h"
 
 static const char *text_of(sd_json_variant *object, const char *name, const char *otherwise) {
@@ -66,26 +67,16 @@ int prompt_next(Pipeline *p, ErrorRecord *record) {
 int prompt_answer(Pipeline *p, sd_json_variant *value, ErrorRecord *record) {
         sd_json_variant *need = sd_json_variant_by_index(p->needs, p->answered);
         sd_json_variant *credential = object_property(value, "mr");
-        const char *user = credential ? object_string(credential, "UserName") : NULL;
-        sd_json_variant *secure = credential ? object_property(credential, "Password") : NULL;
-        sd_json_variant *data =
-                secure && sd_json_variant_is_object(secure) ? sd_json_variant_by_key(secure, "$encrypted") : NULL;
         auto_(sd_json_variant_unrefp) sd_json_variant *password = NULL;
-        char *plain = NULL;
+        const char *user = NULL;
         Error err = { 0 };
 
-        if (!user || !data || !sd_json_variant_is_string(data))
+        if (!credential || sd_json_variant_is_null(credential))
                 return refuse(need, "nobody gave it.", record);
-        user += *user == '\\';
+        if (credential_read(credential, &p->pool->key, &user, &password, &err) < 0)
+                return refuse(need, err.text, record);
         if (strcmp(user, object_string(need, "UserName")) != 0)
                 return refuse(need, "that of another user was given.", record);
-        if (session_key_decrypt(&p->pool->key, sd_json_variant_string(data), &plain, &err) < 0)
-                return refuse(need, err.text, record);
-        int r = sd_json_variant_new_string(&password, plain);
-        session_text_free(plain);
-        if (r < 0)
-                return record_syntax(record, "OutOfMemory", "There is not enough memory for the command.");
-        sd_json_variant_sensitive(password);
         return keep(p, need, password, record) < 0 ? -1 : prompt_next(p, record);
 }
 

@@ -9,6 +9,7 @@
 #include "appliance/base/text.h"
 #include "appliance/command/object.h"
 #include "appliance/command/quoted.h"
+#include "appliance/psrp/credential.h"
 #include "appliance/psrp/using.h"
 
 typedef struct Making {
@@ -53,26 +54,13 @@ static bool is_null(sd_json_variant *value) {
 
 /* A credential's user is written in the text; its password waits for the node to ask for it. */
 static int put_credential(Making *m, sd_json_variant *value) {
-        const char *user = object_string(value, "UserName");
-        sd_json_variant *secure = object_property(value, "Password");
-        sd_json_variant *data =
-                secure && sd_json_variant_is_object(secure) ? sd_json_variant_by_key(secure, "$encrypted") : NULL;
         auto_(sd_json_variant_unrefp) sd_json_variant *password = NULL;
-        char *plain = NULL;
+        const char *user = NULL;
         Error err = { 0 };
 
-        if (!user || !data || !sd_json_variant_is_string(data))
-                return malformed(m->record, "a credential has no user name or no password");
-        if (session_key_decrypt(m->key, sd_json_variant_string(data), &plain, &err) < 0)
-                return record_syntax(m->record, "InvalidCredential", "The password of %.100s cannot be read: %s",
-                                     user, err.text);
-        int r = sd_json_variant_new_string(&password, plain);
-        session_text_free(plain);
-        if (r >= 0) {
-                sd_json_variant_sensitive(password);
-                r = sd_json_variant_set_field(&m->request->passwords, user, password);
-        }
-        if (r < 0)
+        if (credential_read(value, m->key, &user, &password, &err) < 0)
+                return record_syntax(m->record, "InvalidCredential", "The credential cannot be used: %s", err.text);
+        if (sd_json_variant_set_field(&m->request->passwords, user, password) < 0)
                 return no_memory(m->record);
         sd_json_variant_sensitive(m->request->passwords);
         quoted_write(m->to, user);

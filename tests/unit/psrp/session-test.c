@@ -321,6 +321,9 @@ static const struct { const char *why, *xml, *text, *variables, *says; } pipelin
         { "a secret without keys", PIPE(CMD("Move-VM", "false", NAMED("Credential", "<Obj N=\"V\" RefId=\"9\"><TN RefId=\"9\"><T>System.Management.Automation.PSCredential</T></TN>"
           "<Props><S N=\"UserName\">a</S><SS N=\"Password\">AAAA</SS></Props></Obj>"), ""), ""), NULL, NULL,
           "state PipelineState=5 FullyQualifiedErrorId=\"InvalidCredential\"\n" },
+        { "a credential without a password", PIPE(CMD("Move-VM", "false", NAMED("Credential", "<Obj N=\"V\" RefId=\"9\"><TN RefId=\"9\"><T>System.Management.Automation.PSCredential</T></TN>"
+          "<Props><S N=\"UserName\">a</S></Props></Obj>"), ""), ""), NULL, NULL,
+          "state PipelineState=5 FullyQualifiedErrorId=\"InvalidCredential\"\n" },
         { "Out-String -Stream", PIPE(CMD("Get-VM", "false", PLACED("<S N=\"V\">db01</S>"), "") CMD("Select-Object", "false", PLACED("<S N=\"V\">Name</S>"), "")
           CMD("Out-String", "false", NAMED("Stream", "<Nil N=\"V\"/>"), ""), NO_HOST), "Get-VM 'db01' | Select-Object 'Name'", NULL,
           "output \"\"\noutput \"Name\"\noutput \"----\"\noutput \"db01\"\noutput \"\"\n" COMPLETED },
