@@ -167,24 +167,75 @@ int pool_new(sd_event *event, unsigned threads, unsigned queue_max, Pool **ret, 
         return 0;
 }
 
-void pool_free(Pool *pool) {
-        if (!pool)
-                return;
+/* Gives how many are at work. */
+static unsigned stop(Pool *pool) {
         (void)pthread_mutex_lock(&pool->lock);
         pool->stopping = true;          /* from now on no worker begins */
+        unsigned busy = pool->busy;
         (void)pthread_cond_broadcast(&pool->wake);
         (void)pthread_mutex_unlock(&pool->lock);
+        return busy;
+}
+
+static void join(Pool *pool) {
         for (unsigned i = 0; i < THREADS_MAX; i++)
                 if (pool->workers[i].thread)
                         (void)pthread_join(pool->workers[i].thread, NULL);
         for (Item *item; (item = queue_pop(&pool->waiting));)
                 queue_push(&pool->finished, item);
-        deliver(pool);
+}
+
+static void destroy(Pool *pool) {
         (void)sd_event_source_disable_unref(pool->source);
         cleanup_closep(&pool->fd);
         (void)pthread_cond_destroy(&pool->wake);
         (void)pthread_mutex_destroy(&pool->lock);
         free(pool);
+}
+
+void pool_free(Pool *pool) {
+        if (!pool)
+                return;
+        (void)stop(pool);
+        join(pool);
+        deliver(pool);
+        destroy(pool);
+}
+
+typedef struct Leaving {
+        Pool *pool;
+        void (*then)(void *userdata);
+        void *userdata;
+} Leaving;
+
+static void *leave(void *userdata) {
+        Leaving *leaving = userdata;
+        Pool *pool = leaving->pool;
+
+        join(pool);
+        for (Item *item; (item = queue_pop(&pool->finished));)
+                free(item);
+        destroy(pool);
+        leaving->then(leaving->userdata);
+        free(leaving);
+        return NULL;
+}
+
+void pool_leave(Pool *pool, void (*then)(void *userdata), void *userdata) {
+        Leaving *leaving = pool ? malloc(sizeof *leaving) : NULL;
+        pthread_t thread;
+
+        if (!leaving) {                 /* without memory it waits, after all */
+                pool_free(pool);
+                then(userdata);
+                return;
+        }
+        *leaving = (Leaving){ pool, then, userdata };
+        pool->source = sd_event_source_disable_unref(pool->source);     /* the loop's thread's */
+        if (stop(pool) > 0 && pthread_create(&thread, NULL, leave, leaving) == 0)
+                (void)pthread_detach(thread);
+        else
+                (void)leave(leaving);
 }
 
 static int refuse(const Pool *pool, int cause, Error *err) {

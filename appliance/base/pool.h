@@ -23,6 +23,9 @@ int pool_new(sd_event *event, unsigned threads, unsigned queue_max, Pool **ret, 
 
 /* Waits for running jobs, drops waiting ones after calling their done.  Accepts NULL. */
 void pool_free(Pool *pool);
+/* The same for who must not wait: running jobs go on, no done is called any more, and @then(@userdata) is called once when
+ * nobody works: now, or on a thread of its own.  Call on the loop's thread.  Accepts NULL. */
+void pool_leave(Pool *pool, void (*then)(void *userdata), void *userdata);
 
 /* ERROR_LIMIT: the queue is full, or there is no thread and none to be had.  @done may be NULL.  @userdata belongs to the job until done has run.  Any thread. */
 int pool_run(Pool *pool, PoolWork work, PoolDone done, void *userdata, Error *err) FAILS;

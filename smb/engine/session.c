@@ -71,22 +71,28 @@ static void on_woken(void *userdata) {
         }
 }
 
-static void on_release(void *userdata) {
+/* Nobody works for it any more; perhaps not on the loop's thread. */
+static void end(void *userdata) {
         SmbSession *session = userdata;
         union {
                 const char *in;
                 char *out;
         } ccache = { .in = session->config.ccache };
-        pool_free(session->pool); /* waits for the thread */
         cleanup_closep(&session->job.fd);
         cleanup_closep(&session->job.cancel_fd);
         cleanup_closep(&session->given_fd);
         auth_step_reset(&session->job.step);
-        connection_done(&session->connection);
         free(session->token);
         free(session->final);
         free(ccache.out);
         free(session);
+}
+
+/* The thread may be waiting for DNS or a KDC, which nothing can hurry: it is left to it. */
+static void on_release(void *userdata) {
+        SmbSession *session = userdata;
+        connection_done(&session->connection);
+        pool_leave(session->pool, end, session);
 }
 
 static const ConnectionOps connection_ops = {

@@ -70,7 +70,9 @@ typedef void (*SmbLost)(void *userdata, const Error *why);
 
 /* Does not block and sends nothing.  ERROR_INVALID for an IP literal or an empty name. */
 int smb_session_new(sd_event *event, const SmbConfig *config, SmbSession **ret, Error *err) FAILS;
-void smb_session_free(SmbSession *session);     /* accepts NULL; answers what is outstanding; frees its files */
+/* Accepts NULL; answers what is outstanding; frees its files.  Does not block: a sign-in that waits for DNS or a KDC is left
+ * to a thread, which frees the rest. */
+void smb_session_free(SmbSession *session);
 
 /* TCP, NEGOTIATE, SESSION_SETUP (Kerberos), TREE_CONNECT.  Once per session object. */
 int smb_session_connect(SmbSession *session, SmbDone done, void *userdata, Error *err) FAILS;

@@ -1,9 +1,13 @@
 #include "tests/unit/test.h"
 
+#include <stdatomic.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "appliance/base/cleanup.h"
-#include "smb/engine/smb.h"
+#include "smb/engine/engine.h"
 #include "smb/engine/status.h"
 
 /* What is refused before anything is sent. */
@@ -48,6 +52,57 @@ static void test_config(void **state) {
         sd_event_unref(event);
 }
 
+static atomic_int taking, ended;
+
+static void conversation_ended(void *state) { atomic_store(&ended, 1); }
+
+/* A KDC that does not answer. */
+static int take_long(AuthStep *step, Error *err) {
+        atomic_store(&taking, 1);
+        (void)usleep(700000);
+        step->state = step;
+        step->state_free = conversation_ended;
+        return error_set(err, ERROR_UNREACHABLE, 0, "too late");
+}
+
+static uint64_t now_ms(void) {
+        struct timespec t;
+        (void)clock_gettime(CLOCK_MONOTONIC, &t);
+        return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static void on_connected(void *userdata, const Error *outcome) { *(ErrorKind *)userdata = outcome->kind; }
+
+static void test_free_does_not_wait(void **state) {
+        (void)state;
+        SmbConfig config = { .protection = SMB_PROTECT_ENCRYPT, .host = "fs1", .share = "vms" };
+        ErrorKind outcome = ERROR_NONE;
+        sd_event *event = NULL;
+        SmbSession *session = NULL;
+        Error err = { 0 };
+        int pair[2];
+
+        assert_true(sd_event_new(&event) >= 0);
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+        assert_int_equal(smb_session_new(event, &config, &session, &err), 0);
+        session_fake(session, pair[0], take_long);
+        assert_int_equal(smb_session_connect(session, on_connected, &outcome, &err), 0);
+        while (!atomic_load(&taking))
+                (void)usleep(1000);
+        uint64_t before = now_ms();
+        smb_session_free(session);
+        if (now_ms() - before > 300)
+                fail_msg("it took %llu ms", (unsigned long long)(now_ms() - before));
+        assert_int_equal(outcome, ERROR_CANCELLED);
+        sd_event_unref(event);                          /* what goes on needs no loop */
+        while (!atomic_load(&ended))
+                (void)usleep(1000);
+        char c;
+        assert_int_equal(read(pair[1], &c, 1), 0);      /* the socket was closed */
+        (void)close(pair[1]);
+        (void)usleep(50000);                            /* the last free: nothing is left behind */
+}
+
 static void test_status(void **state) {
         (void)state;
         static const struct {
@@ -78,6 +133,7 @@ static void test_status(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_config),
+                cmocka_unit_test(test_free_does_not_wait),
                 cmocka_unit_test(test_status),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
