@@ -42,6 +42,11 @@ typedef struct HostStamp {
 typedef struct HostKnown HostKnown;
 typedef struct HostOpening HostOpening;
 
+typedef struct DiskIds {
+        char (*list)[DISK_ID_SIZE];
+        size_t count;
+} DiskIds;
+
 struct VmHost {
         VmHostConfig config;                    /* host: under lock */
 
@@ -55,6 +60,7 @@ struct VmHost {
         HostKnown *known[KNOWN_MAX];
         unsigned known_next;
         bool stopping, settle_wanted;
+        DiskIds owed;                           /* disks whose ledger could not be written */
         pthread_cond_t keeper_wake;             /* CLOCK_MONOTONIC */
 
         pthread_mutex_t connect_lock;           /* guards what is below, to the next remark */
@@ -96,6 +102,8 @@ void host_tell(VmHost *host, const VmEvent *event);
 int host_keeper_start(VmHost *host, Error *err) FAILS;
 void host_keeper_stop(VmHost *host);
 void host_keeper_wake(VmHost *host);            /* cheap, any thread */
+/* The machine of that disk is off and its ledger could not say so: to be said as soon as the share answers. */
+void host_keeper_owe(VmHost *host, const char *disk_id);
 
 /* The disks that the domain XML of a machine names by their sockets, whatever else it says; at most VM_FILES_MAX. */
 unsigned host_disks_named(const char *xml, DiskName *ret);

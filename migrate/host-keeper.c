@@ -1,9 +1,10 @@
 /* host-keeper.c — a machine that is off holds nothing
  *
  * One thread, woken by every event that may matter, by the end of every claim and by the return of libvirtd.  It
- * never remembers what happened; it looks at what is: a disk process that no running machine uses and nobody has
+ * does not go by what happened; it looks at what is: a disk process that no running machine uses and nobody has
  * claimed is stopped, and our name leaves the ledger.  So an event that was missed while we were down is made good
- * at start.
+ * at start.  One thing it keeps in mind: a disk whose ledger could not be written, for the disk's own trace is gone
+ * by then.
  */
 #include "migrate/host-internal.h"
 
@@ -18,27 +19,33 @@
 enum { RETRY_S = 5, CALM_MS = 200, DISKS_SEEN_MAX = 4096 };
 #define DISK_FOLDER "/run/holdfast/disk"
 
-typedef struct DiskIds {
-        char (*list)[DISK_ID_SIZE];
-        size_t count;
-} DiskIds;
-
 static void disk_ids_freep(DiskIds *ids) { free(ids->list); }
+
+static int add_id(DiskIds *ids, const char *id, Error *err) {
+        if (!ids->list && !(ids->list = calloc(DISKS_SEEN_MAX, sizeof *ids->list)))
+                return error_oom(err);
+        for (size_t i = 0; i < ids->count; i++)
+                if (strcmp(ids->list[i], id) == 0)
+                        return 0;
+        if (ids->count < DISKS_SEEN_MAX)
+                (void)memcpy(ids->list[ids->count++], id, DISK_ID_SIZE);
+        return 0;
+}
 
 /* Which disk processes have left a trace: the folder is theirs, and goes when they are stopped. */
 static int disk_ids(DiskIds *ret, Error *err) {
         DIR *dir = opendir(DISK_FOLDER);
+        int r = 0;
 
         if (!dir)
                 return errno == ENOENT ? 0
                                        : error_set(err, ERROR_INTERNAL, errno, "cannot read %s: %m", DISK_FOLDER);
-        ret->list = calloc(DISKS_SEEN_MAX, sizeof *ret->list);
-        for (const struct dirent *e; ret->list && ret->count < DISKS_SEEN_MAX && (e = readdir(dir));)
+        for (const struct dirent *e; r == 0 && (e = readdir(dir));)
                 if (strlen(e->d_name) == DISK_ID_SIZE - 1 &&
                     strspn(e->d_name, "0123456789abcdef") == DISK_ID_SIZE - 1)
-                        (void)memcpy(ret->list[ret->count++], e->d_name, DISK_ID_SIZE);
+                        r = add_id(ret, e->d_name, err);
         (void)closedir(dir);
-        return ret->list ? 0 : error_oom(err);
+        return r;
 }
 
 /* The machines of this host with their disks; running says which. */
@@ -165,24 +172,58 @@ static int settle_claimed(VmHost *host, const char *disk_id, Error *err) {
         return machine && machine->definition.disk_count > 0 ? host_clear_ledger(host, machine->definition.folder, err) : 0;
 }
 
-static int settle(VmHost *host, Error *err) {
-        auto_(disk_ids_freep) DiskIds ids = { 0 };
+void host_keeper_owe(VmHost *host, const char *disk_id) {
+        Error ignored;
+
+        (void)pthread_mutex_lock(&host->lock);
+        (void)!add_id(&host->owed, disk_id, &ignored);  /* without memory the ledger stays, which is information only */
+        (void)pthread_mutex_unlock(&host->lock);
+}
+
+static int settle_all(VmHost *host, const DiskIds *ids, size_t owed, Error *err) {
         auto_free Known *machines = NULL;
         Error later = { 0 };
         size_t count = 0;
         int r = 0;
 
-        if (disk_ids(&ids, err) < 0 || (ids.count > 0 && known_machines(host, &machines, &count, err) < 0))
+        if (ids->count > 0 && known_machines(host, &machines, &count, err) < 0) {
+                for (size_t i = 0; i < owed; i++)
+                        host_keeper_owe(host, ids->list[i]);
                 return -1;
-        for (size_t i = 0; i < ids.count; i++) {
+        }
+        for (size_t i = 0; i < ids->count; i++) {
                 /* Looked at twice: cheaply here, and again once nobody else can start the machine. */
-                if (machine_of(machines, count, ids.list[i], true) || !host_claim_settle(host, ids.list[i]))
+                if (machine_of(machines, count, ids->list[i], true))
                         continue;
-                if (settle_claimed(host, ids.list[i], r < 0 ? &later : err) < 0)
+                if (!host_claim_settle(host, ids->list[i])) {   /* whose end wakes us */
+                        if (i < owed)
+                                host_keeper_owe(host, ids->list[i]);
+                        continue;
+                }
+                if (settle_claimed(host, ids->list[i], r < 0 ? &later : err) < 0) {
                         r = -1;
-                host_unclaim_quietly(host, ids.list[i]);
+                        host_keeper_owe(host, ids->list[i]);
+                }
+                host_unclaim_quietly(host, ids->list[i]);
         }
         return r;
+}
+
+static int settle(VmHost *host, Error *err) {
+        auto_(disk_ids_freep) DiskIds ids = { 0 };
+        Error unseen = { 0 };
+
+        (void)pthread_mutex_lock(&host->lock);
+        size_t owed = host->owed.count;
+        ids = host->owed;
+        host->owed = (DiskIds){ 0 };
+        (void)pthread_mutex_unlock(&host->lock);
+        bool seen = disk_ids(&ids, &unseen) == 0;
+        int r = settle_all(host, &ids, owed, err);
+        if (seen || r < 0)
+                return r;
+        *err = unseen;
+        return -1;
 }
 
 static void tell_trouble(VmHost *host, const Error *error) {
@@ -256,4 +297,5 @@ void host_keeper_stop(VmHost *host) {
         (void)pthread_cond_signal(&host->keeper_wake);
         (void)pthread_mutex_unlock(&host->lock);
         (void)pthread_join(host->keeper, NULL);
+        disk_ids_freep(&host->owed);
 }

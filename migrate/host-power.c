@@ -62,8 +62,11 @@ int host_release(VmHost *host, const VmDefinition *d, Error *err) {
         for (unsigned i = 0; i < count; i++)
                 if (stop_unused(host, &disks[i], r < 0 ? &later : err) < 0)
                         r = -1;
-        if (host_clear_ledger(host, d->folder, r < 0 ? &later : err) < 0)
+        if (host_clear_ledger(host, d->folder, r < 0 ? &later : err) < 0) {
                 r = -1;
+                if (d->disk_count > 0)
+                        host_keeper_owe(host, disks[0].id);
+        }
         return r < 0 ? error_wrap(err, "\"%s\" is off, but its files were not released", d->name) : 0;
 }
 
