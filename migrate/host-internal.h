@@ -8,6 +8,7 @@
 #include <pthread.h>
 
 #include "migrate/host.h"
+#include "migrate/ledger.h"
 
 enum {
         CLAIMS_MAX = 256, LISTENERS_MAX = 4, SAMPLES_MAX = 1024, KNOWN_MAX = 1024,
@@ -161,6 +162,8 @@ int host_clear_ledger(VmHost *host, const char *folder, Error *err) FAILS;
 int host_restore(VmHost *host, const VmDefinition *definition, const VmWait *wait, Error *err) FAILS;
 /* ERROR_CONFLICT unless this host holds every disk for writing. */
 int host_check_owner(const VmDefinition *definition, Error *err) FAILS;
+/* ERROR_CONFLICT when a disk was written after what @ledger says was saved; call it when nobody else can write them. */
+int host_check_saved_disks(const VmDefinition *definition, const Ledger *ledger, Error *err) FAILS;
 
 /* ---- host-edit.c ---- */
 /* A running domain learns what its definition says and it can take at once. */

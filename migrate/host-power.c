@@ -233,6 +233,8 @@ static int start_claimed(VmHost *host, virDomainPtr domain, VmDefinition *d, Dis
         if (take_disks(&s, after.epoch, us, err) < 0)
                 goto undo;
         before.epoch = after.epoch;     /* this term is used up, whatever follows */
+        if (host_check_saved_disks(d, &before, err) < 0)        /* now that nobody else can write them */
+                goto undo;
         /* From here on what was saved does not count: it is older than the disks as soon as the guest runs. */
         bool tell = d->disk_count > 0 || before.saved;
         if (tell && ledger_write(d->folder, &after, err) < 0)

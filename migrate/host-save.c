@@ -1,5 +1,8 @@
 /* host-save.c — a machine's memory goes to the share and comes back from there; see host.h
  *
+ * A memory fits the disks as they stood when it was saved: when each was written last, and its size, go into the ledger.
+ * Another definition may name the same disk, and a person may put back an older copy of it.
+ *
  * The order makes a stale memory impossible.  Saving: memory flushed on the file server, QEMU gone, disks flushed and
  * closed, and only then the ledger says "saved".  Starting: the ledger ceases to say so before QEMU gets the memory.  A
  * host that dies in between leaves a machine that is off, as after a power cut.
@@ -17,6 +20,7 @@
 #include "migrate/saved.h"
 #include "migrate/saved-stream.h"
 #include "smb/share/files.h"
+#include "smb/share/glance.h"
 
 enum { TELL_TRIES = 5 };        /* a second apart: the memory would be lost for a short trouble with the share */
 
@@ -36,6 +40,53 @@ int host_check_owner(const VmDefinition *d, Error *err) {
                                          "writing (%s%s%s); it may run on another host: look there with Get-VM, or turn "
                                          "it off here", disks[i].unc, d->name, disk_state_name(status.state),
                                          *status.reason ? ": " : "", status.reason);
+        }
+        return 0;
+}
+
+/* ---- how the disks stand ----------------------------------------------------------------------- */
+
+/* "<LastWriteTime>-<size>" of each, hexadecimal, with commas. */
+static int describe_disks(const VmDefinition *d, char to[static LEDGER_DISKS_SIZE], Error *err) {
+        auto_free GlanceFile *files = calloc(VM_DISKS_MAX, sizeof *files);
+        size_t at = 0;
+
+        _Static_assert(LEDGER_DISKS_SIZE > VM_DISKS_MAX * 34, "all of them fit");
+        if (!files)
+                return error_oom(err);
+        for (unsigned i = 0; i < d->disk_count; i++)
+                files[i].unc = d->disks[i];
+        if (glance(files, d->disk_count, err) < 0)
+                return -1;
+        to[0] = '\0';
+        for (unsigned i = 0; i < d->disk_count; i++) {
+                if (files[i].why.kind != ERROR_NONE) {
+                        *err = files[i].why;
+                        return error_wrap(err, "%s", d->disks[i]);
+                }
+                at += (size_t)snprintf(to + at, LEDGER_DISKS_SIZE - at, "%s%llx-%llx", i ? "," : "",
+                                       (unsigned long long)files[i].last_write, (unsigned long long)files[i].size_bytes);
+        }
+        return 0;
+}
+
+int host_check_saved_disks(const VmDefinition *d, const Ledger *ledger, Error *err) {
+        char now[LEDGER_DISKS_SIZE];
+        const char *a = ledger->saved_disks, *b = now;
+
+        if (!ledger->saved || !*a)
+                return 0;
+        if (describe_disks(d, now, err) < 0)
+                return error_wrap(err, "\"%s\" was not started", d->name);
+        for (unsigned i = 0; i < d->disk_count; i++) {
+                size_t n = strcspn(a, ","), m = strcspn(b, ",");
+                if (n != m || strncmp(a, b, n) != 0)
+                        return error_set(err, ERROR_CONFLICT, 0, "\"%s\" was not started: %s was written after the state of "
+                                         "the virtual machine was saved, and its guest would destroy what is there now; give "
+                                         "the saved state up with Remove-VMSavedState, or put the disk back as it was",
+                                         d->name, d->disks[i]);
+                a += n + (a[n] == ',');
+                b += m + (b[m] == ',');
         }
         return 0;
 }
@@ -80,6 +131,9 @@ static int tell_saved(VmHost *host, const VmDefinition *d, Error *err) {
                         return error_set(err, ERROR_CONFLICT, 0, "%s runs \"%s\" by its ledger", ledger.host, d->name);
                 ledger.host[0] = '\0';
                 ledger.saved = true;
+                Error unknown;          /* better without than not saved */
+                if (r == 0 && describe_disks(d, ledger.saved_disks, &unknown) < 0)
+                        ledger.saved_disks[0] = '\0';
                 if (r == 0)
                         r = ledger_write(d->folder, &ledger, err);
         }

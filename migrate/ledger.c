@@ -65,6 +65,7 @@ int ledger_decode(const char *text, size_t size, Ledger *ret, Error *err) {
         sd_json_variant *epoch = sd_json_variant_by_key(object, "Epoch");
         sd_json_variant *since = sd_json_variant_by_key(object, "Since");
         sd_json_variant *saved = sd_json_variant_by_key(object, "Saved");
+        sd_json_variant *disks = sd_json_variant_by_key(object, "SavedDisks");
         if (!sd_json_variant_is_string(host) || strlen(sd_json_variant_string(host)) >= sizeof ledger.host)
                 return bad(err, "Host is missing or too long");
         if (!sd_json_variant_is_unsigned(epoch))
@@ -77,6 +78,12 @@ int ledger_decode(const char *text, size_t size, Ledger *ret, Error *err) {
         if (sd_json_variant_is_string(since))
                 ledger.since_us = utc_parse(sd_json_variant_string(since));
         ledger.saved = sd_json_variant_is_boolean(saved) && sd_json_variant_boolean(saved) && !*ledger.host;
+        if (ledger.saved && sd_json_variant_is_string(disks)) {
+                const char *stood = sd_json_variant_string(disks);
+                if (strlen(stood) >= sizeof ledger.saved_disks || stood[strspn(stood, "0123456789abcdef-,")])
+                        return bad(err, "SavedDisks is damaged");
+                (void)strcpy(ledger.saved_disks, stood);
+        }
         *ret = ledger;
         return 0;
 }
@@ -89,7 +96,9 @@ int ledger_encode(const Ledger *ledger, char **ret, Error *err) {
         if (sd_json_buildo(&object, SD_JSON_BUILD_PAIR_STRING("Host", ledger->host),
                            SD_JSON_BUILD_PAIR_UNSIGNED("Epoch", ledger->epoch),
                            SD_JSON_BUILD_PAIR_STRING("Since", since),
-                           SD_JSON_BUILD_PAIR_CONDITION(ledger->saved, "Saved", SD_JSON_BUILD_BOOLEAN(true))) < 0 ||
+                           SD_JSON_BUILD_PAIR_CONDITION(ledger->saved, "Saved", SD_JSON_BUILD_BOOLEAN(true)),
+                           SD_JSON_BUILD_PAIR_CONDITION(ledger->saved && *ledger->saved_disks, "SavedDisks",
+                                                        SD_JSON_BUILD_STRING(ledger->saved_disks))) < 0 ||
             sd_json_variant_format(object, SD_JSON_FORMAT_NEWLINE, ret) < 0)
                 return error_oom(err);
         return 0;

@@ -13,11 +13,14 @@
 #include "auth/machine.h"
 #include "smb/share/files.h"
 
+enum { LEDGER_DISKS_SIZE = 16 * 34 + 1 };       /* each of VM_DISKS_MAX disks: two numbers of 16 digits */
+
 typedef struct Ledger {
         char host[MACHINE_NAME_MAX];    /* hv1.lab.test; "" when nobody runs it */
         uint64_t epoch;                 /* of the last ownership term; 0 when there was none */
         uint64_t since_us;              /* realtime; 0 unknown */
         bool saved;                     /* nobody runs it, and its memory waits on the share (saved.h): true until somebody starts it */
+        char saved_disks[LEDGER_DISKS_SIZE];    /* saved: how its disks stood then (host-save.c); "" unknown */
 } Ledger;
 
 /* A missing file is a ledger of zeros.  ERROR_PROTOCOL: it is there, but is not a ledger. */

@@ -58,6 +58,7 @@ static void on_opened(void *userdata, SmbFile *file, const SmbOpened *opened, co
                 return;
         const SmbFacts *facts = smb_session_facts(eye->door->session);
         to->size_bytes = opened->size_bytes;
+        to->last_write = opened->last_write;
         (void)memcpy(to->file_id, opened->disk_file_id, sizeof to->file_id);
         (void)memcpy(to->volume_id, opened->volume_id, sizeof to->volume_id);
         to->maximal_access = opened->maximal_access;

@@ -19,7 +19,7 @@ enum { GLANCE_FILES_MAX = 64 };
 typedef struct GlanceFile {
         const char *unc;                /* in: borrowed */
         Error why;                      /* out: ERROR_NONE when it was opened; else the rest is zero */
-        uint64_t size_bytes;
+        uint64_t size_bytes, last_write;        /* FILETIME, 100 ns since 1601 */
         uint8_t file_id[8], volume_id[8];       /* QFid of the server */
         uint32_t maximal_access;        /* of the file, for this host's machine account; 0: the server would not say */
         uint16_t dialect, cipher;

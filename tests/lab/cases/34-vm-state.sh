@@ -48,6 +48,7 @@ check "no disk process is left" idle "$first" "$share\\$vm\\$vm.raw"
 check "the ledger says so" on "$server" grep -q '"Host":"".*"Saved":true' $home/owner.json
 check "its memory is on the share" on "$server" sh -c "[ \$(stat -c %s $home/*.vmrs) -gt 8000000 ]"
 check "and on no host" nothing_local
+check "so does when its disk was written last" on "$server" grep -q '"SavedDisks":"[0-9a-f]*-4000000"' $home/owner.json
 holdfast "$first" "Save-VM $vm" 2>&1 | grep -q "already in the specified state" || fail "a second Save-VM must warn"
 
 story "what a saved machine cannot take"
@@ -71,6 +72,7 @@ swap 4
 check "the ledger still says so" on "$server" grep -q '"Saved":true' $home/owner.json
 check "somebody takes it away" on "$server" mv "$saved" /srv/vms/away34
 expect_fail "gone from the share" holdfast "$first" "Start-VM $vm"
+check "nothing of that counts as a change of its disk" on "$server" grep -q '"Saved":true' $home/owner.json
 on "$server" mv /srv/vms/away34 "$saved"
 
 story "it moves to another host, saved as it is, and goes on there"
@@ -127,6 +129,11 @@ same "it" "running (booted)" "$(on "$second" virsh domstate --reason $vm | head 
 story "Remove-VMSavedState: as after a power cut, no record that was flushed is missing"
 check "Stop-VM -Save" holdfast "$second" "Stop-VM -Save $vm"
 same "state" Saved "$(state_of "$second" $vm)"
+check "somebody writes its disk meanwhile" on "$server" sh -c "dd if='$home/$vm.raw' bs=1 skip=67108863 count=1 status=none >/srv/vms/byte34;
+        sleep 0.1; dd if=/srv/vms/byte34 of='$home/$vm.raw' bs=1 seek=67108863 conv=notrunc status=none; rm /srv/vms/byte34"
+expect_fail "was written after" holdfast "$second" "Start-VM $vm"
+same "state" Saved "$(state_of "$second" $vm)"
+check "no disk process is left" idle "$second" "$share\\$vm\\$vm.raw"
 check "Remove-VMSavedState" holdfast "$second" "Remove-VMSavedState $vm"
 same "state" Off "$(state_of "$second" $vm)"
 check "its file is gone" on "$server" sh -c "! ls $home/*.vmrs 2>/dev/null"

@@ -14,6 +14,7 @@ static void test_round_trip(void **state) {
                 { .host = "hv1.lab.test", .epoch = 1764000000000000, .since_us = 1764000000123000 },
                 { .host = "", .epoch = UINT64_MAX, .since_us = 1000 },
                 { .host = "", .epoch = 7, .since_us = 1000, .saved = true },
+                { .host = "", .epoch = 8, .since_us = 1000, .saved = true, .saved_disks = "1dc5f0-4000000,1dc5f1-8000000" },
         };
         for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
                 auto_free char *text = NULL;
@@ -25,6 +26,7 @@ static void test_round_trip(void **state) {
                 assert_true(back.epoch == rows[i].epoch);
                 assert_true(back.since_us == rows[i].since_us);
                 assert_true(back.saved == rows[i].saved);
+                assert_string_equal(back.saved_disks, rows[i].saved_disks);
         }
 }
 
@@ -35,6 +37,8 @@ static void test_hostile(void **state) {
                 { "fields of a newer version",
                   "{\"Host\":\"h\",\"Epoch\":1,\"Since\":\"yesterday\",\"X\":null}", true },
                 { "saved, and yet somebody runs it", "{\"Host\":\"h\",\"Epoch\":1,\"Saved\":true}", true },
+                { "disks that nobody saved", "{\"Host\":\"\",\"Epoch\":1,\"SavedDisks\":\"1-2\"}", true },
+                { "disks that are a sentence", "{\"Host\":\"\",\"Epoch\":1,\"Saved\":true,\"SavedDisks\":\"x y\"}", false },
                 { "empty", "", false },
                 { "no object", "1", false },
                 { "nested", "{\"Host\":\"h\",\"Epoch\":1,\"X\":[[[[]]]]}", false },
