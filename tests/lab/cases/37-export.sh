@@ -49,6 +49,10 @@ story "the copy is imported, on this host and on the other one, and is a machine
 expect_fail "already has the virtual machine" holdfast "$first" "Import-VM '$share\\exports37\\$vm\\$vm.vm'"
 check "on the other host" holdfast "$second" "Import-VM '$share\\exports37\\$vm\\$vm.vm'" >/dev/null
 same "so does the copy" "$vm-2.raw $vm.raw" "$(boots_from "$second")"
+for node in "$first" "$second"; do      # the BIOS tries one hard disk only
+        holdfast "$node" "\$d = Get-VMHardDiskDrive $vm -ControllerType IDE; Set-VMFirmware $vm -FirstBootDevice \$d"
+done
+same "and it can be told otherwise" "$vm.raw $vm-2.raw" "$(boots_from "$second")"
 check "started there" holdfast "$second" "Start-VM $vm"
 check "while the first one is, too" holdfast "$first" "Start-VM $vm"
 eventually 120 said "$second" $vm UP
