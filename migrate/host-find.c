@@ -252,18 +252,3 @@ int vmhost_list(VmHost *host, VmUnreadable unreadable, void *userdata, VmInfo **
         *ret_count = count;
         return 0;
 }
-
-int vmhost_state(VmHost *host, const char *id, VmState *ret, Error *err) {
-        auto_(connection_freep) virConnectPtr connection = NULL;
-        int state = 0, reason = 0;
-
-        if (vmhost_connection(host, &connection, err) < 0)
-                return -1;
-        auto_(domain_freep) virDomainPtr domain = virDomainLookupByUUIDString(connection, id);
-        if (!domain)
-                return libvirt_error(err, "the virtual machine %s", id);
-        if (virDomainGetState(domain, &state, &reason, 0) < 0)
-                return libvirt_error(err, "\"%s\"", virDomainGetName(domain));
-        *ret = state_of(state, reason);
-        return 0;
-}

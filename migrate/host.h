@@ -97,7 +97,6 @@ void vmhost_skip(void *userdata, const char *name, const Error *why);    /* for 
 /* Only domains that carry our metadata, by name.  The caller frees *ret.  @unreadable: such machines are told and left out;
  * NULL: one is enough to fail, for those who must know of all. */
 int vmhost_list(VmHost *host, VmUnreadable unreadable, void *userdata, VmInfo **ret, size_t *ret_count, Error *err) FAILS;
-int vmhost_state(VmHost *host, const char *id, VmState *ret, Error *err) FAILS;
 /* A reference: virDomainFree() it. */
 int vmhost_domain(VmHost *host, const char *name_or_id, virDomainPtr *ret, Error *err) FAILS;
 /* A reference: virConnectClose() it. */

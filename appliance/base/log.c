@@ -10,20 +10,6 @@
 
 #include "appliance/base/cleanup.h"
 
-void log_escape(const char *from, char *to, unsigned long size) {
-        unsigned long at = 0;
-        for (; *from && at + 5 < size; from++) {
-                unsigned char ch = (unsigned char)*from;
-                if (ch < 0x20 || ch == 0x7F)
-                        at += (unsigned long)snprintf(to + at, size - at, "\\x%02x", ch);
-                else if (ch == '"' || ch == '\\')
-                        at += (unsigned long)snprintf(to + at, size - at, "\\%c", ch);
-                else
-                        to[at++] = (char)ch;
-        }
-        to[at] = '\0';
-}
-
 /* The message is ours, with values from outside in it: only line breaks and their like are dangerous. */
 static void one_line(char *text) {
         for (; *text; text++)

@@ -26,6 +26,3 @@ enum { LOG_FIELDS_MAX = 12, LOG_TEXT_MAX = 1024 };
 /* @priority LOG_ERR, LOG_WARNING, LOG_NOTICE, LOG_INFO.  @fields ends with a NULL name, or is NULL. */
 void log_write(int priority, const char *message_id, const LogField *fields, const char *fmt, ...)
         __attribute__((nonnull(4), format(printf, 4, 5)));
-
-/* @from with control characters as \xNN and quotes and backslashes escaped, for use inside "…". */
-void log_escape(const char *from, char *to, unsigned long size);

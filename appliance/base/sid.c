@@ -11,7 +11,7 @@ enum { REVISION = 1, AUTHORITY_MAX_DECIMAL_BITS = 32 };
 #define SID_2(a, x, y) { .authority = (a), .parts = { (x), (y) }, .count = 2 }
 
 const Sid sid_everyone = SID_1(1, 0), sid_creator_owner = SID_1(3, 0), sid_owner_rights = SID_1(3, 4),
-          sid_network = SID_1(5, 2), sid_anonymous = SID_1(5, 7), sid_authenticated_users = SID_1(5, 11),
+          sid_network = SID_1(5, 2), sid_authenticated_users = SID_1(5, 11),
           sid_this_organization = SID_1(5, 15), sid_asserted = SID_1(18, 1),
           sid_administrators = SID_2(5, 32, 544), sid_users = SID_2(5, 32, 545);
 

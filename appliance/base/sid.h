@@ -39,7 +39,7 @@ Sid sid_in_domain(const Sid *domain, uint32_t rid);
 
 /* Identifiers of every computer. */
 extern const Sid sid_everyone, sid_authenticated_users, sid_network, sid_owner_rights, sid_creator_owner,
-        sid_this_organization, sid_asserted, sid_anonymous, sid_administrators, sid_users;
+        sid_this_organization, sid_asserted, sid_administrators, sid_users;
 
 /* "Everyone", "BUILTIN\\Administrators"; NULL when it is not one of every computer. */
 const char *sid_well_known_name(const Sid *sid);

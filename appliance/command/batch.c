@@ -241,10 +241,7 @@ int invocation_feed(Invocation *invocation, sd_json_variant *object, Error *err)
                 invocation_report(invocation, &record, false);
                 return 0;
         }
-        invocation->input = object;
-        int r = invocation_call(invocation, elsewhere_run, err);
-        invocation->input = NULL;
-        return r;
+        return invocation_call(invocation, elsewhere_run, err);
 }
 
 static void run_pipeline(Statement *s, sd_json_variant *input, sd_json_variant *variables, Execution *x) {

@@ -91,8 +91,6 @@ size_t invocation_count(const Invocation *invocation, const char *parameter);
 sd_json_variant *invocation_item(const Invocation *invocation, const char *parameter, size_t i);
 /* The user name of a PSCredential, or NULL; *ret_password is borrowed, NULL for a bare SecureString's user. */
 const char *invocation_credential(const Invocation *invocation, const char *parameter, const char **ret_password);
-/* The pipeline object this run is for (borrowed), NULL when the command is the first of its pipeline. */
-sd_json_variant *invocation_input(const Invocation *invocation);
 /* Who asked: "LAB\\anna", "root"; for audit and receipts. */
 const char *invocation_caller(const Invocation *invocation);
 /* Columns of the caller's terminal, 0 when there is no limit; for commands that make text. */

@@ -13,7 +13,6 @@ void *invocation_userdata(const Invocation *invocation) { return invocation->exe
 const char *invocation_caller(const Invocation *invocation) { return invocation->execution->run->caller; }
 unsigned invocation_width(const Invocation *invocation) { return invocation->execution->run->width; }
 const CommandTable *invocation_table(const Invocation *invocation) { return invocation->execution->table; }
-sd_json_variant *invocation_input(const Invocation *invocation) { return invocation->input; }
 
 const char *invocation_set(const Invocation *invocation) {
         return invocation->binding.set ? invocation->binding.set->name : invocation->command->sets[0].name;

@@ -27,7 +27,6 @@ struct Invocation {
         Invocation *next;               /* the command behind the pipe, or NULL */
         unsigned index;                 /* in its pipeline */
         unsigned number;                /* in the whole text: keys of secrets */
-        sd_json_variant *input;         /* borrowed, during run */
         sd_json_variant **collected;
         size_t collected_count;
         uint64_t counter;               /* for the command's own use: objects seen so far */

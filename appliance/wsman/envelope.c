@@ -230,18 +230,6 @@ int envelope_read(const XmlTree *tree, Envelope *ret, WsmanFault *fault) {
         return check_understood(ret, header, fault);
 }
 
-const char *envelope_option(const Envelope *e, const char *name) {
-        const XmlElement *header = xml_child(e->tree, &e->tree->elements[0], NS_SOAP, "Header");
-        const XmlElement *set = xml_child(e->tree, header, NS_WSMAN, "OptionSet");
-        for (const XmlElement *o = xml_child(e->tree, set, NS_WSMAN, "Option"); o;
-             o = xml_next(e->tree, o, NS_WSMAN, "Option")) {
-                const char *own = xml_attribute(o, "Name");
-                if (own && text_equal_nocase(own, name))
-                        return trimmed(o);
-        }
-        return NULL;
-}
-
 const char *envelope_body_text(const Envelope *e, XmlNs ns, const char *name) {
         return trimmed(xml_child(e->tree, e->body, ns, name));
 }

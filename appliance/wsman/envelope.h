@@ -79,8 +79,6 @@ int fault_set(WsmanFault *fault, WsmanFaultKind kind, const char *fmt, ...)
 int envelope_read(const XmlTree *tree, Envelope *ret, WsmanFault *fault) FAILS;
 /* xs:duration such as PT20.5S or P0DT1H → milliseconds, at most @most; false when it is none. */
 bool duration_ms(const char *text, unsigned most, unsigned *ret);
-/* The value of an option in the header's OptionSet, or NULL. */
-const char *envelope_option(const Envelope *envelope, const char *name);
 /* The first DesiredStream, Code … in the body: a child's text, trimmed; "" when there is none. */
 const char *envelope_body_text(const Envelope *envelope, XmlNs ns, const char *name);
 

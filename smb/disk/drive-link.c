@@ -121,11 +121,6 @@ static int on_retry(sd_event_source *source, uint64_t usec, void *userdata) {
         return 0;
 }
 
-void link_stop(Drive *d) {
-        (void)sd_event_source_set_enabled(d->retry, SD_EVENT_OFF);
-        drop_session(d);
-}
-
 static void on_lost(void *userdata, const Error *why) { link_suspect(userdata, why); }
 
 /* ---- up ------------------------------------------------------------------------------------------ */

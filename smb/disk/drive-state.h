@@ -86,7 +86,6 @@ void drive_step(Drive *d);
 
 /* ---- drive-link.c ---- */
 void link_start(Drive *d);
-void link_stop(Drive *d);
 /* The connection or session is no good any more: throw it away (from the loop, not here) and build a new one. */
 void link_suspect(Drive *d, const Error *why);
 void link_open_writer(Drive *d);
