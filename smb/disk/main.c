@@ -13,6 +13,7 @@
 #include <string.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-journal.h>
+#include <unistd.h>
 
 #include "appliance/base/cleanup.h"
 #include "smb/disk/control.h"
@@ -177,5 +178,6 @@ int main(int argc, char **argv) {
         if (r < 0)
                 (void)fprintf(stderr, "holdfast-disk: %s\n", err.text);
         process_done(&p);
-        return r < 0;
+        /* A sign-in may still wait for a KDC on its thread: the destructors of the libraries must not run beside it. */
+        _exit(r < 0);
 }
