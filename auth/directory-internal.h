@@ -50,6 +50,7 @@ struct Directory {
         DirectoryName names[DIRECTORY_NAMES_MAX];
         char short_name[DIRECTORY_SHORT_MAX];   /* of the domain, "LAB"; "" not known */
         uint64_t short_name_until_us;
+        Sid domain_sid;                         /* no parts: not asked yet */
         uint64_t questions;
         Error failure;                  /* why there is no link … */
         uint64_t failure_until_us;      /* … said at once to those who waited for the lock meanwhile */

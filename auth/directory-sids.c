@@ -63,6 +63,9 @@ static int take_groups(void *userdata, const LdapEntry *entry, Error *err) {
         return ldap_entry_each(entry, "tokenGroups", take_sid, f, err);
 }
 
+/* 2: disabled, [MS-ADTS] 2.2.16; what else must be so follows, and a bracket */
+#define ENABLED_USERS "(&(objectCategory=person)(objectClass=user)(!(userAccountControl:1.2.840.113556.1.4.803:=2))"
+
 enum { FILTER_MAX = 3 * MACHINE_NAME_MAX + 3 * DIRECTORY_SID_MAX + 160 };
 
 /* Whose groups. */
@@ -95,10 +98,7 @@ static void who_user(const DirectorySid *sid, Who *ret) {
 
         escape_sid(sid, escaped);
         (void)snprintf(ret->key, sizeof ret->key, "user %s", escaped);
-        (void)snprintf(ret->filter, sizeof ret->filter,
-                       "(&(objectCategory=person)(objectClass=user)(objectSid=%s)"
-                       "(!(userAccountControl:1.2.840.113556.1.4.803:=2)))",
-                       escaped);        /* 2: disabled, [MS-ADTS] 2.2.16 */
+        (void)snprintf(ret->filter, sizeof ret->filter, ENABLED_USERS "(objectSid=%s))", escaped);
         (void)snprintf(ret->shown, sizeof ret->shown, "enabled user of that identity");
 }
 
@@ -184,6 +184,58 @@ int directory_user_groups(Directory *d, const DirectorySid *sid, DirectorySid **
         Who who = { 0 };
         who_user(sid, &who);
         return groups_of(d, &who, false, ret, ret_count, err);
+}
+
+/* ---- one person --------------------------------------------------------------------------------------- */
+
+static int take_one(void *userdata, const LdapEntry *entry, Error *err) {
+        uint8_t bytes[SID_BYTES_MAX];
+        size_t size = 0;
+        bool there = ldap_entry_bytes(entry, "objectSid", bytes, sizeof bytes, &size);
+        Reader r = reader_of(bytes, size);
+
+        return there && sid_read(&r, userdata) && reader_done(&r)
+                       ? 0
+                       : error_set(err, ERROR_PROTOCOL, 0, "the directory's answer about an account is damaged");
+}
+
+int directory_user(Directory *d, const char *account, Sid *ret, Error *err) {
+        static const char *const attributes[] = { "objectSid", NULL };
+        char escaped[3 * MACHINE_NAME_MAX], filter[FILTER_MAX];
+        Sid sid = { 0 };
+
+        if (ldap_link_escape(account, escaped, sizeof escaped, err) < 0)
+                return -1;
+        (void)snprintf(filter, sizeof filter, ENABLED_USERS "(sAMAccountName=%s))", escaped);
+        const LdapQuery query = { NULL, false, filter, attributes, 2 };
+        (void)pthread_mutex_lock(&d->lock);
+        int r = directory_ask(d, &query, take_one, &sid, err);
+        (void)pthread_mutex_unlock(&d->lock);
+        if (r < 0)
+                return -1;
+        if (sid.count == 0)
+                return error_set(err, ERROR_NOT_FOUND, 0, "the domain %s has no enabled user '%.64s'",
+                                 d->machine.domain, account);
+        *ret = sid;
+        return 0;
+}
+
+int directory_domain_sid(Directory *d, Sid *ret, Error *err) {
+        static const char *const attributes[] = { "objectSid", NULL };
+        const LdapQuery query = { NULL, true, "(objectClass=domainDNS)", attributes, 1 };
+        int r = 0;
+
+        (void)pthread_mutex_lock(&d->lock);
+        if (d->domain_sid.count == 0)
+                r = directory_ask(d, &query, take_one, &d->domain_sid, err);
+        Sid sid = d->domain_sid;
+        (void)pthread_mutex_unlock(&d->lock);
+        if (r < 0)
+                return -1;
+        if (sid.count == 0)
+                return error_set(err, ERROR_PROTOCOL, 0, "the directory does not say which domain it is");
+        *ret = sid;
+        return 0;
 }
 
 /* ---- names --------------------------------------------------------------------------------------------- */

@@ -31,5 +31,9 @@ int directory_user_groups(Directory *directory, const DirectorySid *sid, Directo
 /* "LAB\Holdfast Hosts"; ERROR_NOT_FOUND when the domain has nothing with this SID. */
 int directory_sid_name(Directory *directory, const DirectorySid *sid, char to[static DIRECTORY_PRINCIPAL_MAX],
                        Error *err) FAILS;
+/* The enabled user account whose sAMAccountName is @account; asks every time.  ERROR_NOT_FOUND when there is none. */
+int directory_user(Directory *directory, const char *account, Sid *ret, Error *err) FAILS;
+/* The domain's own; asked once. */
+int directory_domain_sid(Directory *directory, Sid *ret, Error *err) FAILS;
 /* The fabric group's. */
 int directory_fabric_sid(Directory *directory, DirectorySid *ret, Error *err) FAILS;

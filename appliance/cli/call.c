@@ -142,6 +142,8 @@ static int start(Call *call, Error *err) {
                             SD_JSON_BUILD_PAIR_STRING("Pipeline", call->request->text),
                             SD_JSON_BUILD_PAIR_UNSIGNED("Width", show_width()),
                             SD_JSON_BUILD_PAIR_BOOLEAN("Interactive", confirm_possible()),
+                            SD_JSON_BUILD_PAIR_CONDITION(call->request->origin != NULL, "Origin",
+                                                         SD_JSON_BUILD_STRING(call->request->origin)),
                             SD_JSON_BUILD_PAIR_CONDITION(call->secrets != NULL, "Secrets",
                                                          SD_JSON_BUILD_VARIANT(call->secrets))));
         return r < 0 ? error_set(err, ERROR_INTERNAL, -r, "holdfastd cannot be asked: %s", strerror(-r)) : 0;

@@ -8,6 +8,7 @@
 
 typedef struct CallRequest {
         const char *address;            /* /run/holdfast/node */
+        const char *origin;             /* the address a person came from by SSH; NULL: root of this host */
         const char *text;               /* PowerShell commands */
         bool password_stdin;
         Show *show;

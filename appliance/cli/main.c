@@ -3,12 +3,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "appliance/base/cleanup.h"
 #include "appliance/base/log.h"
 #include "appliance/base/text.h"
 #include "appliance/cli/call.h"
 #include "appliance/cli/quote.h"
+#include "appliance/cli/ssh.h"
 #include "appliance/cli/subsystem.h"
 
 enum { EXIT_ERRORS = 1, EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
@@ -56,14 +58,26 @@ static int command_text(int argc, char *argv[], char **ret, Error *err) {
         return quote_arguments(argc, argv, ret, err);
 }
 
-static int run(bool json, bool password_stdin, const char *address, const char *text) {
+/* Which way into holdfastd: root's, or that of people of the domain, who came by SSH. */
+typedef struct Way {
+        const char *address, *origin;
+} Way;
+
+static Way find_way(char origin[static SSH_ORIGIN_SIZE]) {
+        if (geteuid() == 0)
+                return (Way){ "/run/holdfast/node", NULL };
+        ssh_origin(getenv("SSH_CONNECTION"), origin);
+        return (Way){ "/run/holdfast/people", origin };
+}
+
+static int run(bool json, bool password_stdin, const Way *way, const char *text) {
         CallResult result = { 0 };
         Error err = { 0 };
         Show *show = NULL;
 
         int r = show_new(json, &show, &err);
         const CallRequest request = {
-                .address = address, .text = text, .password_stdin = password_stdin, .show = show
+                .address = way->address, .origin = way->origin, .text = text, .password_stdin = password_stdin, .show = show
         };
         if (r == 0)
                 r = call_run(&request, &result, &err);
@@ -84,13 +98,47 @@ static int run(bool json, bool password_stdin, const char *address, const char *
         return result.refused ? EXIT_USAGE : result.had_errors ? EXIT_ERRORS : EXIT_SUCCESS;
 }
 
+static int run_subsystem(const Way *way) {
+        Error err = { 0 };
+
+        if (subsystem_run(way->address, way->origin, &err) == 0)
+                return EXIT_SUCCESS;
+        (void)fprintf(stderr, "holdfast psrp: %s\n", err.text);
+        /* sshd throws away what a subsystem says */
+        log_write(LOG_NOTICE, NULL, NULL, "PowerShell over SSH: %s", err.text);
+        return EXIT_ERRORS;
+}
+
+/* As the shell of people of the domain: -c, and what sshd was asked for beside it. */
+static int run_as_shell(const Way *way, const char *command) {
+        const char *original = getenv("SSH_ORIGINAL_COMMAND");
+        SshWish wish = { 0 };
+        Error err = { 0 };
+
+        if (ssh_wish(original ? original : command, &wish, &err) < 0) {
+                (void)fprintf(stderr, "holdfast: %s\n", err.text);
+                return EXIT_ERRORS;
+        }
+        auto_free char *text = wish.text;
+        if (wish.kind == SSH_POWERSHELL)
+                return run_subsystem(way);
+        if (wish.kind == SSH_COMMANDS)
+                return run(wish.json, false, way, text);
+        (void)fprintf(stderr, "holdfast: this host gives no shell; use PowerShell (Enter-PSSession -HostName HOST -UserName "
+                              "USER@DOMAIN), or say a command (ssh -l USER@DOMAIN HOST Get-VM)\n");
+        return EXIT_USAGE;
+}
+
 int main(int argc, char *argv[]) {
         struct option options[ARRAY_SIZE(option_rows) + 1] = { 0 };
-        const char *address = "/run/holdfast/node";
+        char origin[SSH_ORIGIN_SIZE];
+        Way way = find_way(origin);
         bool json = false, password_stdin = false;
         auto_free char *text = NULL;
         Error err = { 0 };
 
+        if (argv[0][0] == '-' || (argc == 3 && strcmp(argv[1], "-c") == 0))
+                return run_as_shell(&way, argc == 3 ? argv[2] : NULL);
         for (size_t i = 0; i < ARRAY_SIZE(option_rows); i++)
                 options[i] = (struct option){ option_rows[i].name,
                                               option_rows[i].argument ? required_argument : no_argument, NULL,
@@ -104,18 +152,12 @@ int main(int argc, char *argv[]) {
                         return usage(stderr, EXIT_USAGE);
                 json = json || c == 'j';
                 password_stdin = password_stdin || c == 'p';
-                address = c == 's' ? optarg : address;
+                way.address = c == 's' ? optarg : way.address;
         }
         if (optind >= argc)
                 return usage(stderr, EXIT_USAGE);
-        if (strcmp(argv[optind], "psrp") == 0 && argc == optind + 1) {
-                if (subsystem_run(address, &err) == 0)
-                        return EXIT_SUCCESS;
-                (void)fprintf(stderr, "holdfast psrp: %s\n", err.text);
-                /* sshd throws away what a subsystem says */
-                log_write(LOG_NOTICE, NULL, NULL, "PowerShell over SSH: %s", err.text);
-                return EXIT_ERRORS;
-        }
+        if (strcmp(argv[optind], "psrp") == 0 && argc == optind + 1)
+                return run_subsystem(&way);
         /* So natural behind the command that they are taken there too. */
         for (; argc > optind + 1; argc--) {
                 if (strcmp(argv[argc - 1], "--json") == 0)
@@ -129,5 +171,5 @@ int main(int argc, char *argv[]) {
                 (void)fprintf(stderr, "holdfast: %s\n", err.text);
                 return EXIT_USAGE;
         }
-        return run(json, password_stdin, address, text);
+        return run(json, password_stdin, &way, text);
 }

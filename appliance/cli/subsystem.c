@@ -223,7 +223,8 @@ static int on_in(sd_event_source *source, int fd, uint32_t events, void *userdat
         return take_bytes(s, &err) < 0 ? give_up(s, &err) : 0;
 }
 
-static int start(Subsystem *s, const char *address, Error *err) {
+static int start(Subsystem *s, const char *address, const char *origin, Error *err) {
+        auto_(sd_json_variant_unrefp) sd_json_variant *extra = NULL;
         const PsrpTransport transport = { .ready = on_ready, .userdata = s };
         int r = sd_event_new(&s->event);
 
@@ -243,17 +244,19 @@ static int start(Subsystem *s, const char *address, Error *err) {
                                  "this as its subsystem powershell");
         if (r < 0)
                 return error_set(err, ERROR_INTERNAL, -r, "cannot wait for the client: %s", strerror(-r));
-        if (runner_new(s->event, address, NULL, &s->runner, err) < 0)
+        if (origin && sd_json_variant_set_field_string(&extra, "Origin", origin) < 0)
+                return error_oom(err);
+        if (runner_new(s->event, address, extra, &s->runner, err) < 0)
                 return -1;
         const PsrpRunner runner = runner_hooks(s->runner);
         return psrp_pool_new(&transport, &runner, &s->pool, err);
 }
 
-int subsystem_run(const char *address, Error *err) {
+int subsystem_run(const char *address, const char *origin, Error *err) {
         auto_(subsystem_clear) Subsystem s = { 0 };
 
         (void)signal(SIGPIPE, SIG_IGN);
-        if (start(&s, address, err) < 0)
+        if (start(&s, address, origin, err) < 0)
                 return -1;
         int r = sd_event_loop(s.event);
         if (s.failure.kind != ERROR_NONE) {

@@ -6,5 +6,5 @@
 
 #include "appliance/base/error.h"
 
-/* @address of holdfastd.  Serves one client until it goes away. */
-int subsystem_run(const char *address, Error *err) FAILS;
+/* @address of holdfastd; @origin: where a person of the domain came from, NULL for root.  Serves one client until it goes away. */
+int subsystem_run(const char *address, const char *origin, Error *err) FAILS;

@@ -101,6 +101,7 @@ static void end(Connection *c) {
         if (c->next)
                 c->next->previous = c->previous;
         caller_free(c->caller);
+        caller_free(c->former);
         free(c);
 }
 

@@ -54,6 +54,7 @@ struct Connection {
         int fd;
         char origin[80];
         Caller *caller;                 /* or NULL; bound to this connection */
+        Caller *former;                 /* or NULL: of the sign-in before; what it asked for may be on its way to holdfastd */
         Request *request;               /* or NULL: between requests */
         uint64_t since_us;              /* accepted, or the last request begun or ended */
         bool told;                      /* was signed in once */

@@ -146,6 +146,7 @@ static void open_sealed(Request *r, const char *type) {
         if (seal_open(caller_seal(c->caller), &part, &plain, &size, &err) < 0) {
                 /* whoever sent that can go on only by signing in again */
                 caller_free(take_ptr(c->caller));
+                caller_free(take_ptr(c->former));
                 say(r, err.kind == ERROR_INTERNAL ? MHD_HTTP_INTERNAL_SERVER_ERROR : MHD_HTTP_BAD_REQUEST,
                     err.text);
                 return;
@@ -202,9 +203,12 @@ static void sign_in(Request *r, const char *token) {
         Gateway *g = c->listener->gateway;
         Error err = { 0 };
 
-        /* a new conversation, also on a connection that had one: what was granted before is gone */
-        if (c->caller && caller_is_in(c->caller))
-                caller_free(take_ptr(c->caller));
+        /* A new conversation, also on a connection that had one: its context is used no more.  Some clients (Go's) sign in
+         * for each request: a command that the last one brought must still find its handle. */
+        if (c->caller && caller_is_in(c->caller)) {
+                caller_free(c->former);
+                c->former = take_ptr(c->caller);
+        }
         if ((!c->caller && caller_new(g->event, g->node, &c->caller, &err) < 0) ||
             caller_step(c->caller, token, c->listener->tls ? g->certificate->binding : NULL, c->origin, on_stepped,
                         r, &err) < 0) {

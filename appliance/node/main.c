@@ -1,6 +1,7 @@
 /* holdfastd: one event loop; commands come over varlink, work happens on pools, machines live in libvirt */
 #include <errno.h>
 #include <getopt.h>
+#include <grp.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 #include "appliance/base/memory.h"
 #include "appliance/node/config.h"
 #include "appliance/node/interface.h"
+#include "appliance/node/people.h"
 #include "appliance/node/server.h"
 
 #define JOBS_PATH "/var/lib/holdfast/jobs.db"
@@ -21,7 +23,7 @@
 enum { READY_AFTER_US = 15 * 1000000 }; /* with or without an answer from a domain controller */
 
 typedef struct Paths {
-        const char *config, *jobs, *socket, *gateway;
+        const char *config, *jobs, *socket, *gateway, *people, *users;
 } Paths;
 
 static int catch_signals(sd_event *event, Error *err) {
@@ -58,9 +60,22 @@ static int serve_gateway(Server *server, const char *socket, Error *err) {
         return server_listen_gateway(server, socket, user.pw_uid, user.pw_gid, err);
 }
 
+/* A host without their group has no people of the domain as users. */
+static int serve_people(Node *node, Server *server, const Paths *paths, People **ret, Error *err) {
+        char buffer[16 * 1024];
+        struct group group, *found = NULL;
+
+        if (getgrnam_r(NODE_PEOPLE_GROUP, &group, buffer, sizeof buffer, &found) != 0 || !found)
+                return 0;
+        if (server_listen_people(server, paths->people, group.gr_gid, err) < 0)
+                return -1;
+        return people_new(node, paths->users, group.gr_gid, ret, err);
+}
+
 static int serve(sd_event *event, const Paths *paths, Error *err) {
         Node *node = NULL;
         Server *server = NULL;
+        People *people = NULL;
 
         int r = catch_signals(event, err);
         if (r == 0)
@@ -69,6 +84,8 @@ static int serve(sd_event *event, const Paths *paths, Error *err) {
                 r = server_new(node, paths->socket, &server, err);
         if (r == 0)
                 r = serve_gateway(server, paths->gateway, err);
+        if (r == 0)
+                r = serve_people(node, server, paths, &people, err);
         if (r == 0)
                 r = server_admit_hosts(server, err);
         if (r == 0)
@@ -85,12 +102,13 @@ static int serve(sd_event *event, const Paths *paths, Error *err) {
         if (server)
                 server_stop(server);
         node_free(node);                /* waits for handlers; they know that they are to stop */
+        people_free(people);
         server_free(server);
         return r;
 }
 
 static int usage(FILE *to, int status) {
-        (void)fprintf(to, "holdfastd [--config FILE] [--jobs FILE] [--socket PATH] [--gateway PATH]\n"
+        (void)fprintf(to, "holdfastd [--config FILE] [--jobs FILE] [--socket PATH] [--gateway PATH] [--people PATH] [--users PATH]\n"
                           "The node service of Holdfast; started by holdfastd.service.\n");
         return status;
 }
@@ -98,9 +116,11 @@ static int usage(FILE *to, int status) {
 int main(int argc, char *argv[]) {
         static const struct option options[] = {
                 { "config", required_argument, NULL, 'c' }, { "jobs", required_argument, NULL, 'j' },
-                { "socket", required_argument, NULL, 's' }, { "gateway", required_argument, NULL, 'g' }, { "help", no_argument, NULL, 'h' }, { 0 },
+                { "socket", required_argument, NULL, 's' }, { "gateway", required_argument, NULL, 'g' },
+                { "people", required_argument, NULL, 'p' }, { "users", required_argument, NULL, 'u' }, { "help", no_argument, NULL, 'h' }, { 0 },
         };
-        Paths paths = { NODE_CONFIG_PATH, JOBS_PATH, NODE_SOCKET, NODE_GATEWAY_SOCKET };
+        Paths paths = { NODE_CONFIG_PATH, JOBS_PATH, NODE_SOCKET, NODE_GATEWAY_SOCKET, NODE_PEOPLE_SOCKET,
+                        NODE_USERS_SOCKET };
         auto_(sd_event_unrefp) sd_event *event = NULL;
         Error err = { 0 };
 
@@ -111,6 +131,8 @@ int main(int argc, char *argv[]) {
                                   : c == 'j' ? &paths.jobs
                                   : c == 's' ? &paths.socket
                                   : c == 'g' ? &paths.gateway
+                                  : c == 'p' ? &paths.people
+                                  : c == 'u' ? &paths.users
                                              : NULL;
                 if (!to)
                         return usage(stderr, 2);

@@ -24,6 +24,7 @@ struct Node {
         Pool *remote_pool;              /* commands of remote callers: slow readers there never block the console */
         Pool *identity_pool;            /* one thread: a busy host must not let its tickets expire */
         Pool *sign_ins;                 /* tokens of remote callers: never behind commands */
+        Pool *people_pool;              /* sshd's questions about users: never behind anything else */
         Pool *peer_pool;                /* commands that other hosts bring: they wait for nobody, so hosts that ask each
                                          * other never wait for each other in a ring */
         /* A conversation of another host, on the loop; the server's.  NULL: there is none. */

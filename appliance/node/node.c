@@ -20,6 +20,8 @@ enum {
         PEER_QUEUE = 64,
         SIGN_IN_THREADS = 2,            /* a token takes a millisecond, unless the directory must be asked */
         SIGN_IN_QUEUE = 512,
+        PEOPLE_THREADS = 2,
+        PEOPLE_QUEUE = 16,
 };
 
 DEFINE_FREEP(Node, node_free);
@@ -90,6 +92,7 @@ int node_new(sd_event *event, const char *config_path, const char *jobs_path, No
             pool_new(event, REMOTE_THREADS, REMOTE_QUEUE, &node->remote_pool, err) < 0 ||
             pool_new(event, PEER_THREADS, PEER_QUEUE, &node->peer_pool, err) < 0 ||
             pool_new(event, SIGN_IN_THREADS, SIGN_IN_QUEUE, &node->sign_ins, err) < 0 ||
+            pool_new(event, PEOPLE_THREADS, PEOPLE_QUEUE, &node->people_pool, err) < 0 ||
             memory_watch(event, &node->memory, err) < 0 ||
             roles_new(&node->config, &node->roles, err) < 0 ||
             start_machines(node, err) < 0)
@@ -108,6 +111,7 @@ void node_free(Node *node) {
         pool_free(node->remote_pool);
         pool_free(node->peer_pool);
         pool_free(node->sign_ins);
+        pool_free(node->people_pool);
         pool_free(node->identity_pool);
         live_stop(node->live);
         vmhost_free(node->vms);

@@ -16,6 +16,7 @@
 #include "appliance/command/batch.h"
 #include "appliance/command/object.h"
 #include "appliance/node/errand.h"
+#include "appliance/node/people.h"
 
 typedef struct Secret {
         char key[RECORD_NAME_MAX];
@@ -28,6 +29,7 @@ struct Run {
         char *text, caller[VOUCH_NAME_MAX], sid[SID_TEXT_MAX], origin[VOUCH_ORIGIN_MAX];
         char host[MACHINE_NAME_MAX];    /* another host brings it; "" none */
         VouchClaim claim;
+        uint32_t uid;                   /* of a person whom people_judge() knows; 0 none */
         Errands *errands;               /* the pool thread's, while it runs */
         char *variables, *input;        /* JSON, or NULL: a variant must not be seen by two threads */
         Role role;
@@ -301,21 +303,26 @@ static int parse_input(const char *text, sd_json_variant **ret) {
         return r;
 }
 
-/* Who asks, when another host says so.  A refusal is on record like a refused sign-in. */
+/* Who asks, when another host says so, or the number of a user of this host.  A refusal is on record like a refused
+ * sign-in. */
 static int judge(Run *run) {
         const Command self = { .name = "Holdfast", .module = "Holdfast" };
         ErrorRecord record;
         Error err = { 0 };
 
-        if (vouch_judge(run->node, run->host, &run->claim, run->caller, &run->role, &err) == 0)
+        int r = run->uid ? people_judge(run->node, run->uid, run->caller, run->sid, &run->role, &err)
+                         : vouch_judge(run->node, run->host, &run->claim, run->caller, &run->role, &err);
+        if (r == 0)
                 return 0;
-        const LogField fields[] = { { "USER_SID", run->claim.sid[0] ? run->claim.sid : NULL },
+        const char *sid = run->uid ? run->sid : run->claim.sid;
+        const LogField fields[] = { { "USER_SID", sid[0] ? sid : NULL },
                                     { "FROM", run->origin[0] ? run->origin : NULL },
-                                    { "VIA", run->host },
+                                    { "VIA", run->uid ? NULL : run->host },
                                     { "RESULT", "refused" },
                                     { "ERROR_KIND", error_kind_name(err.kind) },
                                     { NULL, NULL } };
-        log_write(LOG_NOTICE, LOG_ID_SIGNIN, fields, "a command by way of %s refused: %s", run->host, err.text);
+        log_write(LOG_NOTICE, LOG_ID_SIGNIN, fields, "a command by way of %s refused: %s", run->uid ? "SSH" : run->host,
+                  err.text);
         (void)record_error(&record, &self, &err, NULL, NULL);
         refuse(run, &record);
         return -1;
@@ -403,7 +410,7 @@ static void work(void *userdata) {
                 refuse(run, &record);
                 return;
         }
-        if (*run->host && judge(run) < 0)
+        if ((*run->host || run->uid) && judge(run) < 0)
                 return;
         const BatchText source = { .text = run->text, .variables = variables, .has_input = input,
                                    .role = run->role, .from_host = *run->host != '\0' };
@@ -457,6 +464,7 @@ int run_start(const RunRequest *request, Run **ret, Error *err) {
         (void)snprintf(run->origin, sizeof run->origin, "%s", request->origin ? request->origin : "");
         (void)snprintf(run->session, sizeof run->session, "%s", request->session ? request->session : "");
         run->ends_us = request->ends_us;
+        run->uid = request->uid;
         (void)snprintf(run->sid, sizeof run->sid, "%s", request->sid ? request->sid : "");
         if (request->claim) {
                 run->claim = *request->claim;

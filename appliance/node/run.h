@@ -39,6 +39,8 @@ typedef struct RunRequest {
         const char *origin;             /* the address of a remote caller, or NULL */
         const VouchClaim *claim;        /* another host brings it: caller, sid and role are still to be judged; or NULL */
         const char *host;               /* that host: HV1 */
+        uint32_t uid;                   /* a person of the domain, as people.h knows him: caller, sid and role are still to be
+                                         * judged; 0: not */
         Role role;
         unsigned width;
         bool interactive;               /* the caller can be asked: STREAM_PROMPT, and then run_answer() */

@@ -1,5 +1,6 @@
 #include "appliance/node/server.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,9 +11,12 @@
 #include "appliance/node/interface.h"
 #include "appliance/node/run.h"
 #include "appliance/node/signin.h"
+#include "auth/person.h"
 
 enum {
         CLIENTS_MAX = 64,
+        PEOPLE_CLIENTS_MAX = 256,
+        PERSON_CLIENTS_MAX = 32,        /* of one of them */
         GATEWAY_CLIENTS_MAX = 768,      /* one per HTTP connection that signed in, one per command */
         HOST_CLIENTS_MAX = 64,          /* conversations of other hosts */
         WIDTH_MAX = 1000,
@@ -21,7 +25,8 @@ enum {
 typedef struct Link {                   /* a caller */
         struct Link *next;
         sd_varlink *varlink;            /* borrowed: connections hold themselves */
-        bool gateway;                   /* came over the gateway's socket */
+        bool gateway, people;           /* came over the gateway's socket, or over that of people of the domain */
+        uint32_t uid;                   /* of such a person, by the kernel's word; 0: nobody's */
         char *host;                     /* another host speaks: its name, proven by the channel; or NULL */
         Run *run;                       /* or NULL */
         SignIn *signin;                 /* or NULL */
@@ -31,6 +36,7 @@ struct Server {
         Node *node;
         sd_varlink_server *varlink;
         sd_varlink_server *gateway;     /* or NULL */
+        sd_varlink_server *people;      /* or NULL */
         sd_varlink_server *hosts;       /* or NULL */
         uid_t gateway_uid;
         sd_event_source *after;         /* runs after every turn of the loop: callers may have read */
@@ -42,7 +48,12 @@ static int on_connect(sd_varlink_server *varlink, sd_varlink *link, void *userda
         Link *new = calloc(1, sizeof *new);
         if (!new)
                 return -ENOMEM;
-        *new = (Link){ .next = server->links, .varlink = link, .gateway = varlink == server->gateway };
+        *new = (Link){ .next = server->links, .varlink = link, .gateway = varlink == server->gateway,
+                       .people = varlink == server->people };
+        uint32_t rid;
+        uid_t uid;
+        if (new->people && sd_varlink_get_peer_uid(link, &uid) >= 0 && person_rid(uid, &rid))
+                new->uid = uid;
         server->links = new;
         return 0;
 }
@@ -110,7 +121,7 @@ static int find_caller(Server *server, sd_varlink *link, const char *session, Si
         const Link *own = find_link(server, link);
         uid_t uid;
 
-        if (own && own->host)
+        if (own && (own->host || own->people))
                 return sd_varlink_error(link, SD_VARLINK_ERROR_PERMISSION_DENIED, NULL);
         if (own && own->gateway) {
                 if (!is_gateway(server, own))
@@ -146,6 +157,22 @@ static int run_for_host(Server *server, sd_varlink *link, const char *text, sd_j
         return start(server, &request);
 }
 
+/* Who that is and what he may do is judged on a pool thread.  He comes from an address: nothing else stands in the
+ * journal as one. */
+static int run_for_person(const Link *own, const char *origin, const char *session, RunRequest *request) {
+        struct in6_addr address;
+
+        if (own->uid == 0 || session)
+                return sd_varlink_error(own->varlink, SD_VARLINK_ERROR_PERMISSION_DENIED, NULL);
+        if (!origin || (inet_pton(AF_INET, origin, &address) != 1 && inet_pton(AF_INET6, origin, &address) != 1))
+                return sd_varlink_error_invalid_parameter_name(own->varlink, "Origin");
+        request->uid = own->uid;
+        request->caller = "";
+        request->origin = origin;
+        request->role = ROLE_READER;
+        return 0;
+}
+
 /* io.holdfast.Node.Run */
 static int on_run(sd_varlink *link, sd_json_variant *parameters, sd_varlink_method_flags_t flags, void *userdata) {
         Server *server = userdata;
@@ -156,6 +183,7 @@ static int on_run(sd_varlink *link, sd_json_variant *parameters, sd_varlink_meth
                 const char *session;
                 sd_json_variant *vouched;
                 bool interactive;
+                const char *origin;
         } p = { 0 };
         static const sd_json_dispatch_field fields[] = {
                 { "Pipeline", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string, 0, SD_JSON_MANDATORY },
@@ -172,6 +200,7 @@ static int on_run(sd_varlink *link, sd_json_variant *parameters, sd_varlink_meth
                 { "Vouched", SD_JSON_VARIANT_OBJECT, sd_json_dispatch_variant_noref, 6 * sizeof(void *),
                   SD_JSON_NULLABLE },
                 { "Interactive", SD_JSON_VARIANT_BOOLEAN, sd_json_dispatch_stdbool, 7 * sizeof(void *), SD_JSON_NULLABLE },
+                { "Origin", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string, 8 * sizeof(void *), SD_JSON_NULLABLE },
                 { 0 },
         };
 
@@ -180,24 +209,35 @@ static int on_run(sd_varlink *link, sd_json_variant *parameters, sd_varlink_meth
                 return r;
         if (strlen(p.pipeline) > SYNTAX_TEXT_MAX || p.width > WIDTH_MAX)
                 return sd_varlink_error_invalid_parameter_name(link, p.width > WIDTH_MAX ? "Width" : "Pipeline");
-        SignInCaller caller;
         if (p.vouched)
                 return run_for_host(server, link, p.pipeline, p.variables, p.vouched, p.interactive);
-        r = find_caller(server, link, p.session, &caller);
+        SignInCaller caller = { 0 };
+        RunRequest request = { .node = server->node, .link = link, .text = p.pipeline,
+                               .variables = p.variables, .input = p.input, .secrets = p.secrets,
+                               .width = (unsigned)p.width, .interactive = p.interactive,
+                               .ended = on_ended, .userdata = server };
+        const Link *own = find_link(server, link);
+        bool person = own && own->people;
+        if (!person && p.origin)
+                return sd_varlink_error_invalid_parameter_name(link, "Origin");
+        r = person ? run_for_person(own, p.origin, p.session, &request) : find_caller(server, link, p.session, &caller);
         if (r != 0)
                 return r;
-        const RunRequest request = { .node = server->node, .link = link, .text = p.pipeline,
-                                     .variables = p.variables, .input = p.input, .secrets = p.secrets,
-                                     .caller = caller.name, .session = caller.handle,
-                                     .ends_us = caller.ends_us, .sid = caller.sid, .origin = caller.origin, .role = caller.role,
-                                     .width = (unsigned)p.width, .interactive = p.interactive, .ended = on_ended, .userdata = server };
+        if (!person) {
+                request.caller = caller.name;
+                request.session = caller.handle;
+                request.ends_us = caller.ends_us;
+                request.sid = caller.sid;
+                request.origin = caller.origin;
+                request.role = caller.role;
+        }
         return start(server, &request);
 }
 
 /* Came the same way: the id of a question is a secret of that way. */
 static bool is_same_way(const Link *a, const Link *b) {
         bool hosts = a->host && b->host ? strcmp(a->host, b->host) == 0 : !a->host && !b->host;
-        return hosts && a->gateway == b->gateway;
+        return hosts && a->gateway == b->gateway && a->people == b->people && a->uid == b->uid;
 }
 
 /* io.holdfast.Node.Answer */
@@ -295,6 +335,16 @@ int server_listen_gateway(Server *server, const char *address, uid_t uid, gid_t 
         return 0;
 }
 
+int server_listen_people(Server *server, const char *address, gid_t gid, Error *err) {
+        if (make_varlink(server, address, 0660, PEOPLE_CLIENTS_MAX, &server->people, err) < 0)
+                return -1;
+        if (sd_varlink_server_set_connections_per_uid_max(server->people, PERSON_CLIENTS_MAX) < 0)
+                return error_oom(err);
+        if (lchown(address, 0, gid) < 0)
+                return error_set(err, ERROR_INTERNAL, errno, "cannot give %s to people of the domain", address);
+        return 0;
+}
+
 /* On the loop. */
 static void admit(void *userdata, const char *host, int consumed_fd) {
         Server *server = userdata;
@@ -348,6 +398,7 @@ void server_free(Server *server) {
                 (void)sd_varlink_close(server->links->varlink);         /* on_disconnect() frees the link */
         (void)sd_event_source_disable_unref(server->after);
         (void)sd_varlink_server_unref(server->gateway);
+        (void)sd_varlink_server_unref(server->people);
         (void)sd_varlink_server_unref(server->hosts);
         (void)sd_varlink_server_unref(server->varlink);
         free(server);

@@ -122,7 +122,7 @@ static void work(void *userdata) {
 /* ---- on the loop ---------------------------------------------------------------------------------- */
 
 /* Strangers can be refused faster than a journal wants to hear of it, and must not drown what others did. */
-static bool is_flood(Node *node) {
+bool signin_is_flood(Node *node) {
         uint64_t now = now_us();
         if (now - node->refusals_since_us >= REFUSALS_US) {
                 if (node->refusals > REFUSALS_MAX)
@@ -136,7 +136,7 @@ static bool is_flood(Node *node) {
 
 static void audit(const SignIn *s) {
         bool refused = s->result < 0;
-        if (refused && is_flood(s->node))
+        if (refused && signin_is_flood(s->node))
                 return;
         const LogField fields[] = { { "USER", s->caller[0] ? s->caller : NULL },
                                     { "USER_SID", s->sid[0] ? s->sid : NULL },

@@ -42,6 +42,9 @@ typedef struct SignInCaller {
         Role role;
 } SignInCaller;
 
+/* Whether so much was refused lately that the journal shall hear no more of it for a while; counts one refusal. */
+bool signin_is_flood(Node *node);
+
 /* NULL when it has none, or @signin is NULL. */
 const char *signin_handle(const SignIn *signin);
 /* False when @signin is NULL, not finished, expired, or not the one @handle names. */

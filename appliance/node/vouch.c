@@ -97,19 +97,16 @@ static int take_logon(Directory *directory, const Sid *sid, const char *name, Pa
         return 0;
 }
 
-static int judge_account(Node *node, const char *text, char ret_name[static VOUCH_NAME_MAX], Role *ret_role, Error *err) {
+int vouch_account(Node *node, const Sid *sid, char ret_name[static VOUCH_NAME_MAX], Role *ret_role, Error *err) {
         Directory *directory = NULL;
         auto_free PacLogon *logon = NULL;
         char name[DIRECTORY_PRINCIPAL_MAX];
         DirectorySid bytes;
-        Sid sid;
 
         static_assert((int)DIRECTORY_PRINCIPAL_MAX <= (int)VOUCH_NAME_MAX, "a name of the directory fits");
-        if (!sid_parse(text, &sid))
-                return error_set(err, ERROR_PROTOCOL, 0, "'%s' is no SID", text);
-        to_bytes(&sid, &bytes);
+        to_bytes(sid, &bytes);
         if (node_directory(node, &directory, err) < 0 || directory_sid_name(directory, &bytes, name, err) < 0 ||
-            take_logon(directory, &sid, name, &logon, err) < 0)
+            take_logon(directory, sid, name, &logon, err) < 0)
                 return -1;
         for (const char *p = name; *p; p++)
                 if (iscntrl((unsigned char)*p))
@@ -118,6 +115,14 @@ static int judge_account(Node *node, const char *text, char ret_name[static VOUC
                 return -1;
         (void)snprintf(ret_name, VOUCH_NAME_MAX, "%s", name);
         return 0;
+}
+
+static int judge_account(Node *node, const char *text, char ret_name[static VOUCH_NAME_MAX], Role *ret_role, Error *err) {
+        Sid sid;
+
+        if (!sid_parse(text, &sid))
+                return error_set(err, ERROR_PROTOCOL, 0, "'%s' is no SID", text);
+        return vouch_account(node, &sid, ret_name, ret_role, err);
 }
 
 int vouch_judge(Node *node, const char *host, const VouchClaim *claim, char ret_name[static VOUCH_NAME_MAX],

@@ -23,3 +23,6 @@ int vouch_parse(sd_json_variant *json, VouchClaim *ret, Error *err) FAILS;
 /* @host: the computer name of the proven peer.  Blocks on the directory.  ERROR_DENIED: not on that host's word. */
 int vouch_judge(Node *node, const char *host, const VouchClaim *claim, char ret_name[static VOUCH_NAME_MAX],
                 Role *ret_role, Error *err) FAILS;
+/* What the directory and this host's own groups say of an account: its name there and its role here.  Blocks on the
+ * directory.  ERROR_NOT_FOUND: no enabled account; ERROR_DENIED: in none of the groups. */
+int vouch_account(Node *node, const Sid *sid, char ret_name[static VOUCH_NAME_MAX], Role *ret_role, Error *err) FAILS;

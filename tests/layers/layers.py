@@ -19,6 +19,7 @@ MAY_INCLUDE = {
     'appliance/gateway': ['appliance/base', 'appliance/command', 'appliance/psrp', 'appliance/wsman'],
     'appliance/cli': ['appliance/base', 'appliance/command', 'appliance/psrp'],
     'auth': ['appliance/base'],
+    'appliance/ssh': ['appliance/base', 'auth'],
     'smb/engine': ['appliance/base'],
     'smb/share': ['appliance/base', 'smb/engine'],
     'smb/disk': ['appliance/base', 'smb/engine', 'smb/share'],
@@ -28,6 +29,7 @@ MAY_INCLUDE = {
 
 # Mutable file-scope data that is allowed, each with its reason.
 MAY_CHANGE = {
+    'appliance/ssh/proof.c: proof': 'two plug-ins of libkrb5 in one thread of sshd, which gives them no other way to each other',
 }
 
 

@@ -38,7 +38,7 @@ pwsh_ready() {
                 skip "PowerShell does not start with this machine's .NET $(dotnet --version)"
 }
 
-# client signs in to NODE as root by key: only root may speak to holdfastd.
+# client signs in to NODE as root by key, and knows the key of NODE.
 ssh_ready() {
         local node=$1 key
         on client sh -c 'mkdir -p -m 700 /root/.ssh; [ -e /root/.ssh/id_ed25519 ] || ssh-keygen -q -t ed25519 -N "" -f /root/.ssh/id_ed25519'

@@ -13,8 +13,9 @@
 #include "appliance/base/cleanup.h"
 #include "appliance/node/run.h"
 #include "appliance/node/server.h"
+#include "auth/person.h"
 
-enum { MANY = 5000 };
+enum { MANY = 5000, PERSON = PERSON_UID_BASE + 1104 };
 
 static _Atomic unsigned emitted;                /* by Get-Many, which is refused or blocked in between */
 static atomic_bool waiting, released;           /* Wait-Forever runs; it has ended because its caller is gone */
@@ -103,6 +104,7 @@ static int setup(void **state) {
         f->node.config.peer_role = ROLE_ADMINISTRATOR;
         if (sd_event_new(&f->node.event) < 0 || pool_new(f->node.event, 4, 16, &f->node.pool, &err) < 0 ||
             pool_new(f->node.event, 2, 4, &f->node.peer_pool, &err) < 0 ||
+            pool_new(f->node.event, 2, 4, &f->node.remote_pool, &err) < 0 ||
             server_new(&f->node, f->path, &f->server, &err) < 0)
                 fail_msg("%s", err.text);
         *state = f;
@@ -114,6 +116,7 @@ static int teardown(void **state) {
         server_stop(f->server);
         pool_free(f->node.pool);
         pool_free(f->node.peer_pool);
+        pool_free(f->node.remote_pool);
         server_free(f->server);
         (void)sd_event_unref(f->node.event);
         (void)unlink(f->path);
@@ -294,6 +297,7 @@ static void test_refused(void **state) {
                 { "no text", "", "InvalidParameter" },
                 { "no string", "\"Pipeline\":5", "InvalidParameter" },
                 { "unknown parameter", "\"Pipeline\":\"Get-Many\",\"Foo\":1", "InvalidParameter" },
+                { "where root is", "\"Pipeline\":\"Get-Many\",\"Origin\":\"192.0.2.1\"", "InvalidParameter" },
                 { "too wide", "\"Pipeline\":\"Get-Many\",\"Width\":99999", "InvalidParameter" },
                 { "secrets that are no strings", "\"Pipeline\":\"Use-Secret\",\"Secrets\":{\"a\":1}", "error" },
                 { "not understood", "\"Pipeline\":\"Frob\"", "CommandNotFoundException" },
@@ -339,6 +343,42 @@ static void test_gateway(void **state) {
         assert_non_null(strstr(replies.text, "PermissionDenied"));
         free(replies.text);
         (void)unlink(gateway.path);
+}
+
+/* On the socket of people of the domain the kernel says who is who, and nobody is anybody without the directory. */
+static void test_people(void **state) {
+        static const struct { const char *why; uid_t uid; const char *parameters, *says; } asked[] = {
+                { "no address", PERSON, "\"Pipeline\":\"Get-There\"", "InvalidParameter" },
+                { "what is no address", PERSON, "\"Pipeline\":\"Get-There\",\"Origin\":\"my desk\"", "InvalidParameter" },
+                { "somebody else's handle", PERSON, "\"Pipeline\":\"Get-There\",\"Origin\":\"192.0.2.1\",\"Session\":\"0\"", "PermissionDenied" },
+                { "root", 0, "\"Pipeline\":\"Get-There\",\"Origin\":\"192.0.2.1\"", "PermissionDenied" },
+                { "a local user", 1000, "\"Pipeline\":\"Get-There\",\"Origin\":\"192.0.2.1\"", "PermissionDenied" },
+                { "one past the last person", PERSON_UID_BASE + PERSON_RID_MAX + 1,
+                  "\"Pipeline\":\"Get-There\",\"Origin\":\"192.0.2.1\"", "PermissionDenied" },
+                { "a person, without a directory", PERSON, "\"Pipeline\":\"Get-There\",\"Origin\":\"192.0.2.1\"", "no directory" },
+                { "a person by IPv6", PERSON, "\"Pipeline\":\"Get-There\",\"Origin\":\"2001:db8::1\"", "no directory" },
+        };
+        Fixture *f = *state, people = *f;
+        Error err = { 0 };
+
+        if (geteuid() != 0)
+                skip();                 /* only root can be somebody else */
+        (void)error_set(&f->node.why_not, ERROR_UNREACHABLE, 0, "no directory");
+        (void)snprintf(people.path, sizeof people.path, "/tmp/holdfast-people-%d", (int)getpid());
+        if (server_listen_people(f->server, people.path, getegid(), &err) < 0)
+                fail_msg("%s", err.text);
+        for (size_t i = 0; i < ARRAY_SIZE(asked); i++) {
+                assert_int_equal(seteuid(asked[i].uid), 0);
+                auto_fd int fd = dial(&people);
+                assert_int_equal(seteuid(0), 0);
+                Replies replies = { .fd = fd };
+                ask(fd, asked[i].parameters);
+                if (!turn(f, all_read, &replies) ||
+                    !memmem(replies.text, replies.size, asked[i].says, strlen(asked[i].says)))
+                        fail_msg("%s: %s", asked[i].why, replies.text);
+                free(replies.text);
+        }
+        (void)unlink(people.path);
 }
 
 /* What another host brings: it must say for whom, and what it says is capped. */
@@ -436,6 +476,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_secrets, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_gateway, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_people, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_host, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_question, setup, teardown),
         };
