@@ -9,11 +9,12 @@
 #include "appliance/command/syntax.h"
 #include "appliance/node/interface.h"
 #include "appliance/node/run.h"
+#include "appliance/node/runspaces.h"
 #include "appliance/node/signin.h"
 
 enum {
-        CLIENTS_MAX = 64,
-        GATEWAY_CLIENTS_MAX = 768,      /* one per HTTP connection that signed in, one per command */
+        CLIENTS_MAX = 128,              /* one per command, and one per session of SSH */
+        GATEWAY_CLIENTS_MAX = 1024,     /* one per HTTP connection that signed in, per shell, per command */
         HOST_CLIENTS_MAX = 64,          /* conversations of other hosts */
         WIDTH_MAX = 1000,
 };
@@ -25,6 +26,7 @@ typedef struct Link {                   /* a caller */
         char *host;                     /* another host speaks: its name, proven by the channel; or NULL */
         Run *run;                       /* or NULL */
         SignIn *signin;                 /* or NULL */
+        Runspace *runspace;             /* that it holds; or NULL */
 } Link;
 
 struct Server {
@@ -35,6 +37,7 @@ struct Server {
         uid_t gateway_uid;
         sd_event_source *after;         /* runs after every turn of the loop: callers may have read */
         Link *links;
+        Runspaces runspaces;
 };
 
 static int on_connect(sd_varlink_server *varlink, sd_varlink *link, void *userdata) {
@@ -60,6 +63,7 @@ static void on_disconnect(sd_varlink_server *varlink, sd_varlink *link, void *us
                         if (l->run)
                                 run_sign_out(l->run, signin_handle(gone->signin));
                 signin_release(gone->signin);
+                runspaces_leave(&server->runspaces, gone->runspace);
                 free(gone->host);
                 return;
         }
@@ -85,6 +89,17 @@ static Link *find_link(Server *server, const sd_varlink *link) {
         while (l && l->varlink != link)
                 l = l->next;
         return l;
+}
+
+/* An account of the domain by its SID; root's sessions are root's, whoever he is elsewhere. */
+static int hold(Server *server, Link *link, const char *id, const SignInCaller *caller, Error *err) {
+        Runspace *held = NULL;
+
+        if (runspaces_hold(&server->runspaces, id, caller->sid ? caller->sid : caller->name, &held, err) < 0)
+                return -1;
+        runspaces_leave(&server->runspaces, link->runspace);
+        link->runspace = held;
+        return 0;
 }
 
 static int start(Server *server, const RunRequest *request) {
@@ -156,6 +171,7 @@ static int on_run(sd_varlink *link, sd_json_variant *parameters, sd_varlink_meth
                 const char *session;
                 sd_json_variant *vouched;
                 bool interactive;
+                const char *runspace;
         } p = { 0 };
         static const sd_json_dispatch_field fields[] = {
                 { "Pipeline", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string, 0, SD_JSON_MANDATORY },
@@ -172,6 +188,8 @@ static int on_run(sd_varlink *link, sd_json_variant *parameters, sd_varlink_meth
                 { "Vouched", SD_JSON_VARIANT_OBJECT, sd_json_dispatch_variant_noref, 6 * sizeof(void *),
                   SD_JSON_NULLABLE },
                 { "Interactive", SD_JSON_VARIANT_BOOLEAN, sd_json_dispatch_stdbool, 7 * sizeof(void *), SD_JSON_NULLABLE },
+                { "Runspace", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string, 8 * sizeof(void *),
+                  SD_JSON_NULLABLE },
                 { 0 },
         };
 
@@ -186,12 +204,42 @@ static int on_run(sd_varlink *link, sd_json_variant *parameters, sd_varlink_meth
         r = find_caller(server, link, p.session, &caller);
         if (r != 0)
                 return r;
+        Link *own = find_link(server, link);
+        Error err = { 0 };
+        if (p.runspace && (!own || own->run || hold(server, own, p.runspace, &caller, &err) < 0))
+                return sd_varlink_error_invalid_parameter_name(link, "Runspace");
         const RunRequest request = { .node = server->node, .link = link, .text = p.pipeline,
+                                     .jobs = p.runspace ? runspace_jobs(own->runspace) : NULL,
                                      .variables = p.variables, .input = p.input, .secrets = p.secrets,
                                      .caller = caller.name, .session = caller.handle,
                                      .ends_us = caller.ends_us, .sid = caller.sid, .origin = caller.origin, .role = caller.role,
                                      .width = (unsigned)p.width, .interactive = p.interactive, .ended = on_ended, .userdata = server };
         return start(server, &request);
+}
+
+/* io.holdfast.Node.Hold */
+static int on_hold(sd_varlink *link, sd_json_variant *parameters, sd_varlink_method_flags_t flags, void *userdata) {
+        Server *server = userdata;
+        struct {
+                const char *runspace, *session;
+        } p = { 0 };
+        static const sd_json_dispatch_field fields[] = {
+                { "Runspace", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string, 0, SD_JSON_MANDATORY },
+                { "Session", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string, sizeof(void *), SD_JSON_NULLABLE },
+                { 0 },
+        };
+        Link *own = find_link(server, link);
+        SignInCaller caller;
+        Error err = { 0 };
+
+        int r = sd_varlink_dispatch(link, parameters, fields, &p);
+        if (r == 0)
+                r = find_caller(server, link, p.session, &caller);
+        if (r != 0)
+                return r;
+        if (!own || own->run || hold(server, own, p.runspace, &caller, &err) < 0)
+                return sd_varlink_error_invalid_parameter_name(link, "Runspace");
+        return sd_varlink_reply(link, NULL);
 }
 
 /* Came the same way: the id of a question is a secret of that way. */
@@ -268,6 +316,7 @@ static int make_varlink(Server *server, const char *address, mode_t mode, unsign
         if (r >= 0)
                 r = sd_varlink_server_bind_method_many(varlink, "io.holdfast.Node.Run", on_run,
                                                        "io.holdfast.Node.Answer", on_answer,
+                                                       "io.holdfast.Node.Hold", on_hold,
                                                        "io.holdfast.Node.SignIn", on_sign_in);
         if (r >= 0)
                 r = sd_varlink_server_bind_connect(varlink, on_connect);
@@ -324,6 +373,7 @@ int server_new(Node *node, const char *address, Server **ret, Error *err) {
         if (!server)
                 return error_oom(err);
         server->node = node;
+        server->runspaces.all = &node->jobs_kept;
         int r = make_varlink(server, address, 0600, CLIENTS_MAX, &server->varlink, err);
         if (r == 0 && sd_event_add_post(node->event, &server->after, on_turn, server) < 0)
                 r = error_oom(err);
@@ -336,9 +386,11 @@ int server_new(Node *node, const char *address, Server **ret, Error *err) {
 }
 
 void server_stop(Server *server) {
-        for (Link *l = server->links; l; l = l->next)
+        for (Link *l = server->links; l; l = l->next) {
                 if (l->run)
                         run_cancel(l->run);
+                runspaces_leave(&server->runspaces, take_ptr(l->runspace));     /* their jobs count in the node */
+        }
 }
 
 void server_free(Server *server) {
