@@ -231,6 +231,7 @@ int invocation_call(Invocation *invocation, int (*fn)(Invocation *, Error *), Er
                 (void)record_error(&record, invocation->command, err, NULL, NULL);
                 invocation_report(invocation, &record, true);
         }
+        invocation->gave_up = invocation->gave_up || (x->run->cancelled && atomic_load(x->run->cancelled));
         return -1;
 }
 
@@ -265,9 +266,9 @@ static void run_pipeline(Statement *s, sd_json_variant *input, sd_json_variant *
         for (size_t i = 0; i < s->count; i++) {
                 Invocation *invocation = &s->commands[i];
                 uncollect(invocation);
-                if (x->run->ended)
+                if (x->run->ended && (!invocation->started_job || *invocation->failure.id))
                         x->run->ended(x->run->sink, invocation->command,
-                                      *invocation->failure.id ? &invocation->failure : NULL);
+                                      *invocation->failure.id ? &invocation->failure : NULL, invocation->gave_up);
         }
 }
 

@@ -68,6 +68,14 @@ typedef struct BatchElsewhere {
         void (*answer)(void *sink, const BatchCalls *calls, size_t i, const char *id, BatchAnswer answer);
 } BatchElsewhere;
 
+/* A command with -AsJob. */
+typedef struct BatchJob {
+        const char *text;               /* in this language, without -AsJob; its values are $variables */
+        sd_json_variant *variables;     /* object, or NULL */
+        const char *shown;              /* for people: "Move-VM -Name web01 -DestinationHost hv2" */
+        const char *location;           /* "localhost", or the hosts it names */
+} BatchJob;
+
 typedef struct BatchText {
         const char *text;
         sd_json_variant *variables;     /* object: values of the text's variables, or NULL */
@@ -93,11 +101,15 @@ typedef struct BatchRun {
         const BatchElsewhere *elsewhere; /* NULL: commands run on this host only */
         /* Asks the caller and blocks until he has answered; ANSWER_NOBODY: he cannot be asked.  NULL: nobody can. */
         BatchAnswer (*ask)(void *sink, const char *message);
+        /* Starts @job and returns at once with the object that stands for it.  NULL: no jobs for this caller. */
+        int (*start_job)(void *sink, const BatchJob *job, sd_json_variant **ret_object, Error *err);
+        void *jobs;                     /* invocation_jobs(); may be NULL */
         /* One record; @record is borrowed and must be turned into something of its own before another
          * thread sees it.  May block.  -1: the caller is gone, stop. */
         int (*record)(void *sink, RecordStream stream, sd_json_variant *record, Error *err);
-        /* A command of the text has ended: for the audit log.  @failure NULL: without any error. */
-        void (*ended)(void *sink, const Command *command, const ErrorRecord *failure);
+        /* A command of the text has ended: for the audit log.  @failure NULL: without any error; @stopped: it was
+         * cancelled under way, and gave up.  Not for one that started a job: that comes to an end of its own. */
+        void (*ended)(void *sink, const Command *command, const ErrorRecord *failure, bool stopped);
         void *sink;
 } BatchRun;
 

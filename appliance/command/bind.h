@@ -39,6 +39,6 @@ sd_json_variant *binding_value(const Binding *binding, const char *name);
 /* The i-th parameter, of the row or a common one. */
 const Parameter *binding_parameter(const Binding *binding, unsigned i);
 
-/* Verbose, ErrorAction …, and WhatIf and Confirm where @command has them; ends with a NULL name. */
+/* Verbose, ErrorAction …, and WhatIf, Confirm and AsJob where @command has them; ends with a NULL name. */
 const Parameter *common_parameters(const Command *command);
 bool set_has(const ParameterSet *set, const char *parameter);

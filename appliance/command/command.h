@@ -41,7 +41,7 @@ typedef struct ParameterSet {
         const char *name;
         const char *mandatory;          /* "Name,DestinationHost" */
         const char *positional;         /* in order from position 0: "Name,DestinationHost" */
-        const char *optional;           /* the rest; -WhatIf -Confirm where the row has confirm */
+        const char *optional;           /* the rest, without those that many rows have (common_parameters()) */
 } ParameterSet;
 
 typedef struct Invocation Invocation;
@@ -53,6 +53,7 @@ typedef struct Command {
         const char *synopsis;           /* one sentence */
         Role role;
         bool confirm;                   /* SupportsShouldProcess: takes -WhatIf and -Confirm */
+        bool as_job;                    /* takes -AsJob, too; only where confirm is, and no PSCredential */
         const char *output;             /* output type name, or NULL */
         const Parameter *parameters;    /* ends with a NULL name */
         const ParameterSet *sets;       /* ends with a NULL name; the first is the default */
@@ -93,6 +94,8 @@ sd_json_variant *invocation_item(const Invocation *invocation, const char *param
 const char *invocation_credential(const Invocation *invocation, const char *parameter, const char **ret_password);
 /* Who asked: "LAB\\anna", "root"; for audit and receipts. */
 const char *invocation_caller(const Invocation *invocation);
+/* The jobs of the caller's session: whatever the maker of the run keeps them in; NULL: he has none. */
+void *invocation_jobs(const Invocation *invocation);
 /* Columns of the caller's terminal, 0 when there is no limit; for commands that make text. */
 unsigned invocation_width(const Invocation *invocation);
 

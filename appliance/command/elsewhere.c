@@ -6,8 +6,7 @@
 
 #include "appliance/base/cleanup.h"
 #include "appliance/base/text.h"
-#include "appliance/command/convert.h"
-#include "appliance/command/list.h"
+#include "appliance/command/call-text.h"
 #include "appliance/command/object.h"
 
 enum { NOT_FLAGGED = -1 };
@@ -15,8 +14,7 @@ enum { NOT_FLAGGED = -1 };
 typedef struct Place {
         const char *host;               /* borrowed from a bound value; NULL: objects that name none */
         sd_json_variant *objects;       /* those for this host, or NULL: everything is for it */
-        char *text;
-        sd_json_variant *variables;
+        CallText call;
 } Place;
 
 typedef struct Places {
@@ -38,8 +36,7 @@ static void places_free(Places **at) {
         Places *p = *at;
         for (size_t i = 0; p && i < p->count; i++) {
                 (void)sd_json_variant_unref(p->list[i].objects);
-                (void)sd_json_variant_unref(p->list[i].variables);
-                free(p->list[i].text);
+                call_text_clear(&p->list[i].call);
         }
         free(p);
 }
@@ -131,67 +128,20 @@ static int add_objects(Places *p, Error *err) {
         return 0;
 }
 
-/* ---- the command as text ------------------------------------------------------------------------------ */
-
-static int write_value(FILE *to, Place *place, const Parameter *p, sd_json_variant *value) {
-        if (type_is(p->type, "SwitchParameter")) {
-                (void)fprintf(to, " -%s:$%s", p->name, sd_json_variant_boolean(value) ? "true" : "false");
-                return 0;
-        }
-        (void)fprintf(to, " -%s $__%s", p->name, p->name);
-        char name[LIST_NAME_MAX + 2];
-        (void)snprintf(name, sizeof name, "__%s", p->name);
-        return sd_json_variant_set_field(&place->variables, name, value);
-}
-
-static void write_preferences(FILE *to, const Invocation *invocation) {
-        static const char *const actions[] = { [ACTION_SILENT] = "SilentlyContinue", [ACTION_STOP] = "Stop" };
-        const struct { const char *name; Action action; } all[] = { { "ErrorAction", invocation->errors },
-                                                                    { "WarningAction", invocation->warnings },
-                                                                    { "ProgressAction", invocation->progress } };
-        for (size_t i = 0; i < ARRAY_SIZE(all); i++)
-                if (all[i].action != ACTION_CONTINUE)
-                        (void)fprintf(to, " -%s %s", all[i].name, actions[all[i].action]);
-        if (invocation->verbose)
-                (void)fputs(" -Verbose", to);
-        if (invocation->command->confirm && !invocation_has(invocation, "Confirm") && invocation->confirms != IMPACT_HIGH)
-                (void)fprintf(to, " -Confirm:$%s", invocation->confirms == IMPACT_BEYOND ? "false" : "true");
-}
-
-static int write_call(const Places *p, Place *place, Error *err) {
-        const Binding *b = &p->invocation->binding;
-        size_t size = 0;
-        int r = 0;
-        FILE *to = open_memstream(&place->text, &size);
-
-        if (!to)
-                return error_oom(err);
-        (void)fputs(b->command->name, to);
-        for (unsigned i = 0; r >= 0 && binding_parameter(b, i)->name; i++) {
-                const Parameter *parameter = binding_parameter(b, i);
-                sd_json_variant *value = b->bound[i].value;
-                bool common = i >= b->parameters && strcmp(parameter->name, "WhatIf") != 0 &&
-                              strcmp(parameter->name, "Confirm") != 0;
-                if (!value || common || (int)i == p->computers)
-                        continue;
-                if (place->objects && (int)i == p->placed)
-                        value = place->objects;
-                r = write_value(to, place, parameter, value);
-        }
-        write_preferences(to, p->invocation);
-        return fclose(to) != 0 || r < 0 ? error_oom(err) : 0;
-}
+/* ---- asking ------------------------------------------------------------------------------------------- */
 
 static int write_calls(Places *p, Error *err) {
         for (size_t i = 0; i < p->count; i++) {
                 if (i == p->here)
                         continue;
-                if (write_call(p, &p->list[i], err) < 0)
+                const CallValues values = { .without = p->computers, .placed = p->placed,
+                                            .objects = p->list[i].objects };
+                if (call_text(p->invocation, &values, &p->list[i].call, err) < 0)
                         return -1;
                 p->place_of[p->call_count] = i;
                 p->calls[p->call_count++] = (BatchCall){ .host = p->list[i].host,
-                                                         .text = p->list[i].text,
-                                                         .variables = p->list[i].variables };
+                                                         .text = p->list[i].call.text,
+                                                         .variables = p->list[i].call.variables };
         }
         return 0;
 }
@@ -227,17 +177,6 @@ sd_json_variant *elsewhere_object(sd_json_variant *object, const char *host) {
         return sd_json_variant_set_field_string(&copy, "ComputerName", name) < 0 ? NULL : take_ptr(copy);
 }
 
-static void take_progress(Invocation *invocation, sd_json_variant *record) {
-        sd_json_variant *percent = object_property(record, "PercentComplete");
-        sd_json_variant *done = object_property(record, "Completed");
-        const char *activity = object_string(record, "Activity"), *status = object_string(record, "StatusDescription");
-        int64_t value = percent && sd_json_variant_is_integer(percent) ? sd_json_variant_integer(percent) : -1;
-
-        if (activity && *activity)
-                invocation_progress(invocation, activity, status, value >= 0 && value <= 100 ? (int)value : -1,
-                                    done && sd_json_variant_is_boolean(done) && sd_json_variant_boolean(done));
-}
-
 /* The caller is here, so he is asked here; what it is about is said there. */
 static void take_prompt(Places *p, size_t i, sd_json_variant *record) {
         const BatchRun *run = p->invocation->execution->run;
@@ -254,38 +193,18 @@ static void take_prompt(Places *p, size_t i, sd_json_variant *record) {
 static int take_record(void *userdata, size_t i, RecordStream stream, sd_json_variant *record) {
         Places *p = userdata;
         Invocation *invocation = p->invocation;
-        const char *text = sd_json_variant_is_string(record) ? sd_json_variant_string(record) : NULL;
-        ErrorRecord error;
+        Error ignored = { 0 };
 
         if (invocation->execution->stopped || p->failed)
                 return -1;
-        switch (stream) {
-        case STREAM_OUTPUT:
+        if (stream == STREAM_OUTPUT) {
                 p->failed = invocation_emit(invocation, elsewhere_object(record, p->calls[i].host), p->err) < 0;
                 return p->failed ? -1 : 0;
-        case STREAM_ERROR:
-                record_from_json(record, invocation->command->name, &error);
-                invocation_report(invocation, &error, false);
-                break;
-        case STREAM_WARNING:
-        case STREAM_VERBOSE:
-        case STREAM_INFORMATION:
-                if (text)
-                        invocation_say(invocation, stream, text);
-                break;
-        case STREAM_PROGRESS:
-                if (sd_json_variant_is_object(record))
-                        take_progress(invocation, record);
-                break;
-        case STREAM_PROMPT:
-                if (sd_json_variant_is_object(record))
-                        take_prompt(p, i, record);
-                break;
-        case STREAM_STATE:
-        case STREAM_COUNT:
-        default:
-                break;
         }
+        if (stream == STREAM_PROMPT && sd_json_variant_is_object(record))
+                take_prompt(p, i, record);
+        else if (invocation_replay(invocation, stream, record, &ignored) < 0)
+                return -1;
         return invocation->execution->stopped ? -1 : 0;
 }
 
@@ -319,6 +238,8 @@ int elsewhere_run(Invocation *invocation, Error *err) {
         int computers = flagged(&invocation->binding, PARAMETER_COMPUTERS, true);
         int placed = flagged(&invocation->binding, PARAMETER_PLACED, true);
 
+        if (command->as_job && invocation_switch(invocation, "AsJob") && !invocation_switch(invocation, "WhatIf"))
+                return invocation_start_job(invocation, err);
         if (computers >= 0 && !invocation->execution->run->elsewhere)
                 return error_set(err, ERROR_UNSUPPORTED, 0,
                                  "a command that came from another host goes on to no third one");

@@ -28,6 +28,8 @@ static const struct {
         { "VMMigrationPerformance", "TCPIP=0,Compression=1,SMB=2" },
         { "VhdType", "Unknown=0,Fixed=2,Dynamic=3,Differencing=4" },
         { "VhdFormat", "Unknown=0,VHD=2,VHDX=3,VHDSet=4" },
+        { "JobState", "NotStarted=0,Running=1,Completed=2,Failed=3,Stopped=4,Blocked=5,Suspended=6,Disconnected=7,"
+                      "Suspending=8,Stopping=9,AtBreakpoint=10" },
         { "CommandTypes", "Alias=1,Function=2,Filter=4,Cmdlet=8,ExternalScript=16,Application=32" },
 };
 

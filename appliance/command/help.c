@@ -36,7 +36,9 @@ void help_syntax(FILE *to, const Command *command, const ParameterSet *set) {
                                 put_parameter(to, p, list_has(set->mandatory, name), i == 0);
                 }
         }
-        (void)fprintf(to, "%s [<CommonParameters>]", command->confirm ? " [-WhatIf] [-Confirm]" : "");
+        (void)fprintf(to, "%s [<CommonParameters>]", command->as_job    ? " [-AsJob] [-WhatIf] [-Confirm]"
+                                                  : command->confirm ? " [-WhatIf] [-Confirm]"
+                                                                     : "");
 }
 
 static void put_details(FILE *to, const Parameter *p) {

@@ -10,6 +10,7 @@
 #include "appliance/command/object.h"
 
 void *invocation_userdata(const Invocation *invocation) { return invocation->execution->run->userdata; }
+void *invocation_jobs(const Invocation *invocation) { return invocation->execution->run->jobs; }
 const char *invocation_caller(const Invocation *invocation) { return invocation->execution->run->caller; }
 unsigned invocation_width(const Invocation *invocation) { return invocation->execution->run->width; }
 const CommandTable *invocation_table(const Invocation *invocation) { return invocation->execution->table; }
@@ -178,6 +179,9 @@ int invocation_emit(Invocation *invocation, sd_json_variant *consumed_object, Er
 
         if (!object)
                 return error_oom(err);
+        /* what has come out of a job that is being stopped is kept; a caller who is gone takes nothing */
+        if (!invocation->next && !x->captures && !x->stopped)
+                return invocation_record(invocation, STREAM_OUTPUT, object, err);
         if (invocation_cancelled(invocation))
                 return ended(err);
         if (!invocation->next)
@@ -210,6 +214,47 @@ sd_json_variant **invocation_collected(const Invocation *invocation, size_t *ret
 void invocation_enough(Invocation *invocation) {
         if (invocation->execution->enough < invocation->index)
                 invocation->execution->enough = invocation->index;
+}
+
+static void take_progress(Invocation *invocation, sd_json_variant *record) {
+        sd_json_variant *percent = object_property(record, "PercentComplete");
+        sd_json_variant *done = object_property(record, "Completed");
+        const char *activity = object_string(record, "Activity"), *status = object_string(record, "StatusDescription");
+        int64_t value = percent && sd_json_variant_is_integer(percent) ? sd_json_variant_integer(percent) : -1;
+
+        if (activity && *activity)
+                invocation_progress(invocation, activity, status, value >= 0 && value <= 100 ? (int)value : -1,
+                                    done && sd_json_variant_is_boolean(done) && sd_json_variant_boolean(done));
+}
+
+int invocation_replay(Invocation *invocation, RecordStream stream, sd_json_variant *record, Error *err) {
+        const char *text = sd_json_variant_is_string(record) ? sd_json_variant_string(record) : NULL;
+        ErrorRecord error;
+
+        switch (stream) {
+        case STREAM_OUTPUT:
+                return invocation_emit(invocation, sd_json_variant_ref(record), err);
+        case STREAM_ERROR:
+                record_from_json(record, invocation->command->name, &error);
+                invocation_report(invocation, &error, false);
+                break;
+        case STREAM_WARNING:
+        case STREAM_VERBOSE:
+        case STREAM_INFORMATION:
+                if (text)
+                        invocation_say(invocation, stream, text);
+                break;
+        case STREAM_PROGRESS:
+                if (sd_json_variant_is_object(record))
+                        take_progress(invocation, record);
+                break;
+        case STREAM_STATE:
+        case STREAM_PROMPT:
+        case STREAM_COUNT:
+        default:
+                break;
+        }
+        return invocation->execution->stopped ? ended(err) : 0;
 }
 
 /* ---- preferences --------------------------------------------------------------------------------- */

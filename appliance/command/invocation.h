@@ -35,6 +35,8 @@ struct Invocation {
         Impact confirms;                /* $ConfirmPreference: what is at least so grave is asked about */
         BatchAnswer to_all[2];          /* of should_process and should_continue: "to all" was said */
         bool quiet;                     /* 2> $null */
+        bool started_job;
+        bool gave_up;                   /* because the run was cancelled */
         ErrorRecord failure;            /* the first; its id is empty when there was none */
 };
 
@@ -45,6 +47,11 @@ int invocation_call(Invocation *invocation, int (*fn)(Invocation *, Error *), Er
 /* Hands @record to the sink; a caller who is gone stops the pipeline by itself. */
 int invocation_record(Invocation *invocation, RecordStream stream, sd_json_variant *record, Error *err);
 void invocation_report(Invocation *invocation, const ErrorRecord *record, bool terminating);
+/* A record that was kept or sent, with a stream of its own, goes on from here as if @invocation had made it; whatever it
+ * holds gives something that can be shown.  -1: stop working, as invocation_emit(). */
+int invocation_replay(Invocation *invocation, RecordStream stream, sd_json_variant *record, Error *err) FAILS;
+/* as-job.c: the command as a job; its object is what comes out. */
+int invocation_start_job(Invocation *invocation, Error *err) FAILS;
 /* Commands in front of this one may stop: everything wanted is there. */
 void invocation_enough(Invocation *invocation);
 /* A line of the warning, verbose or information stream, as far as the caller wants it. */

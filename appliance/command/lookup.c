@@ -27,11 +27,17 @@
                   PREFERENCES,      "SilentlyContinue shows no progress." }
 
 static const Parameter everywhere[] = { EVERYWHERE, { NULL } };
-static const Parameter with_confirm[] = {
+#define WHERE_CONFIRMED                                                                                            \
+        { "WhatIf", "SwitchParameter", "wi", 0, NULL, "Says what would happen and does nothing." },                \
+                { "Confirm", "SwitchParameter", "cf", 0, NULL,                                                     \
+                  "Asks before anything is changed; -Confirm:$false never asks." }
+
+static const Parameter with_confirm[] = { EVERYWHERE, WHERE_CONFIRMED, { NULL } };
+static const Parameter with_job[] = {
         EVERYWHERE,
-        { "WhatIf", "SwitchParameter", "wi", 0, NULL, "Says what would happen and does nothing." },
-        { "Confirm", "SwitchParameter", "cf", 0, NULL,
-          "Asks before anything is changed; -Confirm:$false never asks." },
+        WHERE_CONFIRMED,
+        { "AsJob", "SwitchParameter", NULL, 0, NULL,
+          "Returns a job at once and runs in it: Get-Job, Wait-Job, Receive-Job.  A job can ask nobody." },
         { NULL },
 };
 /* They fill variables, and there are none here. */
@@ -39,7 +45,9 @@ static const char variables[] =
         "ErrorVariable,WarningVariable,InformationVariable,OutVariable,OutBuffer,PipelineVariable";
 static const char variable_aliases[] = "ev,wv,iv,ov,ob,pv";
 
-const Parameter *common_parameters(const Command *command) { return command->confirm ? with_confirm : everywhere; }
+const Parameter *common_parameters(const Command *command) {
+        return command->as_job ? with_job : command->confirm ? with_confirm : everywhere;
+}
 
 typedef struct Search {
         const char *wanted;

@@ -356,6 +356,29 @@ static const Type command_info = {
         .text = "Name",
 };
 
+/* As PowerShell's System.Management.Automation.Job has them, and how it is shown there. */
+static const Type vm_job = {
+        .name = HYPERV "VMJob",
+        .properties = (const Property[]){
+                { "Id", "Int32" }, { "Name", "String" }, { "PSJobTypeName", "String" }, { "State", "JobState" },
+                { "HasMoreData", "Boolean" }, { "Location", "String" }, { "Command", "String" },
+                { "StatusMessage", "String" }, { "InstanceId", "Guid" }, { "PSBeginTime", "DateTime" },
+                { "PSEndTime", "DateTime" }, { "JobStateInfo", "JobStateInfo" }, { "ChildJobs", "VMJob[]" },
+                { "Progress", "ProgressRecord[]" }, { NULL } },
+        .table = (const Column[]){
+                { NULL, "Id" }, { NULL, "Name" }, { NULL, "PSJobTypeName" }, { NULL, "State" },
+                { NULL, "HasMoreData" }, { NULL, "Location" }, { NULL, "Command" }, { NULL, NULL } },
+        .list = "Id,Name,PSJobTypeName,State,HasMoreData,Location,Command,StatusMessage,InstanceId,PSBeginTime,PSEndTime",
+        .text = "Name",
+};
+
+static const Type job_state_info = {
+        .name = "System.Management.Automation.JobStateInfo",
+        .properties = (const Property[]){ { "State", "JobState" }, { "Reason", "String" }, { NULL } },
+        .list = "State,Reason",
+        .text = "State",
+};
+
 static const Type measure_info = {
         .name = "Microsoft.PowerShell.Commands.GenericMeasureInfo",
         .properties = (const Property[]){
@@ -368,7 +391,8 @@ const Type *const types[] = {
         &virtual_machine, &hard_disk_drive, &dvd_drive, &network_adapter, &internal_adapter, &virtual_switch, &vm_processor, &vm_memory,
         &vm_firmware, &boot_source, &vm_host, &virtual_hard_disk, &migration_network, &migration_job,
         &migration_report, &migration_report_disk, &migration_report_phase, &compatibility_report, &incompatibility,
-        &share_access, &smb_connection, &smb_open_file, &smb_share, &smb_share_access, &computer_change, &command_info, &measure_info, NULL,
+        &share_access, &smb_connection, &smb_open_file, &smb_share, &smb_share_access, &computer_change, &command_info, &vm_job, &job_state_info,
+        &measure_info, NULL,
 };
 
 const Type *type_find(const char *name) {

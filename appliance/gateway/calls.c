@@ -89,7 +89,22 @@ static int on_reply(sd_varlink *link, sd_json_variant *parameters, const char *e
         return 0;
 }
 
+/* The session's id for Run, or NULL. */
+static const char *session_of(Call *call, const WsmanWork *work) {
+        RunnerHold *hold = work->runspace ? *work->runspace : NULL;
+
+        if (work->runspace && !hold)
+                *work->runspace = hold = calloc(1, sizeof *hold);
+        return hold ? runner_hold(hold, call->calls->event, call->calls->address, work->session) : NULL;
+}
+
+static void release(void *userdata, void *runspace) {
+        runner_release(runspace);
+        free(runspace);
+}
+
 static int start(Call *call, const WsmanWork *work, Error *err) {
+        const char *runspace = session_of(call, work);
         int r = sd_varlink_connect_address(&call->link, call->calls->address);
         if (r >= 0) {
                 (void)sd_varlink_set_userdata(call->link, call);
@@ -106,6 +121,8 @@ static int start(Call *call, const WsmanWork *work, Error *err) {
                                              SD_JSON_BUILD_PAIR_UNSIGNED("Width", work->width),
                                              SD_JSON_BUILD_PAIR_STRING("Session", work->session),
                                              SD_JSON_BUILD_PAIR_BOOLEAN("Interactive", work->interactive),
+                                             SD_JSON_BUILD_PAIR_CONDITION(runspace != NULL, "Runspace",
+                                                                          SD_JSON_BUILD_STRING(runspace)),
                                              SD_JSON_BUILD_PAIR_CONDITION(work->variables != NULL, "Variables",
                                                                           SD_JSON_BUILD_VARIANT(work->variables)),
                                              SD_JSON_BUILD_PAIR_CONDITION(work->input != NULL, "Input",
@@ -172,5 +189,6 @@ void calls_free(Calls *calls) {
 }
 
 WsmanNode calls_node(Calls *calls) {
-        return (WsmanNode){ .run = run, .cancel = cancel, .pause = pause_call, .answer = answer, .userdata = calls };
+        return (WsmanNode){ .run = run, .cancel = cancel, .pause = pause_call, .answer = answer, .release = release,
+                            .userdata = calls };
 }

@@ -43,6 +43,8 @@ static SD_VARLINK_DEFINE_METHOD_FULL(Run, SD_VARLINK_REQUIRES_MORE,
         SD_VARLINK_DEFINE_INPUT(Vouched, SD_VARLINK_OBJECT, SD_VARLINK_NULLABLE),
         SD_VARLINK_FIELD_COMMENT("The caller can be asked: a command may send a prompt and wait for Answer"),
         SD_VARLINK_DEFINE_INPUT(Interactive, SD_VARLINK_BOOL, SD_VARLINK_NULLABLE),
+        SD_VARLINK_FIELD_COMMENT("The session whose jobs the commands see and begin, as Hold has it; absent: one of this call"),
+        SD_VARLINK_DEFINE_INPUT(Runspace, SD_VARLINK_STRING, SD_VARLINK_NULLABLE),
         SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(Stream, Stream, SD_VARLINK_NULLABLE),
         SD_VARLINK_FIELD_COMMENT("The record; a string, number or boolean x comes as {\"$value\": x}"),
         SD_VARLINK_DEFINE_OUTPUT(Value, SD_VARLINK_OBJECT, SD_VARLINK_NULLABLE),
@@ -57,6 +59,12 @@ static SD_VARLINK_DEFINE_METHOD(Answer,
         SD_VARLINK_DEFINE_INPUT(Id, SD_VARLINK_STRING, 0),
         SD_VARLINK_FIELD_COMMENT("0 yes, 1 yes to all, 2 no, 3 no to all; -1 nobody could be asked"),
         SD_VARLINK_DEFINE_INPUT(Choice, SD_VARLINK_INT, 0));
+
+static SD_VARLINK_DEFINE_METHOD(Hold,
+        SD_VARLINK_FIELD_COMMENT("32 to 64 characters that nobody else can guess, the caller's own choice"),
+        SD_VARLINK_DEFINE_INPUT(Runspace, SD_VARLINK_STRING, 0),
+        SD_VARLINK_FIELD_COMMENT("As Run's"),
+        SD_VARLINK_DEFINE_INPUT(Session, SD_VARLINK_STRING, SD_VARLINK_NULLABLE));
 
 static SD_VARLINK_DEFINE_ERROR(QuestionUnknown);
 
@@ -104,6 +112,8 @@ SD_VARLINK_DEFINE_INTERFACE(
         SD_VARLINK_SYMBOL_COMMENT("Answers a prompt of a Run, on another connection of the same kind"),
         &vl_method_Answer, SD_VARLINK_SYMBOL_COMMENT("No such question waits (any more)"),
         &vl_error_QuestionUnknown,
+        SD_VARLINK_SYMBOL_COMMENT("Keeps a session and its jobs until the last connection that held it or named it is closed"),
+        &vl_method_Hold,
         SD_VARLINK_SYMBOL_COMMENT("The gateway brings a remote caller's token; holdfastd decides who that is"),
         &vl_method_SignIn, SD_VARLINK_SYMBOL_COMMENT("Not who it should be, or without a role here"),
         &vl_error_SignInRefused, SD_VARLINK_SYMBOL_COMMENT("No such handle, or it has expired: sign in again"),

@@ -89,7 +89,9 @@ static const char head[] =
 static const char tail[] =
         ".SH COMMON PARAMETERS\n\\-Verbose, \\-ErrorAction, \\-WarningAction, \\-ProgressAction; \\-WhatIf and "
         "\\-Confirm where "
-        "something is changed.\n"
+        "something is changed; \\-AsJob where Hyper\\-V has it: it returns a job at once, and Get\\-Job, Wait\\-Job, Receive\\-Job, "
+        "Stop\\-Job and Remove\\-Job are about the jobs of the same session. Here a session is one command text, and its jobs end "
+        "with it.\n"
         ".SH FILES\n"
         ".TP\n.I /etc/holdfast/node.json\nWhat Set\\-VMHost sets, and AllowEmulation, "
         "MaximumMachinePasswordAge (days), ReaderGroups, OperatorGroups, "

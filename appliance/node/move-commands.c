@@ -14,7 +14,7 @@
 
 #define STORAGE "IncludeStorage,DestinationStoragePath,VirtualMachinePath,SnapshotFilePath,SmartPagingFilePath,Vhds," \
                 "ResourcePoolName,RetainVhdCopiesOnSource"
-#define ELSEWHERE "DestinationCredential,DestinationCimSession,Credential,CimSession,AsJob"
+#define ELSEWHERE "DestinationCredential,DestinationCimSession,Credential,CimSession"
 #define NAME_HELP "Names of virtual machines; wildcards are allowed."
 #define REPORT_HELP "What Compare-VM returned: its virtual machine and its destination; all is looked at anew."
 #define HOST_HELP "The host to move to, by its short or full name; its computer account must be in the fabric group."
@@ -179,7 +179,7 @@ const Command command_move_vm = {
         .module = "Hyper-V",
         .synopsis = "Moves a running virtual machine to another host; its files stay on their SMB share.",
         .role = ROLE_OPERATOR,
-        .confirm = true,
+        .confirm = true, .as_job = true,
         .output = "Microsoft.HyperV.PowerShell.VirtualMachine",
         .parameters =
                 (const Parameter[]){
@@ -228,7 +228,7 @@ static int compare_vm(Invocation *invocation, Error *err) { return each_machine(
 const Command command_compare_vm = {
         .name = "Compare-VM", .module = "Hyper-V",
         .synopsis = "Says what would keep a virtual machine from moving to another host; changes nothing.",
-        .role = ROLE_OPERATOR, .confirm = true,
+        .role = ROLE_OPERATOR, .confirm = true, .as_job = true,
         .output = "Microsoft.HyperV.PowerShell.VMCompatibilityReport",
         .parameters = (const Parameter[]){
                 { "Name", "String[]", "VMName", PARAMETER_PIPELINE_BY_VALUE | PARAMETER_WILDCARD, NULL, NAME_HELP },

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <systemd/sd-event.h>
 
 #include "appliance/base/pool.h"
@@ -23,6 +24,8 @@ struct Node {
         Pool *pool;                     /* commands */
         Pool *remote_pool;              /* commands of remote callers: slow readers there never block the console */
         Pool *identity_pool;            /* one thread: a busy host must not let its tickets expire */
+        Pool *job_pool;                 /* what -AsJob began: commands that wait for jobs never stand in their way */
+        atomic_size_t jobs_kept;        /* bytes that the jobs of all sessions keep (background.h) */
         Pool *sign_ins;                 /* tokens of remote callers: never behind commands */
         Pool *people_pool;              /* sshd's questions about users: never behind anything else */
         Pool *peer_pool;                /* commands that other hosts bring: they wait for nobody, so hosts that ask each

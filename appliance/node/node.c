@@ -14,6 +14,8 @@
 enum {
         COMMAND_THREADS = 24,           /* long moves are few (MaximumVirtualMachineMigrations) */
         COMMAND_QUEUE = 128,
+        JOB_THREADS = 24,
+        JOB_QUEUE = 256,
         REMOTE_THREADS = 24,
         REMOTE_QUEUE = 256,
         PEER_THREADS = 16,
@@ -87,9 +89,11 @@ int node_new(sd_event *event, const char *config_path, const char *jobs_path, No
                         "in a few seconds");
         if (config_load(config_path, &node->config, err) < 0 || jobs_open(jobs_path, &node->jobs, err) < 0 ||
             pool_new(event, COMMAND_THREADS, COMMAND_QUEUE, &node->pool, err) < 0 ||
-            pool_new(event, 1, COMMAND_THREADS + REMOTE_THREADS + PEER_THREADS + 4, &node->identity_pool, err) < 0 ||
+            pool_new(event, 1, COMMAND_THREADS + JOB_THREADS + REMOTE_THREADS + PEER_THREADS + 4,
+                     &node->identity_pool, err) < 0 ||
             pool_new(event, 1, 1, &node->notes, err) < 0 ||
             pool_new(event, REMOTE_THREADS, REMOTE_QUEUE, &node->remote_pool, err) < 0 ||
+            pool_new(event, JOB_THREADS, JOB_QUEUE, &node->job_pool, err) < 0 ||
             pool_new(event, PEER_THREADS, PEER_QUEUE, &node->peer_pool, err) < 0 ||
             pool_new(event, SIGN_IN_THREADS, SIGN_IN_QUEUE, &node->sign_ins, err) < 0 ||
             pool_new(event, PEOPLE_THREADS, PEOPLE_QUEUE, &node->people_pool, err) < 0 ||
@@ -110,6 +114,7 @@ void node_free(Node *node) {
         pool_free(node->pool);          /* commands first: they use everything else */
         pool_free(node->remote_pool);
         pool_free(node->peer_pool);
+        pool_free(node->job_pool);      /* now nobody begins another */
         pool_free(node->sign_ins);
         pool_free(node->people_pool);
         pool_free(node->identity_pool);

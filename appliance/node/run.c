@@ -31,6 +31,10 @@ struct Run {
         VouchClaim claim;
         uint32_t uid;                   /* of a person whom people_judge() knows; 0 none */
         Errands *errands;               /* the pool thread's, while it runs */
+        Background *jobs;               /* of the session; NULL: there are none for what another host brings */
+        bool own_session;
+        BackgroundJob *job;             /* this is one: nobody listens, what it says is kept there; or NULL */
+        const atomic_bool *stop;        /* cancelled, or the job's */
         char *variables, *input;        /* JSON, or NULL: a variant must not be seen by two threads */
         Role role;
         unsigned width;
@@ -53,6 +57,7 @@ struct Run {
         bool answered;
         BatchAnswer answer;
 
+        bool gave_up;                   /* of a job: the pool thread's, read by the loop */
         bool had_errors, refused;       /* the pool thread's, read by the loop when it has ended */
         char *needs;                    /* JSON array of secrets that are missing */
 };
@@ -75,6 +80,7 @@ static void run_free(Run *run) {
                 free(run->secrets[i].value);
         }
         (void)sd_varlink_unref(run->link);
+        background_unref(run->jobs);
         (void)pthread_mutex_destroy(&run->lock);
         (void)pthread_cond_destroy(&run->wake);
         free(run->variables);
@@ -145,7 +151,10 @@ static void ended(void *userdata) {
                         SD_JSON_BUILD_PAIR_BOOLEAN("Done", true),
                         SD_JSON_BUILD_PAIR_BOOLEAN("HadErrors", run->had_errors),
                         SD_JSON_BUILD_PAIR_BOOLEAN("Refused", run->refused)));
-        run->ended(run->userdata, run);
+        if (run->job)
+                background_end(take_ptr(run->job), run->gave_up);
+        else
+                run->ended(run->userdata, run);
         memory_used(run->node->memory);
         run_free(run);
 }
@@ -174,9 +183,13 @@ static int take_turn(Run *run, Error *err) {
 /* A copy of its own for the loop: a variant's reference count is not atomic, and the handler may keep parts of it. */
 static int send_record(void *sink, RecordStream stream, sd_json_variant *record, Error *err) {
         Run *run = sink;
-        auto_(message_freep) Message *message = calloc(1, sizeof *message);
+        auto_(message_freep) Message *message = run->job ? NULL : calloc(1, sizeof *message);
         auto_(sd_json_variant_unrefp) sd_json_variant *value = NULL;
 
+        if (run->job) {
+                background_record(run->job, stream, record);
+                return 0;
+        }
         if (!message || object_copy(record, &value) < 0)
                 return error_oom(err);
         message->run = run;
@@ -247,25 +260,30 @@ static BatchAnswer ask(void *sink, const char *message) {
 }
 
 /* The audit line: who, what, with which result.  Arguments are not logged: they may name secrets. */
-static void audit(void *sink, const Command *command, const ErrorRecord *failure) {
-        const Run *run = sink;
+static void audit(void *sink, const Command *command, const ErrorRecord *failure, bool stopped) {
+        const char *result = failure ? "failed" : stopped ? "stopped" : "done";
+        Run *run = sink;
+
+        run->gave_up = stopped;
         const LogField fields[] = { { "USER", run->caller },
                                     { "FROM", run->origin[0] ? run->origin : NULL },
                                     { "VIA", run->host[0] ? run->host : NULL },
                                     { "COMMAND", command->name },
-                                    { "RESULT", failure ? "failed" : "done" },
+                                    { "RESULT", result },
                                     { "ERROR_ID", failure ? failure->id : "" },
                                     { "ERROR_KIND", failure ? error_kind_name(failure->kind) : "" },
                                     { NULL, NULL } };
-        log_write(failure ? LOG_NOTICE : LOG_INFO, LOG_ID_COMMAND, fields, "%s%s%s%s%s ran %s%s%s", run->caller,
+        log_write(failure ? LOG_NOTICE : LOG_INFO, LOG_ID_COMMAND, fields, "%s%s%s%s%s ran %s%s%s%s", run->caller,
                   run->host[0] ? " by way of " : "", run->host, run->origin[0] ? " from " : "", run->origin,
-                  command->name, failure ? ": " : "", failure ? failure->message : "");
+                  command->name, run->job ? " as a job" : "", failure ? ": " : stopped ? ": stopped" : "",
+                  failure ? failure->message : "");
 }
 
 static void refuse(Run *run, const ErrorRecord *record) {
         auto_(sd_json_variant_unrefp) sd_json_variant *json = record_json(record);
         Error err = { 0 };
         run->had_errors = run->refused = true;
+        run->gave_up = false;
         if (json)
                 (void)!send_record(run, STREAM_ERROR, json, &err);
 }
@@ -351,7 +369,7 @@ static int prepare_errands(Run *run, Error *err) {
                 return 0;
         (void)snprintf(claim.sid, sizeof claim.sid, "%s", run->sid);
         (void)snprintf(claim.origin, sizeof claim.origin, "%s", run->origin);
-        return errands_new(run->node, &claim, &run->cancelled, run->interactive, &run->errands, err);
+        return errands_new(run->node, &claim, run->stop, run->interactive, &run->errands, err);
 }
 
 static uint64_t now_us(void) {
@@ -366,7 +384,7 @@ static bool may_begin(Run *run) {
         ErrorRecord record;
         Error err = { 0 };
 
-        if (atomic_load(&run->cancelled))
+        if (atomic_load(run->stop))
                 return false;
         if (!atomic_load(&run->signed_out) && (run->ends_us == 0 || now_us() < run->ends_us))
                 return true;
@@ -376,24 +394,94 @@ static bool may_begin(Run *run) {
         return false;
 }
 
+/* ---- jobs ---- */
+
+static int make_job_run(const Run *parent, const BatchJob *what, Run **ret, Error *err) {
+        Run *run = calloc(1, sizeof *run);
+
+        if (!run)
+                return error_oom(err);
+        *run = (Run){ .node = parent->node, .pool = parent->node->job_pool, .role = parent->role,
+                      .ends_us = parent->ends_us, .gave_up = true /* until it is known better */, .lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER };
+        (void)snprintf(run->caller, sizeof run->caller, "%s", parent->caller);
+        (void)snprintf(run->sid, sizeof run->sid, "%s", parent->sid);
+        (void)snprintf(run->origin, sizeof run->origin, "%s", parent->origin);
+        run->text = strdup(what->text);
+        if (!run->text || (what->variables && sd_json_variant_format(what->variables, 0, &run->variables) < 0)) {
+                run_free(run);
+                return error_oom(err);
+        }
+        *ret = run;
+        return 0;
+}
+
+static void work(void *userdata);
+
+/* With the caller's role as it is now; unlike a command that waits for its caller, it outlives his connection. */
+static int start_job(void *sink, const BatchJob *what, sd_json_variant **ret, Error *err) {
+        const Run *parent = sink;
+        Error ignored = { 0 };
+        Run *run = NULL;
+
+        if (make_job_run(parent, what, &run, err) < 0)
+                return -1;
+        if (background_begin(parent->jobs, what, &run->job, err) < 0) {
+                run_free(run);
+                return -1;
+        }
+        run->stop = background_stop_flag(run->job);
+        uint32_t id = background_id(run->job);
+        if (background_object(parent->jobs, id, ret, err) == 0 && pool_run(run->pool, work, ended, run, err) == 0)
+                return 0;
+        *ret = sd_json_variant_unref(*ret);
+        background_end(take_ptr(run->job), true);
+        (void)!background_remove(parent->jobs, id, &ignored);
+        run_free(run);
+        return -1;
+}
+
+static int find_session(Run *run, Error *err) {
+        if (run->job || *run->host || run->jobs)        /* a job begins no other */
+                return 0;
+        run->own_session = true;
+        return background_new(&run->node->jobs_kept, &run->jobs, err);
+}
+
+/* A text that was a session of its own is over. */
+static void leave_session(Run *run) {
+        auto_(sd_json_variant_unrefp) sd_json_variant *said = NULL;
+        size_t stopped = run->own_session ? background_close(run->jobs) : 0;
+        Error err = { 0 };
+
+        if (stopped == 0 || atomic_load(run->stop))
+                return;
+        auto_free char *text = text_format("%zu of the jobs had not ended and %s stopped: a job ends with its session, which "
+                                           "was this text; put Wait-Job behind it.", stopped, stopped == 1 ? "was" : "were");
+        if (text && sd_json_variant_new_string(&said, text) >= 0)
+                (void)!send_record(run, STREAM_WARNING, said, &err);
+}
+
 static void execute(Run *run, Batch *batch, sd_json_variant *input) {
         static const BatchElsewhere elsewhere = { .is_here = is_here, .run = go_elsewhere,
                                                    .answer = answer_elsewhere };
         Error err = { 0 };
 
-        if (prepare_errands(run, &err) < 0) {
+        if (prepare_errands(run, &err) < 0 || find_session(run, &err) < 0) {
+                errands_free(take_ptr(run->errands));
                 ErrorRecord record;
                 (void)record_syntax(&record, "OutOfMemory", "There is not enough memory for the command.");
                 refuse(run, &record);
                 return;
         }
         const BatchRun how = { .userdata = run->node, .caller = run->caller, .width = run->width,
-                               .input = input, .cancelled = &run->cancelled, .secret = find_secret,
+                               .input = input, .cancelled = run->stop, .secret = find_secret,
                                .elsewhere = run->errands ? &elsewhere : NULL,
                                .ask = run->interactive ? ask : NULL,
+                               .start_job = run->jobs ? start_job : NULL, .jobs = run->jobs,
                                .record = send_record, .ended = audit, .sink = run };
         run->had_errors = batch_run(batch, &how);
         errands_free(take_ptr(run->errands));
+        leave_session(run);
 }
 
 static void work(void *userdata) {
@@ -460,6 +548,8 @@ int run_start(const RunRequest *request, Run **ret, Error *err) {
                       .userdata = request->userdata,
                       .lock = PTHREAD_MUTEX_INITIALIZER,
                       .wake = PTHREAD_COND_INITIALIZER };
+        run->stop = &run->cancelled;
+        run->jobs = request->jobs ? background_ref(request->jobs) : NULL;
         (void)snprintf(run->caller, sizeof run->caller, "%s", request->caller);
         (void)snprintf(run->origin, sizeof run->origin, "%s", request->origin ? request->origin : "");
         (void)snprintf(run->session, sizeof run->session, "%s", request->session ? request->session : "");

@@ -9,6 +9,7 @@
 #include <systemd/sd-varlink.h>
 
 #include "appliance/command/batch.h"
+#include "appliance/node/background.h"
 #include "appliance/node/node-internal.h"
 #include "appliance/node/vouch.h"
 
@@ -44,6 +45,8 @@ typedef struct RunRequest {
         Role role;
         unsigned width;
         bool interactive;               /* the caller can be asked: STREAM_PROMPT, and then run_answer() */
+        Background *jobs;               /* of the caller's runspace, a reference is taken; NULL: the text is a session of
+                                         * its own, and its jobs end with it */
         RunEnded ended;
         void *userdata;
 } RunRequest;

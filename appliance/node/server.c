@@ -10,14 +10,15 @@
 #include "appliance/command/syntax.h"
 #include "appliance/node/interface.h"
 #include "appliance/node/run.h"
+#include "appliance/node/runspaces.h"
 #include "appliance/node/signin.h"
 #include "auth/person.h"
 
 enum {
-        CLIENTS_MAX = 64,
+        CLIENTS_MAX = 128,              /* one per command, and one per session of SSH */
         PEOPLE_CLIENTS_MAX = 256,
         PERSON_CLIENTS_MAX = 32,        /* of one of them */
-        GATEWAY_CLIENTS_MAX = 768,      /* one per HTTP connection that signed in, one per command */
+        GATEWAY_CLIENTS_MAX = 1024,     /* one per HTTP connection that signed in, per shell, per command */
         HOST_CLIENTS_MAX = 64,          /* conversations of other hosts */
         WIDTH_MAX = 1000,
 };
@@ -30,6 +31,8 @@ typedef struct Link {                   /* a caller */
         char *host;                     /* another host speaks: its name, proven by the channel; or NULL */
         Run *run;                       /* or NULL */
         SignIn *signin;                 /* or NULL */
+        Runspace *runspace;             /* that it holds; or NULL */
+        bool holds;                     /* by Hold, until it ends; else only while its run lasts */
 } Link;
 
 struct Server {
@@ -41,6 +44,7 @@ struct Server {
         uid_t gateway_uid;
         sd_event_source *after;         /* runs after every turn of the loop: callers may have read */
         Link *links;
+        Runspaces runspaces;
 };
 
 static int on_connect(sd_varlink_server *varlink, sd_varlink *link, void *userdata) {
@@ -71,16 +75,25 @@ static void on_disconnect(sd_varlink_server *varlink, sd_varlink *link, void *us
                         if (l->run)
                                 run_sign_out(l->run, signin_handle(gone->signin));
                 signin_release(gone->signin);
+                runspaces_leave(&server->runspaces, gone->runspace);
                 free(gone->host);
                 return;
         }
 }
 
+/* A session that a Run named: its connection may be kept for anybody's next command. */
+static void stop_holding(Server *server, Link *link) {
+        if (!link->holds)
+                runspaces_leave(&server->runspaces, take_ptr(link->runspace));
+}
+
 static void on_ended(void *userdata, Run *run) {
         Server *server = userdata;
         for (Link *l = server->links; l; l = l->next)
-                if (l->run == run)
+                if (l->run == run) {
                         l->run = NULL;
+                        stop_holding(server, l);
+                }
 }
 
 static int on_turn(sd_event_source *source, void *userdata) {
@@ -96,6 +109,21 @@ static Link *find_link(Server *server, const sd_varlink *link) {
         while (l && l->varlink != link)
                 l = l->next;
         return l;
+}
+
+/* An account of the domain by its SID, or by the number it has here when it came by SSH; root's sessions are root's,
+ * whoever he is elsewhere. */
+static int hold(Server *server, Link *link, const char *id, const SignInCaller *caller, Error *err) {
+        Runspace *held = NULL;
+        char person[16];
+
+        (void)snprintf(person, sizeof person, "%u", link->uid);
+        if (runspaces_hold(&server->runspaces, id, link->people ? person : caller->sid ? caller->sid : caller->name, &held,
+                           err) < 0)
+                return -1;
+        runspaces_leave(&server->runspaces, link->runspace);
+        link->runspace = held;
+        return 0;
 }
 
 static int start(Server *server, const RunRequest *request) {
@@ -184,6 +212,7 @@ static int on_run(sd_varlink *link, sd_json_variant *parameters, sd_varlink_meth
                 sd_json_variant *vouched;
                 bool interactive;
                 const char *origin;
+                const char *runspace;
         } p = { 0 };
         static const sd_json_dispatch_field fields[] = {
                 { "Pipeline", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string, 0, SD_JSON_MANDATORY },
@@ -201,6 +230,8 @@ static int on_run(sd_varlink *link, sd_json_variant *parameters, sd_varlink_meth
                   SD_JSON_NULLABLE },
                 { "Interactive", SD_JSON_VARIANT_BOOLEAN, sd_json_dispatch_stdbool, 7 * sizeof(void *), SD_JSON_NULLABLE },
                 { "Origin", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string, 8 * sizeof(void *), SD_JSON_NULLABLE },
+                { "Runspace", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string, 9 * sizeof(void *),
+                  SD_JSON_NULLABLE },
                 { 0 },
         };
 
@@ -216,8 +247,9 @@ static int on_run(sd_varlink *link, sd_json_variant *parameters, sd_varlink_meth
                                .variables = p.variables, .input = p.input, .secrets = p.secrets,
                                .width = (unsigned)p.width, .interactive = p.interactive,
                                .ended = on_ended, .userdata = server };
-        const Link *own = find_link(server, link);
+        Link *own = find_link(server, link);
         bool person = own && own->people;
+        Error err = { 0 };
         if (!person && p.origin)
                 return sd_varlink_error_invalid_parameter_name(link, "Origin");
         r = person ? run_for_person(own, p.origin, p.session, &request) : find_caller(server, link, p.session, &caller);
@@ -231,7 +263,43 @@ static int on_run(sd_varlink *link, sd_json_variant *parameters, sd_varlink_meth
                 request.origin = caller.origin;
                 request.role = caller.role;
         }
-        return start(server, &request);
+        if (p.runspace) {
+                if (!own || own->run || hold(server, own, p.runspace, &caller, &err) < 0)
+                        return sd_varlink_error_invalid_parameter_name(link, "Runspace");
+                request.jobs = runspace_jobs(own->runspace);
+        }
+        r = start(server, &request);
+        if (own && !own->run)
+                stop_holding(server, own);
+        return r;
+}
+
+/* io.holdfast.Node.Hold */
+static int on_hold(sd_varlink *link, sd_json_variant *parameters, sd_varlink_method_flags_t flags, void *userdata) {
+        Server *server = userdata;
+        struct {
+                const char *runspace, *session;
+        } p = { 0 };
+        static const sd_json_dispatch_field fields[] = {
+                { "Runspace", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string, 0, SD_JSON_MANDATORY },
+                { "Session", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string, sizeof(void *), SD_JSON_NULLABLE },
+                { 0 },
+        };
+        Link *own = find_link(server, link);
+        SignInCaller caller = { 0 };
+        Error err = { 0 };
+
+        int r = sd_varlink_dispatch(link, parameters, fields, &p);
+        if (r == 0 && own && own->people && (own->uid == 0 || p.session))
+                return sd_varlink_error(link, SD_VARLINK_ERROR_PERMISSION_DENIED, NULL);
+        if (r == 0 && !(own && own->people))
+                r = find_caller(server, link, p.session, &caller);
+        if (r != 0)
+                return r;
+        if (!own || own->run || hold(server, own, p.runspace, &caller, &err) < 0)
+                return sd_varlink_error_invalid_parameter_name(link, "Runspace");
+        own->holds = true;
+        return sd_varlink_reply(link, NULL);
 }
 
 /* Came the same way: the id of a question is a secret of that way. */
@@ -308,6 +376,7 @@ static int make_varlink(Server *server, const char *address, mode_t mode, unsign
         if (r >= 0)
                 r = sd_varlink_server_bind_method_many(varlink, "io.holdfast.Node.Run", on_run,
                                                        "io.holdfast.Node.Answer", on_answer,
+                                                       "io.holdfast.Node.Hold", on_hold,
                                                        "io.holdfast.Node.SignIn", on_sign_in);
         if (r >= 0)
                 r = sd_varlink_server_bind_connect(varlink, on_connect);
@@ -374,6 +443,7 @@ int server_new(Node *node, const char *address, Server **ret, Error *err) {
         if (!server)
                 return error_oom(err);
         server->node = node;
+        server->runspaces.all = &node->jobs_kept;
         int r = make_varlink(server, address, 0600, CLIENTS_MAX, &server->varlink, err);
         if (r == 0 && sd_event_add_post(node->event, &server->after, on_turn, server) < 0)
                 r = error_oom(err);
@@ -386,9 +456,11 @@ int server_new(Node *node, const char *address, Server **ret, Error *err) {
 }
 
 void server_stop(Server *server) {
-        for (Link *l = server->links; l; l = l->next)
+        for (Link *l = server->links; l; l = l->next) {
                 if (l->run)
                         run_cancel(l->run);
+                runspaces_leave(&server->runspaces, take_ptr(l->runspace));     /* their jobs count in the node */
+        }
 }
 
 void server_free(Server *server) {

@@ -4,6 +4,7 @@
 #include "appliance/node/device-commands.h"
 #include "appliance/node/domain-commands.h"
 #include "appliance/node/host-commands.h"
+#include "appliance/node/job-commands.h"
 #include "appliance/node/move-commands.h"
 #include "appliance/node/node.h"
 #include "appliance/node/smb-commands.h"
@@ -31,6 +32,7 @@ static const Command *const rows[] = {
         &command_get_vmswitch, &command_new_vmswitch, &command_set_vmswitch, &command_remove_vmswitch,
         &command_get_smbconnection, &command_get_smbopenfile, &command_get_smbshare, &command_get_smbshareaccess,
         &command_test_vmshare, &command_grant_vmshareaccess,
+        &command_get_job, &command_wait_job, &command_receive_job, &command_stop_job, &command_remove_job,
         &command_move_vm, &command_compare_vm, &command_get_vmmigration, &command_stop_vmmigration,
         UTILITY_ROWS,
         NULL,

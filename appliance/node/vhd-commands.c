@@ -69,7 +69,7 @@ static int new_vhd(Invocation *invocation, Error *err) { return each_path(invoca
 const Command command_new_vhd = {
         .name = "New-VHD", .module = "Hyper-V",
         .synopsis = "Creates a virtual hard disk (.raw, sparse) on an SMB 3 share.",
-        .role = ROLE_ADMINISTRATOR, .confirm = true,
+        .role = ROLE_ADMINISTRATOR, .confirm = true, .as_job = true,
         .output = "Microsoft.Vhd.PowerShell.VirtualHardDisk",
         .parameters = (const Parameter[]){
                 { "Path", "String[]", NULL, PARAMETER_PIPELINE_BY_VALUE | PARAMETER_PIPELINE_BY_NAME, NULL,
@@ -81,7 +81,7 @@ const Command command_new_vhd = {
         .sets = (const ParameterSet[]){
                 { "DynamicWithoutSource", "Path,SizeBytes", "Path,SizeBytes", "Dynamic,ComputerName" }, { .name = NULL } },
         .refused = "Fixed,Differencing,ParentPath,SourceDisk,BlockSizeBytes,LogicalSectorSizeBytes,"
-                   "PhysicalSectorSizeBytes,AsJob,Credential,CimSession",
+                   "PhysicalSectorSizeBytes,Credential,CimSession",
         .run = new_vhd,
 };
 
@@ -148,7 +148,7 @@ static int resize_vhd(Invocation *invocation, Error *err) { return each_path(inv
 const Command command_resize_vhd = {
         .name = "Resize-VHD", .module = "Hyper-V",
         .synopsis = "Makes a virtual hard disk on a share larger, while no machine uses it.",
-        .role = ROLE_ADMINISTRATOR, .confirm = true,
+        .role = ROLE_ADMINISTRATOR, .confirm = true, .as_job = true,
         .output = "Microsoft.Vhd.PowerShell.VirtualHardDisk",
         .parameters = (const Parameter[]){
                 { "Path", "String[]", "FullName", PARAMETER_PIPELINE_BY_VALUE | PARAMETER_PIPELINE_BY_NAME, NULL,
@@ -156,7 +156,7 @@ const Command command_resize_vhd = {
                 { "SizeBytes", "UInt64", NULL, 0, NULL, "The new size in bytes; not below what it has." },
                 { "Passthru", "SwitchParameter", NULL, 0, NULL, "Returns the disk." }, { .name = NULL } },
         .sets = (const ParameterSet[]){ { "Size", "Path,SizeBytes", "Path,SizeBytes", "Passthru" }, { .name = NULL } },
-        .refused = "ToMinimumSize,AsJob,ComputerName,Credential,CimSession",
+        .refused = "ToMinimumSize,ComputerName,Credential,CimSession",
         .run = resize_vhd,
 };
 
@@ -200,7 +200,7 @@ static int convert_vhd(Invocation *invocation, Error *err) {
 const Command command_convert_vhd = {
         .name = "Convert-VHD", .module = "Hyper-V",
         .synopsis = "Copies a virtual hard disk between this host and an SMB 3 share, converting its format.",
-        .role = ROLE_ADMINISTRATOR, .confirm = true,
+        .role = ROLE_ADMINISTRATOR, .confirm = true, .as_job = true,
         .output = "Microsoft.Vhd.PowerShell.VirtualHardDisk",
         .parameters = (const Parameter[]){
                 { "Path", "String", "FullName", PARAMETER_PIPELINE_BY_VALUE | PARAMETER_PIPELINE_BY_NAME, NULL,
@@ -214,6 +214,6 @@ const Command command_convert_vhd = {
         .sets = (const ParameterSet[]){
                 { "Default", "Path,DestinationPath", "Path,DestinationPath", "VHDType,DeleteSource,Passthru,ComputerName" },
                 { .name = NULL } },
-        .refused = "ParentPath,BlockSizeBytes,AsJob,Credential,CimSession",
+        .refused = "ParentPath,BlockSizeBytes,Credential,CimSession",
         .run = convert_vhd,
 };

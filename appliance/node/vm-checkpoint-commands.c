@@ -20,14 +20,14 @@ static int refuse(Invocation *invocation, Error *err) {
 
 const Command command_checkpoint_vm = {
         .name = "Checkpoint-VM", .module = "Hyper-V", .synopsis = NOT_YET,
-        .role = ROLE_ADMINISTRATOR, .confirm = true, .output = CHECKPOINT,
+        .role = ROLE_ADMINISTRATOR, .confirm = true, .as_job = true, .output = CHECKPOINT,
         .parameters = (const Parameter[]){
                 PARAMETER_NAMES, PARAMETER_VM, PARAMETER_PASSTHRU,
                 { "SnapshotName", "String", "CheckpointName", 0, NULL, "Name of the new checkpoint." }, PARAMETER_COMPUTER_NAME, { .name = NULL } },
         .sets = (const ParameterSet[]){
                 { "Name", "Name", "Name,SnapshotName", "Passthru,ComputerName" }, { "VMObject", "VM", "VM,SnapshotName", "Passthru" },
                 { .name = NULL } },
-        .refused = "AsJob," VM_ELSEWHERE,
+        .refused = VM_ELSEWHERE,
         .run = refuse,
 };
 
@@ -43,7 +43,7 @@ const Command command_get_vmsnapshot = {
 
 const Command command_restore_vmsnapshot = {
         .name = "Restore-VMSnapshot", .module = "Hyper-V", .aliases = "Restore-VMCheckpoint", .synopsis = NOT_YET,
-        .role = ROLE_ADMINISTRATOR, .confirm = true, .output = CHECKPOINT,
+        .role = ROLE_ADMINISTRATOR, .confirm = true, .as_job = true, .output = CHECKPOINT,
         .parameters = (const Parameter[]){
                 PARAMETER_CHECKPOINT_NAME, { "VMName", "String", NULL, 0, NULL, "Name of a virtual machine." }, PARAMETER_VM,
                 PARAMETER_CHECKPOINT, PARAMETER_PASSTHRU, PARAMETER_COMPUTER_NAME, { .name = NULL } },
@@ -51,13 +51,13 @@ const Command command_restore_vmsnapshot = {
                 { "SnapshotName", "Name,VMName", "Name,VMName", "Passthru,ComputerName" },
                 { "SnapshotObject", "VMSnapshot", "VMSnapshot", "Passthru" }, { "VM", "VM,Name", "VM,Name", "Passthru" },
                 { .name = NULL } },
-        .refused = "AsJob," VM_ELSEWHERE,
+        .refused = VM_ELSEWHERE,
         .run = refuse,
 };
 
 const Command command_remove_vmsnapshot = {
         .name = "Remove-VMSnapshot", .module = "Hyper-V", .aliases = "Remove-VMCheckpoint", .synopsis = NOT_YET,
-        .role = ROLE_ADMINISTRATOR, .confirm = true, .output = CHECKPOINT,
+        .role = ROLE_ADMINISTRATOR, .confirm = true, .as_job = true, .output = CHECKPOINT,
         .parameters = (const Parameter[]){
                 PARAMETER_VMNAMES, PARAMETER_VM, PARAMETER_CHECKPOINT_NAME, PARAMETER_CHECKPOINT, PARAMETER_PASSTHRU,
                 { "IncludeAllChildSnapshots", "SwitchParameter", "IncludeAllChildCheckpoints", 0, NULL,
@@ -67,6 +67,6 @@ const Command command_remove_vmsnapshot = {
                 { "SnapshotName", "VMName", "VMName,Name", "IncludeAllChildSnapshots,Passthru,ComputerName" },
                 { "VMObject", "VM", "VM,Name", "IncludeAllChildSnapshots,Passthru" },
                 { "SnapshotObject", "VMSnapshot", "VMSnapshot", "IncludeAllChildSnapshots,Passthru" }, { .name = NULL } },
-        .refused = "AsJob," VM_ELSEWHERE,
+        .refused = VM_ELSEWHERE,
         .run = refuse,
 };

@@ -55,12 +55,12 @@ static const ParameterSet start_sets[] = {
 const Command command_start_vm = {
         .name = "Start-VM", .module = "Hyper-V",
         .synopsis = "Starts a virtual machine, or lets a saved one go on; the file server lets only one host hold its disks.",
-        .role = ROLE_OPERATOR, .confirm = true,
+        .role = ROLE_OPERATOR, .confirm = true, .as_job = true,
         .output = "Microsoft.HyperV.PowerShell.VirtualMachine",
         .parameters = (const Parameter[]){ PARAMETER_NAMES, PARAMETER_VM, PARAMETER_PASSTHRU, PARAMETER_COMPUTER_NAME,
                                              { .name = NULL } },
         .sets = start_sets,
-        .refused = "AsJob," VM_ELSEWHERE,
+        .refused = VM_ELSEWHERE,
         .run = start_vm,
 };
 
@@ -93,7 +93,7 @@ static int stop_vm(Invocation *invocation, Error *err) { return vm_targets(invoc
 const Command command_stop_vm = {
         .name = "Stop-VM", .module = "Hyper-V",
         .synopsis = "Shuts a virtual machine down through its guest, turns it off, or saves it.",
-        .role = ROLE_OPERATOR, .confirm = true,
+        .role = ROLE_OPERATOR, .confirm = true, .as_job = true,
         .output = "Microsoft.HyperV.PowerShell.VirtualMachine",
         .parameters = (const Parameter[]){
                 PARAMETER_NAMES, PARAMETER_VM, PARAMETER_PASSTHRU,
@@ -105,7 +105,7 @@ const Command command_stop_vm = {
         .sets = (const ParameterSet[]){
                 { "Name", "Name", "Name", "Save,TurnOff,Force,Passthru,ComputerName" },
                 { "VMObject", "VM", "VM", "Save,TurnOff,Force,Passthru" }, { .name = NULL } },
-        .refused = "AsJob," VM_ELSEWHERE,
+        .refused = VM_ELSEWHERE,
         .run = stop_vm,
 };
 
@@ -139,7 +139,7 @@ static int remove_vm(Invocation *invocation, Error *err) { return vm_targets(inv
 const Command command_remove_vm = {
         .name = "Remove-VM", .module = "Hyper-V",
         .synopsis = "Deletes the configuration of a virtual machine; its virtual hard disks stay.",
-        .role = ROLE_ADMINISTRATOR, .confirm = true,
+        .role = ROLE_ADMINISTRATOR, .confirm = true, .as_job = true,
         .output = "Microsoft.HyperV.PowerShell.VirtualMachine",
         .parameters = (const Parameter[]){
                 PARAMETER_NAMES, PARAMETER_VM, PARAMETER_PASSTHRU,
@@ -148,6 +148,6 @@ const Command command_remove_vm = {
         .sets = (const ParameterSet[]){
                 { "Name", "Name", "Name", "Force,Passthru,ComputerName" }, { "VMObject", "VM", "VM", "Force,Passthru" },
                 { .name = NULL } },
-        .refused = "AsJob," VM_ELSEWHERE,
+        .refused = VM_ELSEWHERE,
         .run = remove_vm,
 };

@@ -159,7 +159,7 @@ static int new_vm(Invocation *invocation, Error *err) {
 const Command command_new_vm = {
         .name = "New-VM", .module = "Hyper-V",
         .synopsis = "Creates a virtual machine whose files all lie on an SMB 3 share.",
-        .role = ROLE_ADMINISTRATOR, .confirm = true,
+        .role = ROLE_ADMINISTRATOR, .confirm = true, .as_job = true,
         .output = "Microsoft.HyperV.PowerShell.VirtualMachine",
         .parameters = (const Parameter[]){
                 { "Name", "String", "VMName", PARAMETER_PIPELINE_BY_VALUE | PARAMETER_PIPELINE_BY_NAME, NULL,
@@ -183,7 +183,7 @@ const Command command_new_vm = {
                 { "Existing VHD", "VHDPath", "Name,MemoryStartupBytes,Generation",
                   "SwitchName,Path,Force,ComputerName" },
                 { .name = NULL } },
-        .refused = "BootDevice,SourceGuestStatePath,Version,Prerelease,Experimental,GuestStateIsolationType,AsJob,"
+        .refused = "BootDevice,SourceGuestStatePath,Version,Prerelease,Experimental,GuestStateIsolationType,"
                    "Credential,CimSession",
         .run = new_vm,
 };
@@ -208,7 +208,7 @@ static int import_vm(Invocation *invocation, Error *err) {
 const Command command_import_vm = {
         .name = "Import-VM", .module = "Hyper-V",
         .synopsis = "Makes a virtual machine that lies on a share known to this host, in place.",
-        .role = ROLE_ADMINISTRATOR, .confirm = true,
+        .role = ROLE_ADMINISTRATOR, .confirm = true, .as_job = true,
         .output = "Microsoft.HyperV.PowerShell.VirtualMachine",
         .parameters = (const Parameter[]){
                 { "Path", "String", NULL, PARAMETER_PIPELINE_BY_VALUE, NULL,
@@ -217,6 +217,6 @@ const Command command_import_vm = {
                 PARAMETER_COMPUTER_NAME, { .name = NULL } },
         .sets = (const ParameterSet[]){ { "Register", "Path", "Path", "Register,ComputerName" }, { .name = NULL } },
         .refused = "Copy,VhdDestinationPath,VirtualMachinePath,SnapshotFilePath,SmartPagingFilePath,VhdSourcePath,"
-                   "GenerateNewId,CompatibilityReport,AsJob,Credential,CimSession",
+                   "GenerateNewId,CompatibilityReport,Credential,CimSession",
         .run = import_vm,
 };

@@ -44,7 +44,7 @@ static int export_vm(Invocation *invocation, Error *err) { return vm_targets(inv
 const Command command_export_vm = {
         .name = "Export-VM", .module = "Hyper-V",
         .synopsis = "Copies a virtual machine that is off, with its disks, to another folder on a share.",
-        .role = ROLE_ADMINISTRATOR, .confirm = true,
+        .role = ROLE_ADMINISTRATOR, .confirm = true, .as_job = true,
         .output = "Microsoft.HyperV.PowerShell.VirtualMachine",
         .parameters = (const Parameter[]){
                 { "Name", "String[]", "VMName", PARAMETER_PIPELINE_BY_VALUE | PARAMETER_WILDCARD, NULL,
@@ -57,6 +57,6 @@ const Command command_export_vm = {
                 PARAMETER_COMPUTER_NAME, { .name = NULL } },
         .sets = (const ParameterSet[]){ { "Name", "Name,Path", "Name,Path", "Passthru,ComputerName" },
                                         { "VMObject", "VM,Path", "VM,Path", "Passthru" }, { .name = NULL } },
-        .refused = "CaptureLiveState,AsJob," DEVICE_ELSEWHERE,
+        .refused = "CaptureLiveState," DEVICE_ELSEWHERE,
         .run = export_vm,
 };

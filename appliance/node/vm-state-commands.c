@@ -29,9 +29,9 @@ const Command command_save_vm = {
         .name = "Save-VM", .module = "Hyper-V",
         .synopsis = "Saves the state of a virtual machine beside its files on the share and turns it off; Start-VM on any "
                     "host lets it go on.",
-        .role = ROLE_OPERATOR, .confirm = true, .output = VIRTUAL_MACHINE,
+        .role = ROLE_OPERATOR, .confirm = true, .as_job = true, .output = VIRTUAL_MACHINE,
         .parameters = plain_parameters, .sets = plain_sets,
-        .refused = "AsJob," VM_ELSEWHERE,
+        .refused = VM_ELSEWHERE,
         .run = save_vm,
 };
 
@@ -59,9 +59,9 @@ static int suspend_vm(Invocation *invocation, Error *err) { return vm_targets(in
 const Command command_suspend_vm = {
         .name = "Suspend-VM", .module = "Hyper-V",
         .synopsis = "Pauses a running virtual machine; it keeps its memory and its disks.",
-        .role = ROLE_OPERATOR, .confirm = true, .output = VIRTUAL_MACHINE,
+        .role = ROLE_OPERATOR, .confirm = true, .as_job = true, .output = VIRTUAL_MACHINE,
         .parameters = plain_parameters, .sets = plain_sets,
-        .refused = "AsJob," VM_ELSEWHERE,
+        .refused = VM_ELSEWHERE,
         .run = suspend_vm,
 };
 
@@ -80,9 +80,9 @@ static int resume_vm(Invocation *invocation, Error *err) { return vm_targets(inv
 const Command command_resume_vm = {
         .name = "Resume-VM", .module = "Hyper-V",
         .synopsis = "Lets a paused or saved virtual machine go on, also one that stopped on a disk error that is mended.",
-        .role = ROLE_OPERATOR, .confirm = true, .output = VIRTUAL_MACHINE,
+        .role = ROLE_OPERATOR, .confirm = true, .as_job = true, .output = VIRTUAL_MACHINE,
         .parameters = plain_parameters, .sets = plain_sets,
-        .refused = "AsJob," VM_ELSEWHERE,
+        .refused = VM_ELSEWHERE,
         .run = resume_vm,
 };
 
@@ -106,7 +106,7 @@ static int restart_vm(Invocation *invocation, Error *err) { return vm_targets(in
 const Command command_restart_vm = {
         .name = "Restart-VM", .module = "Hyper-V",
         .synopsis = "Resets a running virtual machine; its guest is not asked.",
-        .role = ROLE_OPERATOR, .confirm = true, .output = VIRTUAL_MACHINE,
+        .role = ROLE_OPERATOR, .confirm = true, .as_job = true, .output = VIRTUAL_MACHINE,
         .parameters = (const Parameter[]){
                 PARAMETER_NAMES, PARAMETER_VM, PARAMETER_PASSTHRU,
                 { "Force", "SwitchParameter", NULL, 0, NULL, "Does not ask." }, PARAMETER_COMPUTER_NAME, { .name = NULL } },
@@ -114,7 +114,7 @@ const Command command_restart_vm = {
                 { "Name", "Name", "Name", "Force,Passthru,ComputerName" }, { "VMObject", "VM", "VM", "Force,Passthru" },
                 { .name = NULL } },
         /* nothing in the guest says that it is up again */
-        .refused = "Wait,For,Delay,Timeout,TimeoutSec,Type,AsJob," VM_ELSEWHERE,
+        .refused = "Wait,For,Delay,Timeout,TimeoutSec,Type," VM_ELSEWHERE,
         .run = restart_vm,
 };
 

@@ -3,9 +3,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <systemd/sd-varlink.h>
+#include <sys/random.h>
 
 #include "appliance/base/cleanup.h"
+#include "appliance/base/text.h"
 #include "appliance/command/object.h"
 
 typedef struct Call {
@@ -23,6 +24,7 @@ struct Runner {
         sd_json_variant *extra;
         Call *calls;
         size_t count;
+        RunnerHold hold;                /* of the session that all its pools are */
 };
 
 static void call_free(Call *call) {
@@ -54,6 +56,7 @@ void runner_free(Runner *runner) {
                 return;
         while (runner->calls)
                 call_free(runner->calls);
+        runner_release(&runner->hold);
         (void)sd_event_unref(runner->event);
         (void)sd_json_variant_unref(runner->extra);
         free(runner->address);
@@ -146,6 +149,9 @@ static int ask(Call *call, const PsrpWork *work, Error *err) {
                 r = sd_varlink_attach_event(call->link, call->runner->event, 0);
         if (r >= 0)
                 r = sd_json_variant_set_field_string(&parameters, "Pipeline", work->text);
+        const char *session = runner_hold(&call->runner->hold, call->runner->event, call->runner->address, NULL);
+        if (r >= 0 && session)
+                r = sd_json_variant_set_field_string(&parameters, "Runspace", session);
         if (r >= 0 && work->width)
                 r = sd_json_variant_set_field_unsigned(&parameters, "Width", work->width);
         if (r >= 0 && work->interactive)
@@ -203,6 +209,53 @@ static void pause_run(void *userdata, PsrpPool *pool, uint64_t run, bool paused)
                 sd_varlink_detach_event(call->link);
         else if (sd_varlink_attach_event(call->link, call->runner->event, 0) < 0)
                 fail(call, SD_VARLINK_ERROR_DISCONNECTED, NULL);
+}
+
+/* ---- the session ----------------------------------------------------------------------------------------- */
+
+void runner_release(RunnerHold *hold) {
+        if (hold->link)
+                (void)sd_varlink_set_userdata(hold->link, NULL);
+        hold->link = sd_varlink_close_unref(hold->link);
+}
+
+/* It was not taken, or holdfastd is gone: with the next command it is tried again. */
+static int on_hold(sd_varlink *link, sd_json_variant *parameters, const char *error_id, sd_varlink_reply_flags_t flags,
+                   void *userdata) {
+        RunnerHold *hold = userdata;
+        if (hold && error_id)
+                runner_release(hold);
+        return 0;
+}
+
+static int make_hold(RunnerHold *hold, sd_event *event, const char *address, const char *session) {
+        uint8_t random[(RUNNER_HOLD_ID - 1) / 2];
+
+        if (!*hold->id) {
+                if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
+                        return -EIO;
+                text_hex(random, sizeof random, hold->id);
+        }
+        int r = sd_varlink_connect_address(&hold->link, address);
+        if (r < 0)
+                return r;
+        (void)sd_varlink_set_userdata(hold->link, hold);
+        r = sd_varlink_bind_reply(hold->link, on_hold);
+        if (r >= 0)
+                r = sd_varlink_attach_event(hold->link, event, 0);
+        return r < 0 ? r : sd_varlink_invokeb(hold->link, "io.holdfast.Node.Hold", SD_JSON_BUILD_OBJECT(
+                SD_JSON_BUILD_PAIR_STRING("Runspace", hold->id),
+                SD_JSON_BUILD_PAIR_CONDITION(session != NULL, "Session", SD_JSON_BUILD_STRING(session))));
+}
+
+const char *runner_hold(RunnerHold *hold, sd_event *event, const char *address, const char *session) {
+        if (hold->link && sd_varlink_get_fd(hold->link) >= 0)        /* it has none any more when the other end is gone */
+                return hold->id;
+        runner_release(hold);
+        if (make_hold(hold, event, address, session) >= 0)
+                return hold->id;
+        runner_release(hold);
+        return NULL;
 }
 
 void runner_answer(const char *address, const char *id, BatchAnswer choice) {

@@ -5,10 +5,11 @@
 #pragma once
 
 #include <systemd/sd-event.h>
+#include <systemd/sd-varlink.h>
 
 #include "appliance/psrp/psrp.h"
 
-enum { RUNNER_RUNS_MAX = 32 };
+enum { RUNNER_RUNS_MAX = 32, RUNNER_HOLD_ID = 33 };
 
 typedef struct Runner Runner;
 
@@ -22,3 +23,15 @@ PsrpRunner runner_hooks(Runner *runner);
  * nobody waits for it.  The run goes on or does not, and a question that is over already stays so.  Blocks for as long as
  * the local socket takes the few bytes. */
 void runner_answer(const char *address, const char *id, BatchAnswer choice);
+
+/* Keeps the session of one pool, to which its jobs belong, at holdfastd: a connection that only is there.  When it is not
+ * there any more, holdfastd stops the jobs, however this process ended. */
+typedef struct RunnerHold {
+        sd_varlink *link;               /* NULL: not now */
+        char id[RUNNER_HOLD_ID];        /* Run's Runspace; "" before the first time */
+} RunnerHold;
+
+/* Makes sure that it is held; zero-initialized at first.  @session: the sign-in, for a gateway; or NULL.  Returns the
+ * session's id, or NULL when it cannot be kept: what runs then is a session of its own. */
+const char *runner_hold(RunnerHold *hold, sd_event *event, const char *address, const char *session);
+void runner_release(RunnerHold *hold);

@@ -14,6 +14,7 @@ typedef struct Remoting {
         Shell *shell;
         PsrpPool *pool;
         RemotingRun *runs;
+        void *runspace;         /* the node's, of this session */
 } Remoting;
 
 struct RemotingRun { /* a Run at holdfastd */
@@ -74,7 +75,8 @@ static int start_run(void *userdata, PsrpPool *pool, uint64_t run, const PsrpWor
                                  .input = work->input,
                                  .secrets = work->secrets,
                                  .width = work->width,
-                                 .interactive = work->interactive };
+                                 .interactive = work->interactive,
+                                 .runspace = &remoting->runspace };
 
         if (!r)
                 return error_oom(err);
@@ -162,7 +164,11 @@ static int read_guid(const char *text, PsrpGuid *ret, WsmanFault *fault) {
 
 static void remoting_close(Shell *shell) {
         Remoting *remoting = shell->inside;
+        const WsmanNode *node = &shell->wsman->node;
+
         psrp_pool_free(remoting->pool); /* cancels what runs */
+        if (remoting->runspace)
+                node->release(node->userdata, remoting->runspace);
         free(remoting);
         shell->inside = NULL;
 }

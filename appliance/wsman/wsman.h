@@ -45,6 +45,7 @@ typedef struct WsmanWork {                            /* borrowed */
         sd_json_variant *variables, *input, *secrets; /* or NULL */
         unsigned width;
         bool interactive; /* the client's user can be asked */
+        void **runspace;  /* what the node keeps for the session that this belongs to, NULL at first; or NULL: for none */
 } WsmanWork;
 
 typedef struct WsmanEnd {
@@ -67,6 +68,8 @@ typedef struct WsmanNode {
         void (*pause)(void *userdata, void *call, bool paused);
         /* To the STREAM_PROMPT record of that id. */
         void (*answer)(void *userdata, void *call, const char *id, BatchAnswer answer);
+        /* The session is over; what was kept for it in WsmanWork.runspace.  May be NULL. */
+        void (*release)(void *userdata, void *runspace);
         void *userdata;
 } WsmanNode;
 

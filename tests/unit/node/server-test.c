@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "appliance/base/cleanup.h"
+#include "appliance/node/job-commands.h"
 #include "appliance/node/run.h"
 #include "appliance/node/server.h"
 #include "auth/person.h"
@@ -51,8 +52,8 @@ static int use_secret(Invocation *invocation, Error *err) {
 
 #define PLAIN .module = "Hyper-V", .synopsis = "Test.", .role = ROLE_ADMINISTRATOR, \
         .parameters = (const Parameter[]){ { NULL } }, .sets = (const ParameterSet[]){ { "Default" }, { NULL } }
-static const Command many_row = { .name = "Get-Many", PLAIN, .run = get_many };
-static const Command wait_row = { .name = "Wait-Forever", PLAIN, .run = wait_forever };
+static const Command many_row = { .name = "Get-Many", PLAIN, .confirm = true, .as_job = true, .run = get_many };
+static const Command wait_row = { .name = "Wait-Forever", PLAIN, .confirm = true, .as_job = true, .run = wait_forever };
 static const Command secret_row = {
         .name = "Use-Secret",
         .module = "Hyper-V",
@@ -88,7 +89,9 @@ static const Command ask_row = {
         .parameters = (const Parameter[]){ { NULL } }, .sets = (const ParameterSet[]){ { "Default" }, { NULL } }, .run = ask_me,
 };
 static const Command there_row = ASKED("Get", ROLE_READER), change_row = ASKED("Set", ROLE_ADMINISTRATOR);
-static const Command *const rows[] = { &many_row, &wait_row, &secret_row, &there_row, &change_row, &ask_row, NULL };
+static const Command *const rows[] = { &many_row, &wait_row, &secret_row, &there_row, &change_row, &ask_row,
+                                      &command_get_job, &command_wait_job, &command_receive_job, &command_stop_job,
+                                      &command_remove_job, NULL };
 const CommandTable node_commands = { rows };    /* instead of the product's */
 
 typedef struct Fixture {
@@ -105,6 +108,7 @@ static int setup(void **state) {
         if (sd_event_new(&f->node.event) < 0 || pool_new(f->node.event, 4, 16, &f->node.pool, &err) < 0 ||
             pool_new(f->node.event, 2, 4, &f->node.peer_pool, &err) < 0 ||
             pool_new(f->node.event, 2, 4, &f->node.remote_pool, &err) < 0 ||
+            pool_new(f->node.event, 4, 4, &f->node.job_pool, &err) < 0 ||
             server_new(&f->node, f->path, &f->server, &err) < 0)
                 fail_msg("%s", err.text);
         *state = f;
@@ -117,6 +121,7 @@ static int teardown(void **state) {
         pool_free(f->node.pool);
         pool_free(f->node.peer_pool);
         pool_free(f->node.remote_pool);
+        pool_free(f->node.job_pool);
         server_free(f->server);
         (void)sd_event_unref(f->node.event);
         (void)unlink(f->path);
@@ -465,6 +470,73 @@ static void test_question(void **state) {
         free(replies.text);
 }
 
+/* What @pipeline says; @runspace NULL: it is a session of its own. */
+static Replies say(Fixture *f, int fd, const char *pipeline, const char *runspace) {
+        Replies replies = { .fd = fd };
+        char text[300];
+
+        (void)snprintf(text, sizeof text, "\"Pipeline\":\"%s\"%s%s%s", pipeline, runspace ? ",\"Runspace\":\"" : "",
+                       runspace ? runspace : "", runspace ? "\"" : "");
+        ask(fd, text);
+        assert_true(turn(f, all_read, &replies));
+        return replies;
+}
+
+static void says(Fixture *f, const char *pipeline, const char *runspace, const char *wanted) {
+        auto_fd int fd = dial(f);
+        Replies replies = say(f, fd, pipeline, runspace);
+        if (!memmem(replies.text, replies.size, wanted, strlen(wanted)))
+                fail_msg("%s: %.*s", pipeline, (int)replies.size, replies.text);
+        free(replies.text);
+}
+
+/* A text that is a session of its own: its jobs run beside it, end with it, and nobody else sees them. */
+static void test_job(void **state) {
+        Fixture *f = *state;
+        auto_fd int fd = dial(f);
+
+        Replies replies = say(f, fd, "Get-Many -AsJob | Wait-Job | Receive-Job; Get-Job", NULL);
+        size_t messages = 0;
+        for (size_t i = 0; i < replies.size; i++)
+                messages += replies.text[i] == '\0';
+        assert_int_equal(messages, MANY + 2);   /* and the job, and the end */
+        assert_non_null(memmem(replies.text, replies.size, "\"State\":\"Completed\"", 19));
+        free(replies.text);
+
+        atomic_store(&waiting, false);
+        atomic_store(&released, false);
+        says(f, "Wait-Forever -AsJob | Wait-Job -Timeout 1", NULL, "put Wait-Job behind it");
+        assert_true(atomic_load(&waiting));
+        assert_true(turn(f, is_set, &released));
+        says(f, "Wait-Forever -AsJob | Wait-Job -Timeout 0; Stop-Job 1; Get-Job", NULL, "\"State\":\"Stopped\"");
+        says(f, "Get-Job 1", NULL, "JobWithSpecifiedSessionIdNotFound,Microsoft.PowerShell.Commands.GetJobCommand");
+        says(f, "Wait-Forever -AsJob; Remove-Job 1", NULL, "the job is not finished");
+        says(f, "Wait-Forever -AsJob; Remove-Job 1 -Force; Get-Job 1", NULL, "JobWithSpecifiedSessionIdNotFound");
+}
+
+/* A session that is held: its jobs outlive the text that began them, not the session. */
+static void test_session(void **state) {
+        static const char mine[] = "0123456789abcdef0123456789abcdef", other[] = "fedcba9876543210fedcba9876543210";
+        Fixture *f = *state;
+        int held = dial(f);
+        char text[200];
+
+        int n = snprintf(text, sizeof text, "{\"method\":\"io.holdfast.Node.Hold\",\"parameters\":{\"Runspace\":\"%s\"}}", mine);
+        assert_int_equal(write(held, text, (size_t)n + 1), n + 1);
+        atomic_store(&waiting, false);
+        atomic_store(&released, false);
+        says(f, "Wait-Forever -AsJob", mine, "\"State\":\"Running\"");
+        assert_true(turn(f, is_set, &waiting));
+        says(f, "Get-Job", mine, "\"State\":\"Running\"");
+        says(f, "Get-Job 1", other, "JobWithSpecifiedSessionIdNotFound");
+        says(f, "Get-Job 1", NULL, "JobWithSpecifiedSessionIdNotFound");
+        says(f, "Get-Job 1", "short", "InvalidParameter");
+        assert_false(atomic_load(&released));
+        (void)close(held);
+        assert_true(turn(f, is_set, &released));
+        says(f, "Get-Job 1", mine, "JobWithSpecifiedSessionIdNotFound");
+}
+
 int main(void) {
         if (geteuid() != 0)
                 return 77;              /* the server serves root only */
@@ -479,6 +551,8 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_people, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_host, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_question, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_job, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_session, setup, teardown),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

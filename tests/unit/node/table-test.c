@@ -22,6 +22,17 @@ static void check_list(const Command *command, const char *list) {
                         fail_msg("%s: a set names the parameter %s, which is not in the row", command->name, name);
 }
 
+/* A job runs later and for itself: it is told by -WhatIf what it would do, and cannot be given a password. */
+static void check_job(const Command *command) {
+        if (!command->as_job)
+                return;
+        if (!command->confirm)
+                fail_msg("%s: -AsJob wants confirm", command->name);
+        for (const Parameter *p = command->parameters; p->name; p++)
+                if (p->flags & PARAMETER_SECRET)
+                        fail_msg("%s: a job cannot have the secret %s", command->name, p->name);
+}
+
 static void check_parameter(const Command *command, const Parameter *p) {
         bool used = false;
         for (const ParameterSet *set = command->sets; set->name; set++)
@@ -49,6 +60,7 @@ static void test_rows(void **state) {
                 for (const Command *const *other = node_commands.rows; other != row; other++)
                         if (text_equal_nocase((*other)->name, command->name))
                                 fail_msg("%s is in the table twice", command->name);
+                check_job(command);
                 for (const ParameterSet *set = command->sets; set->name; set++, sets++) {
                         check_list(command, set->mandatory);
                         check_list(command, set->positional);

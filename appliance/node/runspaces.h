@@ -1,0 +1,24 @@
+/* runspaces.h — the sessions that callers keep open, by ids of their own choice: each has its jobs
+ *
+ * A runspace lives as long as somebody holds it: a connection that said Hold, or a Run that named it.  It belongs to
+ * the account that came first.  On the loop only.
+ */
+#pragma once
+
+#include <stdatomic.h>
+
+#include "appliance/node/background.h"
+
+enum { RUNSPACE_ID_MIN = 32, RUNSPACE_ID_MAX = 64 };    /* characters: a secret of the caller's, which nobody guesses */
+
+typedef struct Runspace Runspace;
+typedef struct Runspaces {
+        Runspace *first;
+        atomic_size_t *all;             /* as background_new() wants it */
+} Runspaces;
+
+/* One more holder of @id, for @owner (an account).  ERROR_DENIED: it is somebody else's; ERROR_INVALID: no id. */
+int runspaces_hold(Runspaces *runspaces, const char *id, const char *owner, Runspace **ret, Error *err) FAILS;
+/* Accepts NULL.  With the last holder its jobs are told to stop. */
+void runspaces_leave(Runspaces *runspaces, Runspace *runspace);
+Background *runspace_jobs(const Runspace *runspace);    /* borrowed */
