@@ -94,7 +94,7 @@ int vmhost_find(VmHost *host, const char *name_or_id, VmInfo *ret, Error *err) F
 /* Only domains that carry our metadata, by name.  The caller frees *ret. */
 int vmhost_list(VmHost *host, VmInfo **ret, size_t *ret_count, Error *err) FAILS;
 int vmhost_state(VmHost *host, const char *id, VmState *ret, Error *err) FAILS;
-/* A reference: virDomainFree() it. */
+/* By id, by name, or by a name that differs in case only, in this order.  A reference: virDomainFree() it. */
 int vmhost_domain(VmHost *host, const char *name_or_id, virDomainPtr *ret, Error *err) FAILS;
 /* A reference: virConnectClose() it. */
 int vmhost_connection(VmHost *host, virConnectPtr *ret, Error *err) FAILS;
