@@ -149,6 +149,8 @@ static int start(Call *call, const WsmanWork *work, Error *err) {
                                              SD_JSON_BUILD_PAIR_CONDITION(work->secrets != NULL, "Secrets",
                                                                           SD_JSON_BUILD_VARIANT(work->secrets))));
         }
+        if (r >= 0)
+                (void)sd_varlink_process(call->link); /* written now, not after two more turns of the loop */
         return r < 0 ? error_set(err, ERROR_UNREACHABLE, -r, "holdfastd cannot be asked: %s", strerror(-r)) : 0;
 }
 
