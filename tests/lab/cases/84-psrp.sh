@@ -12,3 +12,12 @@ for way in psrp psrp-tls; do
 done
 story "a runspace pool"
 as anna python3 $here/psrp.py "$host" "${node^^}"
+
+story "commands use the connections to holdfastd that are there"
+links() { on "$node" ss -xH src /run/holdfast/gateway | awk '{ print $6 }' | sort; }
+ten() { as anna python3 $here/runspace.py "$host" 10 Get-VMHost <<<$'go\nend' >/dev/null; }
+ten
+before=$(links)
+[[ $before ]] || fail "none was kept"
+ten
+same "after ten more commands" "$before" "$(links)"
