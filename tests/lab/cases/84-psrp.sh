@@ -14,7 +14,8 @@ story "a runspace pool"
 as anna python3 $here/psrp.py "$host" "${node^^}"
 
 story "commands use the connections to holdfastd that are there"
-links() { on "$node" ss -xH src /run/holdfast/gateway | awk '{ print $6 }' | sort; }
+# in the gateway's own network, as the kernel sees it
+links() { on "$node" nsenter -t "$(gateway_pid)" -n ss -xH | awk '$5 == "/run/holdfast/gateway" { print $6 }' | sort; }
 ten() { as anna python3 $here/runspace.py "$host" 10 Get-VMHost <<<$'go\nend' >/dev/null; }
 ten
 before=$(links)
