@@ -72,22 +72,28 @@ int host_definition(virDomainPtr domain, unsigned flags, VmDefinition *ret, Erro
         return definition_read(xml, strlen(xml), ret, err);
 }
 
-int vmhost_domain(VmHost *host, const char *name_or_id, virDomainPtr *ret, Error *err) {
-        auto_(host_domains_freep) Domains all = { 0 };
-        virDomainPtr found = NULL;
+/* An id goes before a name: it is what our own objects say, and a name that looks like one is somebody's choice. */
+static virDomainPtr lookup(virConnectPtr connection, const char *name_or_id) {
+        virDomainPtr domain = virDomainLookupByUUIDString(connection, name_or_id);     /* asks nobody when it is none */
+        return domain ? domain : virDomainLookupByName(connection, name_or_id);
+}
 
-        if (host_domains(host, 0, &all, err) < 0)
+int vmhost_domain(VmHost *host, const char *name_or_id, virDomainPtr *ret, Error *err) {
+        auto_(connection_freep) virConnectPtr connection = NULL;
+        auto_(host_domains_freep) Domains all = { 0 };
+
+        if (vmhost_connection(host, &connection, err) < 0)
                 return -1;
-        for (size_t i = 0; i < all.count; i++) {
-                const char *name = virDomainGetName(all.list[i]);
-                char id[VIR_UUID_STRING_BUFLEN] = "";
-                if (strcmp(name, name_or_id) == 0)
-                        found = all.list[i];    /* exactly so goes before "the same but for case" */
-                else if (!found &&
-                         (text_equal_nocase(name, name_or_id) ||
-                          (virDomainGetUUIDString(all.list[i], id) == 0 && text_equal_nocase(id, name_or_id))))
-                        found = all.list[i];
+        virDomainPtr found = lookup(connection, name_or_id);
+        if (found) {
+                *ret = found;
+                return 0;
         }
+        if (host_domains(host, 0, &all, err) < 0)       /* the same but for case */
+                return -1;
+        for (size_t i = 0; i < all.count && !found; i++)
+                if (text_equal_nocase(virDomainGetName(all.list[i]), name_or_id))
+                        found = all.list[i];
         if (!found)
                 return host_no_such_machine(name_or_id, err);
         (void)virDomainRef(found);

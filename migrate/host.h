@@ -97,7 +97,7 @@ void vmhost_skip(void *userdata, const char *name, const Error *why);    /* for 
 /* Only domains that carry our metadata, by name.  The caller frees *ret.  @unreadable: such machines are told and left out;
  * NULL: one is enough to fail, for those who must know of all. */
 int vmhost_list(VmHost *host, VmUnreadable unreadable, void *userdata, VmInfo **ret, size_t *ret_count, Error *err) FAILS;
-/* A reference: virDomainFree() it. */
+/* By id, by name, or by a name that differs in case only, in this order.  A reference: virDomainFree() it. */
 int vmhost_domain(VmHost *host, const char *name_or_id, virDomainPtr *ret, Error *err) FAILS;
 /* A reference: virConnectClose() it. */
 int vmhost_connection(VmHost *host, virConnectPtr *ret, Error *err) FAILS;

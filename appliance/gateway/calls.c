@@ -13,6 +13,8 @@ struct Calls {
         sd_event *event;
         char *address;
         unsigned count;
+        sd_varlink *idle[CALLS_IDLE_MAX];       /* whose call has ended: for the next one */
+        unsigned idle_count;
 };
 
 typedef struct Call {
@@ -21,12 +23,37 @@ typedef struct Call {
         WsmanEvents events;
 } Call;
 
-static void call_free(Call *call) {
+/* What comes on its link from now on is nobody's. */
+static sd_varlink *call_leave(Call *call) {
+        sd_varlink *link = call->link;
         call->calls->count--;
-        if (call->link)
-                (void)sd_varlink_set_userdata(call->link, NULL);
-        (void)sd_varlink_close_unref(call->link);
+        if (link)
+                (void)sd_varlink_set_userdata(link, NULL);
         free(call);
+        return link;
+}
+
+static void call_cancel(Call *call) {
+        (void)sd_varlink_close_unref(call_leave(call));
+}
+
+/* Its last reply was read. */
+static void keep_idle(Calls *calls, sd_varlink *link) {
+        if (calls->idle_count < CALLS_IDLE_MAX)
+                calls->idle[calls->idle_count++] = link;
+        else
+                (void)sd_varlink_close_unref(link);
+}
+
+/* NULL: none.  A holdfastd that ended has closed those to it, and none of them is handed out. */
+static sd_varlink *take_idle(Calls *calls) {
+        while (calls->idle_count > 0) {
+                sd_varlink *link = calls->idle[--calls->idle_count];
+                if (sd_varlink_get_fd(link) >= 0 && sd_varlink_is_idle(link) > 0)
+                        return link;
+                (void)sd_varlink_close_unref(link);
+        }
+        return NULL;
 }
 
 static bool flag(sd_json_variant *reply, const char *name) {
@@ -36,8 +63,10 @@ static bool flag(sd_json_variant *reply, const char *name) {
 
 static void end_with(Call *call, const WsmanEnd *end) {
         WsmanEvents events = call->events;
-        call_free(call);
+        Calls *calls = call->calls;
+        sd_varlink *link = call_leave(call);
         events.ended(events.userdata, end);
+        keep_idle(calls, link);
 }
 
 static void failed(Call *call, const char *error_id, sd_json_variant *parameters) {
@@ -46,10 +75,12 @@ static void failed(Call *call, const char *error_id, sd_json_variant *parameters
 
         if (strcmp(error_id, "io.holdfast.Node.SecretsNeeded") == 0) {
                 WsmanEvents events = call->events;
+                Calls *calls = call->calls;
                 auto_(sd_json_variant_unrefp) sd_json_variant *needs =
                         sd_json_variant_ref(sd_json_variant_by_key(parameters, "Secrets"));
-                call_free(call);
+                sd_varlink *link = call_leave(call);
                 events.needs(events.userdata, needs);
+                keep_idle(calls, link);
                 return;
         }
         if (strcmp(error_id, "io.holdfast.Node.SessionUnknown") == 0)
@@ -103,18 +134,23 @@ static void release(void *userdata, void *runspace) {
         free(runspace);
 }
 
-static int start(Call *call, const WsmanWork *work, Error *err) {
-        const char *runspace = session_of(call, work);
+static int open_link(Call *call) {
+        call->link = take_idle(call->calls);
+        if (call->link)
+                return 0;
         int r = sd_varlink_connect_address(&call->link, call->calls->address);
-        if (r >= 0) {
-                (void)sd_varlink_set_userdata(call->link, call);
+        if (r >= 0)
                 r = sd_varlink_bind_reply(call->link, on_reply);
-        }
         if (r >= 0)
                 r = sd_varlink_set_relative_timeout(call->link, UINT64_MAX); /* a move takes as long as it takes */
-        if (r >= 0)
-                r = sd_varlink_attach_event(call->link, call->calls->event, 0);
-        if (r >= 0)
+        return r >= 0 ? sd_varlink_attach_event(call->link, call->calls->event, 0) : r;
+}
+
+static int start(Call *call, const WsmanWork *work, Error *err) {
+        const char *runspace = session_of(call, work);
+        int r = open_link(call);
+        if (r >= 0) {
+                (void)sd_varlink_set_userdata(call->link, call);
                 r = sd_varlink_observeb(
                         call->link, "io.holdfast.Node.Run",
                         SD_JSON_BUILD_OBJECT(SD_JSON_BUILD_PAIR_STRING("Pipeline", work->text),
@@ -129,6 +165,9 @@ static int start(Call *call, const WsmanWork *work, Error *err) {
                                                                           SD_JSON_BUILD_VARIANT(work->input)),
                                              SD_JSON_BUILD_PAIR_CONDITION(work->secrets != NULL, "Secrets",
                                                                           SD_JSON_BUILD_VARIANT(work->secrets))));
+        }
+        if (r >= 0)
+                (void)sd_varlink_process(call->link); /* written now, not after two more turns of the loop */
         return r < 0 ? error_set(err, ERROR_UNREACHABLE, -r, "holdfastd cannot be asked: %s", strerror(-r)) : 0;
 }
 
@@ -145,7 +184,7 @@ static int run(void *userdata, const WsmanWork *work, const WsmanEvents *events,
         *call = (Call){ .calls = calls, .events = *events };
         calls->count++;
         if (start(call, work, err) < 0) {
-                call_free(call);
+                call_cancel(call);
                 return -1;
         }
         *ret_call = call;
@@ -153,7 +192,7 @@ static int run(void *userdata, const WsmanWork *work, const WsmanEvents *events,
 }
 
 static void cancel(void *userdata, void *call) {
-        call_free(call);
+        call_cancel(call);
 }
 
 /* What is not read stays in the socket, and then holdfastd's thread waits. */
@@ -183,6 +222,8 @@ int calls_new(sd_event *event, const char *address, Calls **ret, Error *err) {
 void calls_free(Calls *calls) {
         if (!calls)
                 return;
+        while (calls->idle_count > 0)
+                (void)sd_varlink_close_unref(calls->idle[--calls->idle_count]);
         (void)sd_event_unref(calls->event);
         free(calls->address);
         free(calls);

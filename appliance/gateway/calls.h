@@ -1,6 +1,7 @@
 /* calls.h — what shells run, on holdfastd (io.holdfast.Node.Run): the WsmanNode of this process
  *
- * One varlink connection per call; closing it cancels.
+ * One varlink connection per call; closing it cancels.  A few whose call has ended are kept for the next calls, of whomever:
+ * a call carries the handle of its sign-in, so a connection gives no right.  They last as long as holdfastd's end of them.
  */
 #pragma once
 
@@ -8,7 +9,10 @@
 
 #include "appliance/wsman/wsman.h"
 
-enum { CALLS_MAX = 256 };               /* at once; more are refused */
+enum {
+        CALLS_MAX = 256,                /* at once; more are refused */
+        CALLS_IDLE_MAX = 8,             /* connections kept without a call; more are closed */
+};
 
 typedef struct Calls Calls;
 

@@ -122,6 +122,13 @@ void run_breathe(Run *run) {
 
 /* ---- on the loop -------------------------------------------------------------------------------- */
 
+/* What was just put on the link is written now, if the kernel takes it, and not after two more turns of the loop.  The
+ * caller may turn out to be gone: then run->link is NULL afterwards. */
+static void write_out(Run *run) {
+        if (run->link)
+                (void)sd_varlink_process(run->link);
+}
+
 static void deliver(void *userdata) {
         Message *message = userdata;
         Run *run = message->run;
@@ -129,6 +136,7 @@ static void deliver(void *userdata) {
         run->held++;
         if (run->link && sd_varlink_notify(run->link, message->record) < 0)
                 run_cancel(run);        /* more than a caller who reads could have left */
+        write_out(run);
         run_breathe(run);
         message_free(message);
 }
@@ -151,6 +159,7 @@ static void ended(void *userdata) {
                         SD_JSON_BUILD_PAIR_BOOLEAN("Done", true),
                         SD_JSON_BUILD_PAIR_BOOLEAN("HadErrors", run->had_errors),
                         SD_JSON_BUILD_PAIR_BOOLEAN("Refused", run->refused)));
+        write_out(run);
         if (run->job)
                 background_end(take_ptr(run->job), run->gave_up);
         else

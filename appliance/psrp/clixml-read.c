@@ -1,6 +1,6 @@
 #include "appliance/psrp/clixml-read.h"
 
-#include <libxml/xmlreader.h>
+#include <libxml/parser.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -38,7 +38,7 @@ typedef struct Frame {
         char *type; /* OBJ, TYPES: the first type name */
         bool is_enum;
         char *text; /* OBJ: ToString; SCALAR, TEXT, TYPE: what was read so far */
-        size_t text_size;
+        size_t text_size, text_room;
         sd_json_variant *base;   /* OBJ: the value it wraps; ENTRY: its value; ROOT: the result */
         char *key;               /* ENTRY */
         sd_json_variant **items; /* LIST: values; OBJ, DICTIONARY: name, value, name, value … */
@@ -57,7 +57,7 @@ typedef struct TypeName {
 } TypeName;
 
 typedef struct Reading {
-        xmlTextReader *xml;
+        xmlParserCtxt *xml;
         Frame frames[CLIXML_DEPTH_MAX + 1];
         size_t depth; /* index of the innermost frame */
         Known *known;
@@ -65,6 +65,7 @@ typedef struct Reading {
         TypeName *types;
         size_t types_room;
         Cost total;
+        bool failed; /* err says why */
         Error *err;
 } Reading;
 
@@ -95,7 +96,7 @@ static void reading_clear(Reading *r) {
                 free(r->types[i].name);
         free(r->known);
         free(r->types);
-        xmlFreeTextReader(r->xml);
+        xmlFreeParserCtxt(r->xml);
 }
 
 /* Room for index @id in a zero-filled table; false when there can be none. */
@@ -320,6 +321,7 @@ static int finish(Reading *r) {
                 free(f[-1].text);
                 f[-1].text = take_ptr(f->text);
                 f[-1].text_size = f->text_size;
+                f[-1].text_room = f->text_room;
                 break;
         case FRAME_NIL:
                 result = finish_nil(r, f);
@@ -386,21 +388,20 @@ static int start_reference(Reading *r, Frame *f, bool is_type) {
         return result;
 }
 
-static int read_attributes(Reading *r, Frame *f) {
-        int count = xmlTextReaderAttributeCount(r->xml);
+/* @list: five pointers for each of them, see xmlSAX2StartElementNs(). */
+static int read_attributes(Reading *r, Frame *f, int count, const xmlChar **list) {
         if (count > CLIXML_ATTRIBUTES_MAX)
                 return error_set(r->err, ERROR_LIMIT, 0, "CLIXML: an element has more than %d attributes",
                                  CLIXML_ATTRIBUTES_MAX);
-        for (int i = 0; i < count; i++) {
-                if (xmlTextReaderMoveToAttributeNo(r->xml, i) != 1)
-                        break;
-                const char *name = (const char *)xmlTextReaderConstName(r->xml);
-                const char *value = (const char *)xmlTextReaderConstValue(r->xml);
-                if (!name || !value)
+        for (int i = 0; i < count; i++, list += 5) {
+                const char *name = (const char *)list[0];
+                if (list[1])
                         continue;
+                auto_free char *value = strndup((const char *)list[3], (size_t)(list[4] - list[3]));
+                if (!value)
+                        return error_oom(r->err);
                 if (strcmp(name, "N") == 0 && !f->name) {
-                        if (!(f->name = strdup(value)))
-                                return error_oom(r->err);
+                        f->name = take_ptr(value);
                         clixml_unescape(f->name);
                 } else if (strcmp(name, "RefId") == 0) {
                         char *end;
@@ -409,91 +410,100 @@ static int read_attributes(Reading *r, Frame *f) {
                                 return bad(r, "a RefId is no number");
                 }
         }
-        (void)xmlTextReaderMoveToElement(r->xml);
         return 0;
 }
 
-static int start(Reading *r) {
-        const char *element = (const char *)xmlTextReaderConstLocalName(r->xml);
+static int start(Reading *r, const char *element, int attribute_count, const xmlChar **attributes) {
         FrameKind around = r->frames[r->depth].kind;
         Frame new = { .id = -1 };
         bool known = false;
 
-        new.scalar = element ? clixml_scalar(element) : NULL;
+        new.scalar = clixml_scalar(element);
         if (new.scalar) {
                 new.kind = FRAME_SCALAR;
                 known = VALUE & IN(around);
         }
-        for (size_t i = 0; element && !new.scalar && !known &&i < ARRAY_SIZE(elements); i++) {
+        for (size_t i = 0; !new.scalar && !known && i < ARRAY_SIZE(elements); i++) {
                 known = strcmp(elements[i].element, element) == 0 && (elements[i].inside & IN(around));
                 new.kind = elements[i].kind;
         }
         if (!known)
-                return error_set(r->err, ERROR_PROTOCOL, 0, "CLIXML: <%.40s> does not belong here",
-                                 element ? element : "");
+                return error_set(r->err, ERROR_PROTOCOL, 0, "CLIXML: <%.40s> does not belong here", element);
         if (r->depth == CLIXML_DEPTH_MAX)
                 return error_set(r->err, ERROR_LIMIT, 0, "CLIXML: more than %d elements inside each other",
                                  CLIXML_DEPTH_MAX);
         Frame *f = &r->frames[++r->depth];
         *f = new;
-        if (read_attributes(r, f) < 0)
+        if (read_attributes(r, f, attribute_count, attributes) < 0)
                 return -1;
         if (strcmp(element, "Nil") == 0)
                 f->id = -1;
-        if (strcmp(element, "Ref") == 0 || strcmp(element, "TNRef") == 0) {
-                if (start_reference(r, f, *element == 'T') < 0)
-                        return -1;
-        }
-        return xmlTextReaderIsEmptyElement(r->xml) == 1 ? finish(r) : 0;
-}
-
-static int add_text(Reading *r, bool blank) {
-        Frame *f = &r->frames[r->depth];
-        const char *text = (const char *)xmlTextReaderConstValue(r->xml);
-
-        if (!text || (f->kind != FRAME_SCALAR && f->kind != FRAME_TEXT && f->kind != FRAME_TYPE))
-                return blank || !text || text[strspn(text, " \t\r\n")] == '\0'
-                               ? 0
-                               : bad(r, "text stands where none belongs");
-        size_t size = strlen(text);
-        if (size > CLIXML_TEXT_MAX - f->text_size)
-                return error_set(r->err, ERROR_LIMIT, 0, "CLIXML: more than %d MiB of text", CLIXML_TEXT_MAX >> 20);
-        char *more = realloc(f->text, f->text_size + size + 1);
-        if (!more)
-                return error_oom(r->err);
-        memcpy(more + f->text_size, text, size + 1);
-        f->text = more;
-        f->text_size += size;
+        if (strcmp(element, "Ref") == 0 || strcmp(element, "TNRef") == 0)
+                return start_reference(r, f, *element == 'T');
         return 0;
 }
 
-static int step(Reading *r) {
-        switch (xmlTextReaderNodeType(r->xml)) {
-        case XML_READER_TYPE_ELEMENT:
-                return start(r);
-        case XML_READER_TYPE_END_ELEMENT:
-                return finish(r);
-        case XML_READER_TYPE_TEXT:
-        case XML_READER_TYPE_CDATA:
-                return add_text(r, false);
-        case XML_READER_TYPE_WHITESPACE:
-        case XML_READER_TYPE_SIGNIFICANT_WHITESPACE:
-                return add_text(r, true);
-        case XML_READER_TYPE_COMMENT:
-        case XML_READER_TYPE_XML_DECLARATION:
-        case XML_READER_TYPE_PROCESSING_INSTRUCTION:
-                return 0;
-        default:
-                return bad(r, "a document type or an entity; neither is taken");
-        }
+/* The parser hands text out in small pieces. */
+static bool more_room(Frame *f, size_t size) {
+        if (f->text_size + size < f->text_room)
+                return true;
+        size_t room = 2 * f->text_room + size + 1;
+        char *more = realloc(f->text, room);
+        if (!more)
+                return false;
+        f->text = more;
+        f->text_room = room;
+        return true;
 }
 
-static void silence(void *userdata, const char *message, xmlParserSeverities severity, xmlTextReaderLocatorPtr at) {
+static int add_text(Reading *r, const char *text, size_t size) {
+        Frame *f = &r->frames[r->depth];
+
+        if (f->kind != FRAME_SCALAR && f->kind != FRAME_TEXT && f->kind != FRAME_TYPE) {
+                for (size_t i = 0; i < size; i++)
+                        if (!strchr(" \t\r\n", text[i]))
+                                return bad(r, "text stands where none belongs");
+                return 0;
+        }
+        if (size > CLIXML_TEXT_MAX - f->text_size)
+                return error_set(r->err, ERROR_LIMIT, 0, "CLIXML: more than %d MiB of text", CLIXML_TEXT_MAX >> 20);
+        if (!more_room(f, size))
+                return error_oom(r->err);
+        memcpy(f->text + f->text_size, text, size);
+        f->text_size += size;
+        f->text[f->text_size] = '\0';
+        return 0;
 }
+
+static void judge(Reading *r, int result) {
+        if (result >= 0)
+                return;
+        r->failed = true;
+        xmlStopParser(r->xml);
+}
+
+static void on_start(void *userdata, const xmlChar *name, const xmlChar *prefix, const xmlChar *uri, int ns_count,
+                     const xmlChar **namespaces, int attribute_count, int defaulted, const xmlChar **attributes) {
+        judge(userdata, start(userdata, (const char *)name, attribute_count, attributes));
+}
+
+static void on_end(void *userdata, const xmlChar *name, const xmlChar *prefix, const xmlChar *uri) {
+        judge(userdata, finish(userdata));
+}
+
+static void on_text(void *userdata, const xmlChar *text, int size) {
+        judge(userdata, add_text(userdata, (const char *)text, (size_t)size));
+}
+
+static void on_doctype(void *userdata, const xmlChar *name, const xmlChar *external, const xmlChar *system) {
+        judge(userdata, bad(userdata, "a document type or an entity; neither is taken"));
+}
+
+static void on_reference(void *userdata, const xmlChar *name) { on_doctype(userdata, name, NULL, NULL); }
+static void silence(void *userdata, xmlErrorPtr error) {}
 
 int clixml_read(const char *text, size_t size, sd_json_variant **ret, Error *err) {
         auto_(reading_clear) Reading r = { .frames[0] = { .kind = FRAME_ROOT, .id = -1 }, .err = err };
-        int more;
 
         if (size > INT32_MAX || !text_is_utf8(text, size))
                 return error_set(err, ERROR_PROTOCOL, 0, "CLIXML: not valid UTF-8");
@@ -506,15 +516,23 @@ int clixml_read(const char *text, size_t size, sd_json_variant **ret, Error *err
                         return error_oom(err);
                 return 0;
         }
-        r.xml = xmlReaderForMemory(text, (int)size, NULL, "UTF-8",
-                                   XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
+        r.xml = xmlNewParserCtxt();
         if (!r.xml)
                 return error_oom(err);
-        xmlTextReaderSetErrorHandler(r.xml, silence, NULL);
-        while ((more = xmlTextReaderRead(r.xml)) == 1)
-                if (step(&r) < 0)
-                        return -1;
-        if (more < 0 || r.depth != 0 || !r.frames[0].base)
+        *r.xml->sax = (xmlSAXHandler){ .initialized = XML_SAX2_MAGIC,
+                                       .startElementNs = on_start,
+                                       .endElementNs = on_end,
+                                       .characters = on_text,
+                                       .ignorableWhitespace = on_text,
+                                       .cdataBlock = on_text,
+                                       .reference = on_reference,
+                                       .internalSubset = on_doctype,
+                                       .serror = silence };
+        r.xml->userData = &r;
+        (void)xmlCtxtReadMemory(r.xml, text, (int)size, NULL, "UTF-8", XML_PARSE_NONET);
+        if (r.failed)
+                return -1;
+        if (!r.xml->wellFormed || r.depth != 0 || !r.frames[0].base)
                 return bad(&r, "not well-formed XML");
         *ret = take_ptr(r.frames[0].base);
         return 0;

@@ -1,6 +1,6 @@
 #include "appliance/wsman/xml.h"
 
-#include <libxml/xmlreader.h>
+#include <libxml/parser.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,119 +53,129 @@ void xml_free(XmlTree *tree) {
 }
 
 typedef struct Parse {
-        xmlTextReaderPtr reader;
+        xmlParserCtxtPtr parser;
         XmlTree *tree;
         size_t room;
         int open[XML_DEPTH_MAX]; /* indices of the elements we are in */
         int depth;
+        bool failed;
+        Error *err;
 } Parse;
 
 static void parse_done(Parse *p) {
-        if (p->reader)
-                xmlFreeTextReader(p->reader);
+        if (p->parser)
+                xmlFreeParserCtxt(p->parser);
         xml_free(p->tree);
 }
 
-static int take_attributes(Parse *p, XmlElement *e, Error *err) {
-        int r = xmlTextReaderMoveToFirstAttribute(p->reader);
-        for (; r == 1; r = xmlTextReaderMoveToNextAttribute(p->reader)) {
-                if (xmlTextReaderIsNamespaceDecl(p->reader) == 1)
-                        continue;
-                const char *name = (const char *)xmlTextReaderConstLocalName(p->reader);
-                const char *value = (const char *)xmlTextReaderConstValue(p->reader);
-                if (e->attribute_count == XML_ATTRIBUTES_MAX || !name || strlen(name) > XML_NAME_MAX ||
-                    (value && strlen(value) > XML_VALUE_MAX))
+static void stop(Parse *p) {
+        p->failed = true;
+        xmlStopParser(p->parser);
+}
+
+/* @list: five pointers for each of them, see xmlSAX2StartElementNs(). */
+static int take_attributes(XmlElement *e, int count, const xmlChar **list, Error *err) {
+        for (int i = 0; i < count; i++, list += 5) {
+                const char *name = (const char *)list[0], *value = (const char *)list[3];
+                size_t size = (size_t)(list[4] - list[3]);
+                if (e->attribute_count == XML_ATTRIBUTES_MAX || strlen(name) > XML_NAME_MAX || size > XML_VALUE_MAX)
                         return error_set(err, ERROR_LIMIT, 0,
                                          "an element has too many attributes or too long ones");
                 XmlAttribute *a = &e->attributes[e->attribute_count++];
-                *a = (XmlAttribute){ .ns = find_ns(xmlTextReaderConstNamespaceUri(p->reader)),
-                                     .name = strdup(name),
-                                     .value = strdup(value ? value : "") };
+                *a = (XmlAttribute){ .ns = find_ns(list[2]), .name = strdup(name), .value = strndup(value, size) };
                 if (!a->name || !a->value)
                         return error_oom(err);
         }
-        (void)xmlTextReaderMoveToElement(p->reader);
         return 0;
 }
 
-static int begin(Parse *p, Error *err) {
-        const char *name = (const char *)xmlTextReaderConstLocalName(p->reader);
-        bool empty = xmlTextReaderIsEmptyElement(p->reader) == 1;
-
-        if (p->tree->count == XML_ELEMENTS_MAX || p->depth == XML_DEPTH_MAX || !name || strlen(name) > XML_NAME_MAX)
-                return error_set(err, ERROR_LIMIT, 0,
-                                 "the document has too many elements, or nests them too deeply");
+static XmlElement *add_element(Parse *p, const char *name) {
+        if (p->tree->count == XML_ELEMENTS_MAX || p->depth == XML_DEPTH_MAX || strlen(name) > XML_NAME_MAX) {
+                (void)error_set(p->err, ERROR_LIMIT, 0,
+                                "the document has too many elements, or nests them too deeply");
+                return NULL;
+        }
         if (p->tree->count == p->room) {
-                size_t room = p->room ? 2 * p->room : 64;
+                size_t room = p->room ? 2 * p->room : 32;
                 XmlElement *more = reallocarray(p->tree->elements, room, sizeof *more);
-                if (!more)
-                        return error_oom(err);
+                if (!more) {
+                        (void)error_oom(p->err);
+                        return NULL;
+                }
                 p->tree->elements = more;
                 p->room = room;
         }
+        return &p->tree->elements[p->tree->count++];
+}
+
+static void on_start(void *userdata, const xmlChar *name, const xmlChar *prefix, const xmlChar *uri, int ns_count,
+                     const xmlChar **namespaces, int attribute_count, int defaulted, const xmlChar **attributes) {
+        Parse *p = userdata;
         int index = (int)p->tree->count;
-        XmlElement *e = &p->tree->elements[p->tree->count++];
-        *e = (XmlElement){ .ns = find_ns(xmlTextReaderConstNamespaceUri(p->reader)),
+        XmlElement *e = add_element(p, (const char *)name);
+
+        if (!e) {
+                stop(p);
+                return;
+        }
+        *e = (XmlElement){ .ns = find_ns(uri),
                            .parent = p->depth > 0 ? p->open[p->depth - 1] : -1,
-                           .name = strdup(name),
+                           .name = strdup((const char *)name),
                            .text = strdup("") };
-        if (!e->name || !e->text)
-                return error_oom(err);
-        if (take_attributes(p, e, err) < 0)
-                return -1;
-        if (!empty)
+        if (!e->name || !e->text) {
+                (void)error_oom(p->err);
+                stop(p);
+        } else if (take_attributes(e, attribute_count, attributes, p->err) < 0) {
+                stop(p);
+        } else {
                 p->open[p->depth++] = index;
-        return 0;
-}
-
-static int add_text(Parse *p, Error *err) {
-        const char *value = (const char *)xmlTextReaderConstValue(p->reader);
-        if (!value || p->depth == 0)
-                return 0;
-        XmlElement *e = &p->tree->elements[p->open[p->depth - 1]];
-        size_t size = strlen(value);
-        char *more = realloc(e->text, e->text_size + size + 1);
-        if (!more)
-                return error_oom(err);
-        memcpy(more + e->text_size, value, size + 1);
-        e->text = more;
-        e->text_size += size;
-        return 0;
-}
-
-static int take_node(Parse *p, Error *err) {
-        switch (xmlTextReaderNodeType(p->reader)) {
-        case XML_READER_TYPE_ELEMENT:
-                return begin(p, err);
-        case XML_READER_TYPE_END_ELEMENT:
-                p->depth--;
-                return 0;
-        case XML_READER_TYPE_TEXT:
-        case XML_READER_TYPE_CDATA:
-        case XML_READER_TYPE_WHITESPACE:
-        case XML_READER_TYPE_SIGNIFICANT_WHITESPACE:
-                return add_text(p, err);
-        case XML_READER_TYPE_COMMENT:
-        case XML_READER_TYPE_XML_DECLARATION:
-                return 0;
-        default:
-                return error_set(
-                        err, ERROR_PROTOCOL, 0,
-                        "the document holds a document type, an entity or a processing instruction, which are "
-                        "not accepted");
         }
 }
 
-static void silent(void *userdata, const char *text, xmlParserSeverities severity, xmlTextReaderLocatorPtr where) {}
+static void on_end(void *userdata, const xmlChar *name, const xmlChar *prefix, const xmlChar *uri) {
+        Parse *p = userdata;
+        p->depth--;
+}
 
-/* The reader would build a document type's entities before it shows the node; they are refused unread. */
+static void on_text(void *userdata, const xmlChar *text, int size) {
+        Parse *p = userdata;
+        if (p->depth == 0)
+                return;
+        XmlElement *e = &p->tree->elements[p->open[p->depth - 1]];
+        char *more = realloc(e->text, e->text_size + (size_t)size + 1);
+        if (!more) {
+                (void)error_oom(p->err);
+                stop(p);
+                return;
+        }
+        memcpy(more + e->text_size, text, (size_t)size);
+        e->text = more;
+        e->text_size += (size_t)size;
+        e->text[e->text_size] = '\0';
+}
+
+static void forbidden(Parse *p) {
+        (void)error_set(p->err, ERROR_PROTOCOL, 0,
+                        "the document holds a document type, an entity or a processing instruction, which are "
+                        "not accepted");
+        stop(p);
+}
+
+static void on_instruction(void *userdata, const xmlChar *target, const xmlChar *data) { forbidden(userdata); }
+static void on_reference(void *userdata, const xmlChar *name) { forbidden(userdata); }
+static void on_doctype(void *userdata, const xmlChar *name, const xmlChar *external, const xmlChar *system) {
+        forbidden(userdata);
+}
+static void silent(void *userdata, xmlErrorPtr error) {}
+
+/* Refused unread: so no declaration in it is ever looked at. */
 static bool has_doctype(const void *data, size_t size) {
         return memmem(data, size, "<!DOCTYPE", 9) != NULL || memmem(data, size, "<\0!\0D\0O\0", 8) != NULL ||
                memmem(data, size, "\0<\0!\0D\0O", 8) != NULL;
 }
 
 int xml_parse(const void *data, size_t size, XmlTree **ret, Error *err) {
-        auto_(parse_done) Parse p = { 0 };
+        auto_(parse_done) Parse p = { .err = err };
 
         if (size > XML_DOCUMENT_MAX)
                 return error_set(err, ERROR_LIMIT, 0, "the document has %zu bytes; at most %d are accepted", size,
@@ -173,16 +183,24 @@ int xml_parse(const void *data, size_t size, XmlTree **ret, Error *err) {
         if (has_doctype(data, size))
                 return error_set(err, ERROR_PROTOCOL, 0, "the document has a document type, which is not accepted");
         p.tree = calloc(1, sizeof *p.tree);
-        p.reader = p.tree ? xmlReaderForMemory(data, (int)size, NULL, NULL, XML_PARSE_NONET | XML_PARSE_COMPACT)
-                          : NULL;
-        if (!p.reader)
+        p.parser = p.tree ? xmlNewParserCtxt() : NULL;
+        if (!p.parser)
                 return error_oom(err);
-        xmlTextReaderSetErrorHandler(p.reader, silent, NULL);
-        int r;
-        while ((r = xmlTextReaderRead(p.reader)) == 1)
-                if (take_node(&p, err) < 0)
-                        return -1;
-        if (r < 0 || p.tree->count == 0)
+        *p.parser->sax = (xmlSAXHandler){ .initialized = XML_SAX2_MAGIC,
+                                          .startElementNs = on_start,
+                                          .endElementNs = on_end,
+                                          .characters = on_text,
+                                          .ignorableWhitespace = on_text,
+                                          .cdataBlock = on_text,
+                                          .processingInstruction = on_instruction,
+                                          .reference = on_reference,
+                                          .internalSubset = on_doctype,
+                                          .serror = silent };
+        p.parser->userData = &p;
+        (void)xmlCtxtReadMemory(p.parser, data, (int)size, NULL, NULL, XML_PARSE_NONET);
+        if (p.failed)
+                return -1;
+        if (!p.parser->wellFormed || p.tree->count == 0)
                 return error_set(err, ERROR_PROTOCOL, 0, "the document is not well-formed XML");
         *ret = take_ptr(p.tree);
         return 0;
@@ -297,13 +315,20 @@ void xml_write_text(XmlWriter *w, const char *text) {
 
 void xml_write_base64(XmlWriter *w, const void *data, size_t size) {
         static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        char out[1024];
+        size_t n = 0;
         const uint8_t *p = data;
         for (; size > 0; p += 3) {
                 uint32_t v = (uint32_t)p[0] << 16 | (size > 1 ? (uint32_t)p[1] << 8 : 0) | (size > 2 ? p[2] : 0);
-                char out[4] = { digits[v >> 18], digits[v >> 12 & 63], size > 1 ? digits[v >> 6 & 63] : '=',
-                                size > 2 ? digits[v & 63] : '=' };
-                put(w, out, sizeof out);
+                out[n++] = digits[v >> 18];
+                out[n++] = digits[v >> 12 & 63];
+                out[n++] = size > 1 ? digits[v >> 6 & 63] : '=';
+                out[n++] = size > 2 ? digits[v & 63] : '=';
                 size -= size < 3 ? size : 3;
+                if (n == sizeof out || size == 0) {
+                        put(w, out, n);
+                        n = 0;
+                }
         }
 }
 
@@ -330,7 +355,7 @@ int xml_read_base64(const char *text, uint8_t **ret, size_t *ret_size, Error *er
         if (!data)
                 return error_oom(err);
         for (; *text; text++) {
-                if (strchr(" \t\r\n", *text))
+                if (*text == ' ' || *text == '\t' || *text == '\r' || *text == '\n')
                         continue;
                 int d = digit(*text);
                 if (*text == '=')

@@ -1,6 +1,6 @@
 /* xml.h — one foreign XML document as a small flat tree, and a writer for ours
  *
- * libxml2's streaming reader does the parsing, without network, DTD or entities: a DOCTYPE, a processing instruction
+ * libxml2's SAX parser does the parsing, without network, DTD or entities: a DOCTYPE, a processing instruction
  * or an entity reference refuses the document.  What is kept is bounded by the limits below whatever comes.
  */
 #pragma once

@@ -21,6 +21,14 @@ same "state" Off "$(state_of "$first" $vm)"
 check "its definition lies there" on "$server" test -s "/srv/vms/$vm/$vm.vm"
 expect_fail "already has a virtual machine named" holdfast "$first" "New-VM $vm 256MB -NoVHD -Path $share"
 
+story "a machine is found by its name, in whatever letters, and by its id"
+id=$(holdfast "$first" "Get-VM $vm | Select-Object -ExpandProperty VMId")
+for how in $vm "${vm^^}" "-Id $id" "-Id ${id^^}"; do
+        same "Get-VM $how" $vm "$(holdfast "$first" "Get-VM $how | Select-Object -ExpandProperty Name")"
+done
+expect_fail "unable to find a virtual machine with name \"$vm-x\"" holdfast "$first" "Get-VM $vm-x"
+expect_fail "unable to find a virtual machine with id \"${id/%?????/00000}\"" holdfast "$first" "Get-VM -Id ${id/%?????/00000}"
+
 story "what others change is seen at once, although definitions are not read each time"
 notes_of() { holdfast "$first" --json "Get-VM $1" | sed -n 's/.*"Notes":"\([^"]*\)".*/\1/p'; }
 same "no notes" "" "$(notes_of $vm)"

@@ -79,3 +79,6 @@ expect_fail "PermissionDenied" on "$node" varlinkctl call /run/holdfast/node io.
 score=$(on "$node" systemd-analyze security holdfast-gateway --no-pager | sed -n 's/.*exposure level[^:]*: \([0-9.]*\).*/\1/p')
 python3 -c "import sys; sys.exit(float('$score') > 2.5)" || fail "the sandbox's exposure is $score; 2.5 is the aim"
 printf '%s\n' "- the sandbox's exposure: $score"
+
+story "of SASL's mechanisms holdfastd has the one it uses"
+same "loaded" sasl2/libgssapiv2 "$(on "$node" bash -c 'grep -o "sasl2/lib[^.]*" "/proc/$(systemctl show -P MainPID holdfastd)/maps" | sort -u | xargs')"

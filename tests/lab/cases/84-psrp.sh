@@ -12,3 +12,13 @@ for way in psrp psrp-tls; do
 done
 story "a runspace pool"
 as anna python3 $here/psrp.py "$host" "${node^^}"
+
+story "commands use the connections to holdfastd that are there"
+# in the gateway's own network, as the kernel sees it
+links() { on "$node" nsenter -t "$(gateway_pid)" -n ss -xH | awk '$5 == "/run/holdfast/gateway" { print $6 }' | sort; }
+ten() { as anna python3 $here/runspace.py "$host" 10 Get-VMHost <<<$'go\nend' >/dev/null; }
+ten
+before=$(links)
+[[ $before ]] || fail "none was kept"
+ten
+same "after ten more commands" "$before" "$(links)"
