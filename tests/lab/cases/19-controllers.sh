@@ -98,7 +98,7 @@ on dc2 systemctl kill --signal=STOP samba-ad-dc
 within 20 "groups" groups
 within 20 "a ticket" ticket
 within 30 "a new password" rotate
-within 20 "Compare-VM" compare
+within 30 "Compare-VM" compare
 unnamed || fail "the name of $first cannot be taken away"
 within 30 "its address in the DNS" repair
 check "is there again" named "$own"
