@@ -31,7 +31,7 @@ int address_keep(const Machine *machine, char known[static LOCATE_ADDRESS_MAX], 
         /* an address of this link alone is for nobody else */
         if (!strchr(own, '%') && !locate_has_address(machine->host, own)) {
                 (void)snprintf(tickets, sizeof tickets, "KRB5CCNAME=FILE:%s", machine->ccache);
-                if (locate_answering(&all, ANSWER_US, err) < 0 ||
+                if (locate_nearest(machine->domain, ANSWER_US, &all, err) < 0 ||
                     dns_record_set(all.list[0].host, machine->host, own, tickets, err) < 0)
                         return refused(machine, own, err);
                 *ret_set = true;
@@ -45,7 +45,7 @@ int address_keep_pointer(const Machine *machine, const char *before, const char 
         Error ignored;
 
         *ret_set = false;
-        if (locate_controllers(machine->domain, &all, err) < 0 || locate_answering(&all, ANSWER_US, err) < 0)
+        if (locate_nearest(machine->domain, ANSWER_US, &all, err) < 0)
                 return -1;
         if (*before && strcmp(before, now) != 0)
                 (void)!dns_pointer_remove(machine, all.list[0].host, before, &ignored);

@@ -78,6 +78,10 @@ static void forget(Directory *d) {
 /* ---- the wire ---------------------------------------------------------------------------------------- */
 
 static int need_link(Directory *d, Error *err) {
+        if (d->link && ldap_link_is_past(d->link)) {
+                ldap_link_close(d->link);
+                d->link = NULL;
+        }
         if (d->link)
                 return 0;
         if (d->failure_until_us > directory_now_us()) {

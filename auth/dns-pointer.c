@@ -11,7 +11,7 @@
 #include "appliance/base/text.h"
 #include "auth/dns-record.h"
 
-enum { ANSWER_MAX = 8192, TRY_S = 2, TRIES = 2 };
+enum { ANSWER_MAX = 8192, TRY_S = 1, TRIES = 3 };
 
 bool dns_pointer_name(const char *address, char to[static DNS_POINTER_NAME_MAX]) {
         static const char digit[] = "0123456789abcdef";

@@ -2,12 +2,13 @@
 
 #include <gssapi/gssapi_krb5.h>
 #include <ldap.h>
+#include <openldap.h>
 #include <sasl/sasl.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
-#include "auth/locate.h"
+#include "auth/kdcs.h"
 
 enum {
         SEAL_LEAST = 56,                /* what SASL calls a GSSAPI seal of unknown strength */
@@ -20,6 +21,8 @@ struct LdapLink {
         LDAP *ldap;
         char server[LOCATE_HOST_MAX], base[LDAP_LINK_DN_MAX];
         unsigned seal;
+        bool near;
+        int64_t since_s;
 };
 
 struct LdapEntry {
@@ -67,15 +70,21 @@ static void ldap_done(LDAP **ldap) {
         *ldap = NULL;
 }
 
-static int open_plain(const char *host, uint16_t port, LDAP **ret, Error *err) {
+/* @address: where @host is; "": whatever the DNS says. */
+static int open_plain(const char *host, const char *address, uint16_t port, LDAP **ret, Error *err) {
         auto_(ldap_done) LDAP *ldap = NULL;
         char uri[LOCATE_HOST_MAX + 32];
         const struct timeval timeout = { .tv_sec = LDAP_LINK_TIMEOUT_S };
         int version = LDAP_VERSION3, limit = LDAP_LINK_TIMEOUT_S;
+        auto_fd int fd = -1;
 
         (void)snprintf(uri, sizeof uri, "ldap://%s:%u", host, port);
-        int r = ldap_initialize(&ldap, uri);
-        if (r != LDAP_SUCCESS)
+        if (locate_connect(*address ? address : host, port, LDAP_LINK_TIMEOUT_S * 1000000ULL, &fd, err) < 0)
+                return -1;
+        int r = ldap_init_fd(fd, LDAP_PROTO_TCP, uri, &ldap);
+        if (r == LDAP_SUCCESS)
+                (void)take_fd(fd);
+        else
                 return fail(err, NULL, host, "connect", r);
         if (ldap_set_option(ldap, LDAP_OPT_PROTOCOL_VERSION, &version) != LDAP_OPT_SUCCESS ||
             ldap_set_option(ldap, LDAP_OPT_REFERRALS, LDAP_OPT_OFF) != LDAP_OPT_SUCCESS ||
@@ -150,7 +159,13 @@ static int read_root(LDAP *ldap, const char *host, LdapRoot *ret, Error *err) {
 int ldap_link_root(const char *host, LdapRoot *ret, Error *err) {
         auto_(ldap_done) LDAP *ldap = NULL;
 
-        return open_plain(host, LDAP_PORT, &ldap, err) < 0 ? -1 : read_root(ldap, host, ret, err);
+        return open_plain(host, "", LDAP_PORT, &ldap, err) < 0 ? -1 : read_root(ldap, host, ret, err);
+}
+
+static int64_t seconds(void) {
+        struct timespec t;
+        (void)clock_gettime(CLOCK_MONOTONIC, &t);
+        return (int64_t)t.tv_sec;
 }
 
 static int open_one(const char *cache, const Controller *dc, LdapLink **ret, Error *err) {
@@ -160,7 +175,9 @@ static int open_one(const char *cache, const Controller *dc, LdapLink **ret, Err
         if (!link)
                 return error_oom(err);
         memcpy(link->server, dc->host, sizeof link->server);
-        if (open_plain(dc->host, dc->port, &link->ldap, err) < 0 || bind_sealed(cache, link, err) < 0 ||
+        link->near = dc->near;
+        link->since_s = seconds();
+        if (open_plain(dc->host, dc->address, dc->port, &link->ldap, err) < 0 || bind_sealed(cache, link, err) < 0 ||
             read_root(link->ldap, dc->host, &root, err) < 0)
                 return -1;
         memcpy(link->base, root.base, sizeof link->base);
@@ -168,18 +185,15 @@ static int open_one(const char *cache, const Controller *dc, LdapLink **ret, Err
         return 0;
 }
 
-static int64_t seconds(void) {
-        struct timespec t;
-        (void)clock_gettime(CLOCK_MONOTONIC, &t);
-        return (int64_t)t.tv_sec;
-}
-
 static int open_any(const Machine *machine, const char *cache, LdapLink **ret, Error *err) {
         const int64_t end = seconds() + LDAP_LINK_OPEN_S;
         Controllers all;
+        Error ignored;
 
-        if (machine_ensure(machine, err) < 0 || locate_controllers(machine->domain, &all, err) < 0 ||
-            locate_answering(&all, ANSWER_US, err) < 0)
+        if (locate_nearest(machine->domain, ANSWER_US, &all, err) < 0)
+                return -1;
+        (void)!kdcs_keep(machine, &all, &ignored);      /* without it tickets come later, from whoever answers */
+        if (machine_ensure(machine, err) < 0)
                 return -1;
         for (size_t i = 0; i < all.count && (i == 0 || seconds() < end); i++) {
                 if (machine_check_controller(machine, all.list[i].host, err) < 0) {
@@ -214,6 +228,9 @@ void ldap_link_close(LdapLink *link) {
 
 const char *ldap_link_base(const LdapLink *link) { return link->base; }
 const char *ldap_link_server(const LdapLink *link) { return link->server; }
+bool ldap_link_is_past(const LdapLink *link) {
+        return !link->near && seconds() - link->since_s >= LDAP_LINK_AWAY_S;
+}
 unsigned ldap_link_seal(const LdapLink *link) { return link->seal; }
 
 /* ---- entries --------------------------------------------------------------------------------------------- */

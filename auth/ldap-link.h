@@ -18,12 +18,13 @@ enum {
         LDAP_LINK_DN_MAX = 1024,
         LDAP_LINK_TIMEOUT_S = 5,        /* for connecting, and for each answer */
         LDAP_LINK_OPEN_S = 20,          /* after this no further controller is tried */
+        LDAP_LINK_AWAY_S = 30,          /* to a controller of another site: then it is looked whether ours is back */
         LDAP_LINK_VALUES_MAX = 4096,    /* values of one attribute that are looked at */
 };
 
 typedef struct LdapLink LdapLink;
 
-/* Tries the domain controllers that answer, in the order of their SRV records, until one lets us in. */
+/* Tries the domain controllers that answer, those of our site first (locate_nearest()), until one lets us in. */
 int ldap_link_open(const Machine *machine, LdapLink **ret, Error *err) FAILS;
 /* The same as whoever's tickets are in @ccache ("MEMORY:…", auth/visitor.h). */
 int ldap_link_open_as(const Machine *machine, const char *ccache, LdapLink **ret, Error *err) FAILS;
@@ -33,6 +34,8 @@ DEFINE_FREEP(LdapLink, ldap_link_close);
 /* The domain's naming context, "DC=lab,DC=test", and the controller's name. */
 const char *ldap_link_base(const LdapLink *link);
 const char *ldap_link_server(const LdapLink *link);
+/* It leads to another site and is old enough to ask whether a controller of ours is back: close it and open one anew. */
+bool ldap_link_is_past(const LdapLink *link);
 /* Bits of encryption of the SASL layer. */
 unsigned ldap_link_seal(const LdapLink *link);
 

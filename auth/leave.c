@@ -143,7 +143,7 @@ int leave_domain(const Machine *machine, const char *user, const char *password,
         ret_note[0] = '\0';
         if (join_login(user, machine->domain, login, sizeof login, err) < 0 ||
             visitor_sign_in(machine, user, password, &visitor, err) < 0 ||
-            locate_controllers(machine->domain, &all, err) < 0 || locate_answering(&all, ANSWER_US, err) < 0 ||
+            locate_nearest(machine->domain, ANSWER_US, &all, err) < 0 ||
             locate_probe(all.list[0].host, KDC_PORT, ANSWER_US, address, err) < 0)
                 return -1;
         const char *server = all.list[0].host;

@@ -12,7 +12,7 @@
 #include "appliance/base/cleanup.h"
 #include "auth/locate.h"
 
-enum { ANSWER_MAX = 8192, TRY_S = 2, TRIES = 2 };
+enum { ANSWER_MAX = 8192, TRY_S = 1, TRIES = 3 };
 
 static void state_done(struct __res_state *state) { res_nclose(state); }
 

@@ -11,12 +11,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "appliance/base/cleanup.h"
 
-enum { ANSWER_MAX = 8192, TRY_S = 2, TRIES = 2 };
+enum { ANSWER_MAX = 8192, TRY_S = 1, TRIES = 3 };
 
 static void copy_lower(char to[static LOCATE_HOST_MAX], const char *from) {
         size_t i = 0;
@@ -74,7 +73,7 @@ int locate_decode(const uint8_t *answer, size_t size, Controllers *ret, Error *e
         if (size > INT32_MAX || ns_initparse(answer, (int)size, &message) < 0)
                 return error_set(err, ERROR_PROTOCOL, 0, "the DNS server's answer is damaged");
         for (int i = 0; i < ns_msg_count(message, ns_s_an); i++) {
-                Controller c;
+                Controller c = { .port = 0 };
                 if (decode_record(&message, i, &c))
                         insert(&all, &c);
         }
@@ -103,16 +102,15 @@ static void name_servers(res_state state, char *to, size_t size) {
 
 static void state_done(struct __res_state *state) { res_nclose(state); }
 
-int locate_controllers(const char *domain, Controllers *ret, Error *err) {
+static int ask(const char *domain, const char *question, Controllers *ret, Error *err) {
         uint8_t answer[ANSWER_MAX];
-        char question[LOCATE_HOST_MAX + 32], servers[160];
+        char servers[160];
         auto_(state_done) struct __res_state state = { 0 };
 
         if (res_ninit(&state) < 0)
                 return error_set(err, ERROR_INTERNAL, errno, "cannot read /etc/resolv.conf");
         state.retrans = TRY_S;
         state.retry = TRIES;
-        (void)snprintf(question, sizeof question, "_ldap._tcp.dc._msdcs.%s", domain);
         name_servers(&state, servers, sizeof servers);
 
         int size = res_nquery(&state, question, ns_c_in, ns_t_srv, answer, sizeof answer);
@@ -130,6 +128,20 @@ int locate_controllers(const char *domain, Controllers *ret, Error *err) {
         if (locate_decode(answer, (size_t)size < sizeof answer ? (size_t)size : sizeof answer, ret, err) < 0)
                 return error_wrap(err, "%s (SRV) from %s", question, servers);
         return 0;
+}
+
+int locate_controllers(const char *domain, Controllers *ret, Error *err) {
+        char question[LOCATE_HOST_MAX + 32];
+
+        (void)snprintf(question, sizeof question, "_ldap._tcp.dc._msdcs.%s", domain);
+        return ask(domain, question, ret, err);
+}
+
+int locate_site_controllers(const char *domain, const char *site, Controllers *ret, Error *err) {
+        char question[LOCATE_SITE_MAX + LOCATE_HOST_MAX + 40];
+
+        (void)snprintf(question, sizeof question, "_ldap._tcp.%s._sites.dc._msdcs.%s", site, domain);
+        return ask(domain, question, ret, err);
 }
 
 /* ---- does it answer? ------------------------------------------------------------------------------- */
@@ -164,7 +176,7 @@ static int local_address(int fd, char *to, Error *err) {
         return 0;
 }
 
-int locate_probe(const char *host, uint16_t port, uint64_t timeout_us, char *ret_local, Error *err) {
+int locate_connect(const char *host, uint16_t port, uint64_t timeout_us, int *ret_fd, Error *err) {
         struct addrinfo *found = NULL, wanted = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
         char service[8];
         auto_fd int fd = -1;
@@ -187,6 +199,15 @@ int locate_probe(const char *host, uint16_t port, uint64_t timeout_us, char *ret
                                  "and that no firewall is in between",
                                  port, host, strerror_r(r, reason, sizeof reason));
         }
+        *ret_fd = take_fd(fd);
+        return 0;
+}
+
+int locate_probe(const char *host, uint16_t port, uint64_t timeout_us, char *ret_local, Error *err) {
+        auto_fd int fd = -1;
+
+        if (locate_connect(host, port, timeout_us, &fd, err) < 0)
+                return -1;
         return ret_local ? local_address(fd, ret_local, err) : 0;
 }
 
@@ -207,97 +228,4 @@ int locate_own_address(const char *host, char to[static LOCATE_ADDRESS_MAX], Err
         if (fd < 0)
                 return error_set(err, ERROR_UNREACHABLE, errno, "there is no route to %s", host);
         return local_address(fd, to, err);
-}
-
-/* ---- which of many answer? ------------------------------------------------------------------------- */
-
-enum { ADDRESSES_EACH = 2, DOORS_MAX = LOCATE_CONTROLLERS_MAX * ADDRESSES_EACH };
-
-typedef struct Doors {
-        struct pollfd polls[DOORS_MAX];
-        size_t of[DOORS_MAX];                   /* index of the controller */
-        size_t count;
-        bool open[LOCATE_CONTROLLERS_MAX];
-} Doors;
-
-static void doors_done(Doors *doors) {
-        for (size_t i = 0; i < doors->count; i++)
-                if (doors->polls[i].fd >= 0)
-                        (void)close(doors->polls[i].fd);
-}
-
-static void knock(Doors *doors, const Controller *c, size_t at) {
-        struct addrinfo *found = NULL, wanted = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
-        char service[8];
-
-        (void)snprintf(service, sizeof service, "%u", c->port);
-        if (getaddrinfo(c->host, service, &wanted, &found) != 0)
-                return;
-        unsigned n = 0;
-        for (const struct addrinfo *a = found; a && n < ADDRESSES_EACH; a = a->ai_next, n++) {
-                int fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-                if (fd < 0)
-                        continue;
-                if (connect(fd, a->ai_addr, a->ai_addrlen) < 0 && errno != EINPROGRESS) {
-                        (void)close(fd);
-                        continue;
-                }
-                doors->polls[doors->count] = (struct pollfd){ .fd = fd, .events = POLLOUT };
-                doors->of[doors->count++] = at;
-        }
-        freeaddrinfo(found);
-}
-
-static uint64_t now_us(void) {
-        struct timespec t;
-        (void)clock_gettime(CLOCK_MONOTONIC, &t);
-        return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
-
-/* Takes the answers that are there.  False when nobody is waited for any more. */
-static bool listen_for(Doors *doors, int wait_ms) {
-        bool waiting = false;
-
-        (void)poll(doors->polls, doors->count, wait_ms);
-        for (size_t i = 0; i < doors->count; i++) {
-                struct pollfd *p = &doors->polls[i];
-                int failed = 0;
-                socklen_t size = sizeof failed;
-                if (p->fd >= 0 && p->revents == 0)
-                        waiting = true;
-                if (p->fd < 0 || p->revents == 0)
-                        continue;
-                if (getsockopt(p->fd, SOL_SOCKET, SO_ERROR, &failed, &size) == 0 && failed == 0)
-                        doors->open[doors->of[i]] = true;
-                (void)close(take_fd(p->fd));
-        }
-        return waiting;
-}
-
-int locate_answering(Controllers *all, uint64_t timeout_us, Error *err) {
-        auto_(doors_done) Doors doors = { .count = 0 };
-        Controllers left = { .count = 0 };
-
-        for (size_t i = 0; i < all->count; i++)
-                knock(&doors, &all->list[i], i);
-        uint64_t end = now_us() + timeout_us, soon = end;
-        for (uint64_t now = now_us(); doors.count > 0 && now < end && now < soon; now = now_us()) {
-                uint64_t until = end < soon ? end : soon;
-                if (!listen_for(&doors, (int)((until - now) / 1000) + 1))
-                        break;
-                /* one is there: the others get a moment more, to keep their order, not the whole time */
-                for (size_t i = 0; i < all->count && soon == end; i++)
-                        if (doors.open[i])
-                                soon = now_us() + timeout_us / 8;
-        }
-        for (size_t i = 0; i < all->count; i++)
-                if (doors.open[i])
-                        left.list[left.count++] = all->list[i];
-        if (left.count == 0)
-                return error_set(err, ERROR_UNREACHABLE, 0,
-                                 "no domain controller answers on its LDAP port (%zu known: %s%s); check that they run "
-                                 "and that no firewall is in between",
-                                 all->count, all->count > 0 ? all->list[0].host : "none", all->count > 1 ? ", …" : "");
-        *all = left;
-        return 0;
 }

@@ -17,7 +17,7 @@ typedef struct ProgramResult {
 
 /* @argv   ends with NULL; argv[0] is an absolute path.  Never holds a secret.
  * @input  given on standard input (may be a secret), or NULL.
- * @environment  "NAME=value", or NULL: one variable beside PATH and LC_ALL=C.
+ * @environment  "NAME=value", or NULL: one variable beside PATH, LC_ALL=C and our own KRB5_CONFIG and RES_OPTIONS.
  * Returns 0 when the program ran to its end, whatever its status.  ERROR_NOT_FOUND: no such program.
  * ERROR_TIMEOUT: killed after @timeout_us. */
 int program_run(const char *const argv[], const char *input, const char *environment, uint64_t timeout_us,

@@ -320,7 +320,7 @@ static int pick_server(const Machine *machine, const char *server, char to[stati
                 (void)snprintf(to, LOCATE_HOST_MAX, "%s", server);
                 return 0;
         }
-        if (locate_controllers(machine->domain, &all, err) < 0 || locate_answering(&all, ANSWER_US, err) < 0)
+        if (locate_nearest(machine->domain, ANSWER_US, &all, err) < 0)
                 return -1;
         (void)snprintf(to, LOCATE_HOST_MAX, "%s", all.list[0].host);
         return 0;

@@ -71,8 +71,8 @@ void standing_look(const Machine *machine, Directory *directory, Standing *ret) 
         Standing s = { .fabric_there = true };
         Controllers all;
 
-        if (locate_controllers(machine->domain, &all, &s.why_not) == 0 &&
-            locate_answering(&all, ANSWER_US, &s.why_not) == 0 && look_at_clock(&all, &s, &s.why_not) == 0) {
+        if (locate_nearest(machine->domain, ANSWER_US, &all, &s.why_not) == 0 &&
+            look_at_clock(&all, &s, &s.why_not) == 0) {
                 look_at_dns(machine, &all, &s);
                 if (s.ahead_s <= KERBEROS_CLOCK_SKEW_S && s.ahead_s >= -KERBEROS_CLOCK_SKEW_S)
                         s.asked = look_at_account(machine, directory, &s, &s.why_not) == 0;

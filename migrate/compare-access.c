@@ -11,9 +11,6 @@
 #define STATUS_ACCESS_DENIED ((int)0xC0000022)
 #define STATUS_NOT_SUPPORTED ((int)0xC00000BB)
 
-enum { ATTRIBUTE_READ_ONLY = 0x1,       /* [MS-FSCC] 2.6 */
-       NEEDED_MEDIUM = RIGHT_READ_DATA | RIGHT_READ_ATTRIBUTES };
-
 /* ---- what is asked about --------------------------------------------------------------------------- */
 
 static int want(const char *path, MatrixLayer layer, WantedUse use, Wanted *to, size_t *count, Error *err) {
@@ -75,7 +72,7 @@ static void judge_item(const char *vm, const Wanted *wanted, const PermissionsIt
         bool folder = wanted->layer == MATRIX_FOLDER, refused = item->refused == ERROR_DENIED;
         bool medium = wanted->use == WANTED_MEDIUM;
         uint32_t access = refused ? 0 : item->maximal_access;
-        uint32_t needed = medium ? NEEDED_MEDIUM : matrix_needed(wanted->layer);
+        uint32_t needed = medium ? MATRIX_NEEDED_MEDIUM : matrix_needed(wanted->layer);
         char path[UNC_TEXT_MAX + 1];
 
         unc_text(&wanted->unc, path);
@@ -91,7 +88,7 @@ static void judge_item(const char *vm, const Wanted *wanted, const PermissionsIt
         }
         if ((item->refused && !refused) || (!refused && !item->proven))
                 return;         /* whoever uses it says so himself; or the server does not say */
-        if (item->attributes & ATTRIBUTE_READ_ONLY && !folder && !medium) {
+        if (item->attributes & PERMISSIONS_READ_ONLY && !folder && !medium) {
                 Finding *f = finding_add(findings, FINDING_READ_ONLY, ERROR_DENIED,
                                          "%s has the attribute Read-only, so %s cannot write it for \"%s\"; take the "
                                          "attribute away", path, findings->host, vm);
@@ -104,7 +101,7 @@ static void judge_item(const char *vm, const Wanted *wanted, const PermissionsIt
 }
 
 void access_judge_share(const char *vm, const Wanted *wanted, const Permissions *told, Findings *findings) {
-        uint32_t share = told->share_access, needed = NEEDED_MEDIUM;    /* a share of media may be read-only */
+        uint32_t share = told->share_access, needed = MATRIX_NEEDED_MEDIUM;    /* a share of media may be read-only */
         char path[UNC_TEXT_MAX + 1];
 
         for (size_t i = 0; i < told->count; i++)

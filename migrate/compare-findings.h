@@ -49,6 +49,7 @@ typedef enum FindingId {
         FINDING_SEALED = 50027,
         FINDING_CONTROLLER = 50028,     /* the only domain controller */
         FINDING_SPACE = 50029,
+        FINDING_SERVICE = 50030,        /* the destination is there, and Holdfast does not run on it */
         FINDING_READ_ONLY = 50031,      /* a file has the attribute */
         /* of the host itself, in its domain: */
         FINDING_NAME = 50041,           /* its address in the DNS */

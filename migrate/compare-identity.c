@@ -5,6 +5,7 @@
  */
 #include "migrate/compare-internal.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "appliance/base/cleanup.h"
@@ -205,6 +206,16 @@ static void peer_clock(const Error *why, Findings *findings) {
         finding_because(f, CLOCK_REMEDY, "%.200s", why->text);
 }
 
+/* The port is closed: somebody is there, and no holdfastd. */
+static void peer_service(const ComparePeer *peer, Findings *findings) {
+        const char *address = peer->in_dns->list[0];
+        Finding *f = finding_add(findings, FINDING_SERVICE, ERROR_UNREACHABLE,
+                                 "%s answers at %s, but Holdfast does not run there; start it (or, when another machine has "
+                                 "that address, let %s register its own with " REPAIR ")", findings->host, address,
+                                 findings->host);
+        finding_because(f, "systemctl start holdfastd", "%.200s", peer->why->text);
+}
+
 static void peer_name(const ComparePeer *peer, Findings *findings) {
         const char *address = peer->in_dns && peer->in_dns->count > 0 ? peer->in_dns->list[0] : NULL;
         Finding *f;
@@ -244,6 +255,9 @@ void compare_identity_peer(const ComparePeer *peer, Findings *findings) {
                 peer_clock(peer->why, findings);
         else if (kerberos_is_peer_key(peer->why->cause))
                 peer_key(peer, findings);
+        else if (peer->in_dns && peer->in_dns->count > 0 && peer->why->kind == ERROR_UNREACHABLE &&
+                 peer->why->cause == ECONNREFUSED)
+                peer_service(peer, findings);
         else if (peer->in_dns && (peer->in_dns->count == 0 || peer->why->kind == ERROR_UNREACHABLE ||
                                   peer->why->cause == CHANNEL_CAUSE_OTHER_HOST))
                 peer_name(peer, findings);

@@ -4,13 +4,27 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "appliance/base/cleanup.h"
 
 int child_start(const char *const argv[], const char *environment, const int standard[3], pid_t *ret, Error *err) {
         posix_spawn_file_actions_t actions;
         posix_spawnattr_t attributes;
         sigset_t none, all;
-        char *env[] = { (char[]){ "PATH=/usr/sbin:/usr/bin:/sbin:/bin" }, (char[]){ "LC_ALL=C" },
-                        environment ? (char *)(uintptr_t)environment : NULL, NULL };
+        /* it finds its domain as we do */
+        static const char *const kept[] = { "KRB5_CONFIG", "RES_OPTIONS" };
+        char *env[6] = { (char[]){ "PATH=/usr/sbin:/usr/bin:/sbin:/bin" }, (char[]){ "LC_ALL=C" } }, ours[ARRAY_SIZE(kept)][512];
+        size_t count = 2;
+
+        if (environment)
+                env[count++] = (char *)(uintptr_t)environment;
+        for (size_t i = 0; i < ARRAY_SIZE(kept); i++) {
+                const char *value = getenv(kept[i]);
+                if (value && (size_t)snprintf(ours[i], sizeof ours[i], "%s=%s", kept[i], value) < sizeof ours[i])
+                        env[count++] = ours[i];         /* of two the first counts, which is the caller's */
+        }
 
         (void)sigemptyset(&none);
         (void)sigfillset(&all);

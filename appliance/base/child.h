@@ -10,7 +10,7 @@
 #include "appliance/base/error.h"
 
 /* @argv         ends with NULL; argv[0] is an absolute path.  Never holds a secret.
- * @environment  "NAME=value", or NULL: one variable beside PATH and LC_ALL=C.
+ * @environment  "NAME=value", or NULL: one variable beside PATH, LC_ALL=C and our own KRB5_CONFIG and RES_OPTIONS.
  * @standard     descriptors for stdin, stdout, stderr; they stay the caller's.
  * Does not wait for it.  ERROR_NOT_FOUND: no such program. */
 int child_start(const char *const argv[], const char *environment, const int standard[3], pid_t *ret, Error *err) FAILS;

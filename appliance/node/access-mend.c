@@ -122,15 +122,17 @@ static int share_remove(const Names *n, const Ace *ace, const char *who, Mend *m
 
 /* ---- a file's list ------------------------------------------------------------------------------------------- */
 
-static int file_grant(const Names *n, bool folder, Mend *m, Error *err) {
-        if (WINDOWS(m, err, "icacls '%s' /grant '%s:%s(M)'", n->path_ps, n->group, folder ? "(OI)(CI)" : "") < 0 ||
-            SAMBA(m, err, "smbcacls -U Administrator '//%s/%s' '%s' --add 'ACL:%s:ALLOWED/%s/CHANGE'", n->host,
-                  n->share_sh, n->path_sh, n->group_sid, folder ? "OI|CI" : "0x0") < 0)
+/* @read: no more than that is needed. */
+static int file_grant(const Names *n, bool folder, bool read, Mend *m, Error *err) {
+        if (WINDOWS(m, err, "icacls '%s' /grant '%s:%s(%s)'", n->path_ps, n->group, folder ? "(OI)(CI)" : "",
+                    read ? "R" : "M") < 0 ||
+            SAMBA(m, err, "smbcacls -U Administrator '//%s/%s' '%s' --add 'ACL:%s:ALLOWED/%s/%s'", n->host,
+                  n->share_sh, n->path_sh, n->group_sid, folder ? "OI|CI" : "0x0", read ? "READ" : "CHANGE") < 0)
                 return -1;
         return NETAPP(m, err,
                       "vserver security file-directory ntfs dacl add -ntfs-sd holdfast -access-type allow -account "
-                      "'%s' -rights modify, then apply it by a policy task to '%s'",
-                      n->group, n->path_netapp);
+                      "'%s' -rights %s, then apply it by a policy task to '%s'",
+                      n->group, read ? "read" : "modify", n->path_netapp);
 }
 
 static int file_remove(const Names *n, const Ace *ace, const char *who, Mend *m, Error *err) {
@@ -168,7 +170,7 @@ int mend_write(const Survey *s, const SurveyHost *host, const SurveyCell *c, Men
         }
         if (!c->cell.grant)
                 return 0;
-        return share ? share_grant(&n, m, err) : file_grant(&n, c->layer == MATRIX_FOLDER, m, err);
+        return share ? share_grant(&n, m, err) : file_grant(&n, c->layer == MATRIX_FOLDER, !(c->cell.needed & RIGHT_WRITE_DATA), m, err);
 }
 
 int mend_write_stranger(const Survey *s, size_t item, const Ace *through, const char *path, Mend *m, Error *err) {

@@ -7,6 +7,7 @@
 #include "appliance/base/cleanup.h"
 #include "appliance/command/object.h"
 #include "appliance/node/access-mend.h"
+#include "appliance/node/compare-server.h"
 #include "smb/share/sddl.h"
 
 #define TYPE "Microsoft.HyperV.PowerShell.VMShareAccess"
@@ -82,6 +83,9 @@ static void reason_text(MatrixReason reason, const Words *w, char *to, size_t si
         case MATRIX_OLD_TICKET:
                 (void)snprintf(to, size, "%s is in %s, but its ticket is older than that; it takes a new one within a minute",
                                w->host, w->group);
+                break;
+        case MATRIX_READ_ONLY:
+                (void)snprintf(to, size, "the %s has the attribute Read-only; take it away", w->thing);
                 break;
         case MATRIX_SERVER_REFUSES:
                 (void)snprintf(to, size,
@@ -203,7 +207,8 @@ int access_object(const Survey *survey, const SurveyHost *host, const SurveyCell
 
         words_of(survey, host, c, &w);
         reason_text(c->cell.reason, &w, reason, sizeof reason);
-        if (mend_write(survey, host, c, &mend, err) < 0)
+        if (mend_write(survey, host, c, &mend, err) < 0 ||
+            (c->cell.reason == MATRIX_READ_ONLY && compare_server_attribute(c->path, &mend, err) < 0))
                 return -1;
         if (change_since(survey, c, memory, changed, sizeof changed, err) < 0 ||
             build(host, c, &w, reason, &mend, ret, err) < 0)

@@ -261,8 +261,8 @@ static uint32_t granted_by(const Descriptor *d, const Token *token) {
         return access.granted;
 }
 
-static void judge_item(const Survey *s, const SurveyHost *host, size_t i, uint32_t *parent_granted, size_t *parent,
-                       SurveyCell *cell) {
+static void judge_item(const Survey *s, const SurveyHost *host, size_t i, uint32_t needed, uint32_t *parent_granted,
+                       size_t *parent, SurveyCell *cell) {
         const PermissionsItem *item = &s->all.items[i];
         bool has_parent = item->parent != i;
 
@@ -279,6 +279,8 @@ static void judge_item(const Survey *s, const SurveyHost *host, size_t i, uint32
                                              : PROVE_UNKNOWN; /* not let in: nothing was said of files */
         const MatrixQuestion q = {
                 .layer = cell->layer,
+                .needed = needed,
+                .read_only = item->attributes & PERMISSIONS_READ_ONLY,
                 .descriptor = cell->list,
                 .parent = has_parent ? list_of(s, item->parent) : NULL,
                 .parent_granted = has_parent ? *parent_granted : 0,
@@ -321,11 +323,18 @@ int survey_judge(const Survey *s, const SurveyHost *host,
         for (size_t i = 0; i < s->all.count; i++) {
                 if (s->all.items[i].refused == ERROR_NOT_FOUND) /* it went while we looked */
                         continue;
-                judge_item(s, host, i, &parent_granted, &parent, &cell);
+                judge_item(s, host, i, 0, &parent_granted, &parent, &cell);
                 if (each(userdata, &cell, err) < 0)
                         return -1;
         }
         return 0;
+}
+
+void survey_judge_medium(const Survey *s, const SurveyHost *host, size_t item, SurveyCell *ret) {
+        uint32_t parent_granted = 0;
+        size_t parent = SIZE_MAX;
+
+        judge_item(s, host, item, MATRIX_NEEDED_MEDIUM, &parent_granted, &parent, ret);
 }
 
 uint32_t survey_reach(const Survey *s, const SurveyHost *host, size_t item) {

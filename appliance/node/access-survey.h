@@ -68,6 +68,9 @@ typedef struct SurveyCell {
 int survey_judge(const Survey *survey, const SurveyHost *host,
                  int (*each)(void *userdata, const SurveyCell *cell, Error *err), void *userdata, Error *err) FAILS;
 
+/* The same of one item that is a medium in a drive: it need only be read. */
+void survey_judge_medium(const Survey *survey, const SurveyHost *host, size_t item, SurveyCell *ret);
+
 /* What @host may do to an item through the share, as far as lists tell. */
 uint32_t survey_reach(const Survey *survey, const SurveyHost *host, size_t item);
 

@@ -43,15 +43,15 @@ static Finding *known(const Mending *m, const char *path) {
         return NULL;
 }
 
-static bool is_wanted(const Mending *m, const char *path) {
+static const Wanted *wanted(const Mending *m, const char *path) {
         char text[UNC_TEXT_MAX + 1];
 
         for (size_t i = 0; i < m->wanted_count; i++) {
                 unc_text(&m->wanted[i].unc, text);
                 if (text_equal_nocase(text, path))
-                        return m->wanted[i].use != WANTED_MEDIUM;
+                        return &m->wanted[i];
         }
-        return false;
+        return NULL;
 }
 
 /* Where the share refuses, MxAc shows nothing of the files; only their lists do. */
@@ -79,10 +79,17 @@ static int explain(void *userdata, const SurveyCell *c, Error *err) {
         Mending *m = userdata;
         char reason[REASON_MAX], entry[FINDING_EXTRA_MAX], rights[RIGHTS_TEXT_MAX];
         Finding *f = known(m, c->path);
+        const Wanted *what = c->layer == MATRIX_SHARE ? NULL : wanted(m, c->path);
+        bool medium = what && what->use == WANTED_MEDIUM;
+        SurveyCell read;
 
+        if (medium) {
+                survey_judge_medium(m->survey, m->host, c->item, &read);
+                c = &read;
+        }
         if (c->cell.state == MATRIX_GRANTED)
                 return 0;
-        if (!f && c->layer != MATRIX_SHARE && is_wanted(m, c->path) && share_hides(m)) {
+        if (!f && what && !medium && share_hides(m)) {
                 f = finding_add(m->findings, FINDING_SHARE_ACCESS, ERROR_DENIED, "%s", "");
                 if (!f)
                         return 0;
@@ -94,11 +101,12 @@ static int explain(void *userdata, const SurveyCell *c, Error *err) {
         access_reason(m->survey, m->host, c, reason, sizeof reason, entry, sizeof entry);
         rights_text(c->cell.missing, c->layer == MATRIX_FOLDER, rights);
         (void)snprintf(f->message, sizeof f->message, "%.60s lacks %.100s on the %s %.160s: %.170s", f->host,
-                       c->cell.missing == c->cell.needed ? "Modify" : rights, things[c->layer], c->path, reason);
+                       c->cell.missing != c->cell.needed ? rights : medium ? "Read" : "Modify", things[c->layer], c->path, reason);
         text_mend(f->message);
         finding_because(f, NULL, "%s%s%s", c->cell.proven ? "the file server says so" : "computed from the directory",
                         *entry ? "; the entry is " : "", entry);
-        offer_grant(m, c, f);
+        if (!medium)            /* it grants Modify */
+                offer_grant(m, c, f);
         Mend *mend = &m->mends->each[f - m->findings->list];
         mend_done(mend);
         if (c->cell.reason == MATRIX_SERVER_REFUSES)
@@ -162,6 +170,20 @@ static void explain_access(Mending *m) {
         }
 }
 
+/* A medium is not the machine's: without it the machine goes on. */
+static void offer_eject(const Mending *m, Finding *f) {
+        auto_free char *name = finding_quote(m->vm->name);
+
+        if (!name || f->id != FINDING_DISK || f->kind != ERROR_NOT_FOUND)
+                return;
+        for (unsigned i = 0; i < m->vm->dvd_count; i++) {
+                const VmDvd *dvd = &m->vm->dvds[i];
+                if (text_equal_nocase(dvd->path, f->object))
+                        finding_remedy(f, m->machine.host, "Set-VMDvdDrive %s -ControllerNumber %u -ControllerLocation %u -Path $null",
+                                       name, dvd->slot.controller, dvd->slot.location);
+        }
+}
+
 int compare_mend(Node *node, const VmDefinition *vm, Findings *findings, CompareMends *ret, Error *err) {
         auto_free Mending *m = calloc(1, sizeof *m);
 
@@ -172,6 +194,8 @@ int compare_mend(Node *node, const VmDefinition *vm, Findings *findings, Compare
             access_wanted(vm, m->wanted, &m->wanted_count, err) < 0)
                 return -1;
         explain_access(m);
+        for (size_t i = 0; i < findings->count; i++)
+                offer_eject(m, &findings->list[i]);
         for (size_t i = 0; i < findings->count; i++)
                 if (compare_server_mend(&findings->list[i], &ret->each[i], err) < 0 ||
                     compare_directory_mend(&findings->list[i], &ret->each[i], err) < 0)

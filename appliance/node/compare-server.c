@@ -16,9 +16,12 @@ typedef struct Row {
         const char *windows, *samba, *netapp;
 } Row;
 
+#define ATTRIBUTE { FINDING_READ_ONLY, ERROR_NONE, "attrib -R '%U'", \
+                    "smbclient -U Administrator '//%H/%S' -c 'setmode \"%P\" -r'", "attrib -R '%U'" }
+
+static const Row attribute = ATTRIBUTE;
 static const Row rows[] = {
-        { FINDING_READ_ONLY, ERROR_NONE, "attrib -R '%U'",
-          "smbclient -U Administrator '//%H/%S' -c 'setmode \"%P\" -r'", "attrib -R '%U'" },
+        ATTRIBUTE,
         { FINDING_SEALED, ERROR_NONE, "Set-SmbShare -Name '%S' -EncryptData $true -Force",
           "sed -i '/^[[:space:]]*\\(server \\)\\?smb encrypt *= *\\(off\\|disabled\\)/d' " CONF,
           "vserver cifs share properties add -share-name '%S' -share-properties encrypt-data" },
@@ -82,6 +85,12 @@ static int write_row(const Row *row, const Unc *unc, Mend *m, Error *err) {
 }
 
 int compare_server_writable(const Unc *share, Mend *mend, Error *err) { return write_row(&writable, share, mend, err); }
+
+int compare_server_attribute(const char *path, Mend *mend, Error *err) {
+        Unc unc;
+
+        return unc_parse(path, &unc, err) < 0 ? -1 : write_row(&attribute, &unc, mend, err);
+}
 
 int compare_server_mend(const Finding *f, Mend *mend, Error *err) {
         Unc unc;

@@ -10,5 +10,7 @@
 
 /* Nothing where @finding is not about the file server's settings. */
 int compare_server_mend(const Finding *finding, Mend *mend, Error *err) FAILS;
+/* The file @path has the attribute Read-only. */
+int compare_server_attribute(const char *path, Mend *mend, Error *err) FAILS;
 /* The lists allow it and the server does not: its own setting of the share. */
 int compare_server_writable(const Unc *share, Mend *mend, Error *err) FAILS;

@@ -32,6 +32,7 @@ const char *matrix_reason_name(MatrixReason reason) {
                 [MATRIX_NOT_INHERITED] = "NotInherited",
                 [MATRIX_OWNER_ONLY] = "OwnerOnly",
                 [MATRIX_OLD_TICKET] = "OldTicket",
+                [MATRIX_READ_ONLY] = "ReadOnlyAttribute",
                 [MATRIX_SERVER_REFUSES] = "ServerRefuses",
                 [MATRIX_NOT_READABLE] = "NotReadable",
                 [MATRIX_CONDITIONAL] = "Conditional",
@@ -192,6 +193,11 @@ static void explain_difference(const MatrixQuestion *q, MatrixCell *cell) {
         auto_(trial_done) Trial t = { 0 };
         Access access;
 
+        /* it hides what a share that may only be read hides */
+        if (q->read_only && q->layer == MATRIX_FILE && (cell->missing & matrix_shown(RIGHTS_READ)) == 0) {
+                cell->reason = MATRIX_READ_ONLY;
+                return;
+        }
         cell->reason = MATRIX_SERVER_REFUSES;
         if (!token_has(q->token, q->group) || !trial_begin(q, &t))
                 return;
@@ -208,7 +214,7 @@ static void explain_difference(const MatrixQuestion *q, MatrixCell *cell) {
 }
 
 void matrix_judge(const MatrixQuestion *q, MatrixCell *ret) {
-        MatrixCell cell = { .needed = matrix_needed(q->layer), .entry = -1, .proven = q->proven };
+        MatrixCell cell = { .needed = q->needed ?: matrix_needed(q->layer), .entry = -1, .proven = q->proven };
         Access access = { 0 };
 
         if (q->descriptor) {

@@ -11,6 +11,8 @@ typedef enum MatrixLayer { MATRIX_SHARE, MATRIX_FOLDER, MATRIX_FILE } MatrixLaye
 const char *matrix_layer_name(MatrixLayer layer);       /* "Share" … */
 /* What running, moving and removing VMs takes. */
 uint32_t matrix_needed(MatrixLayer layer);
+/* What it takes to have it as a medium in a drive. */
+#define MATRIX_NEEDED_MEDIUM ((uint32_t)(RIGHT_READ_DATA | RIGHT_READ_ATTRIBUTES))
 
 typedef enum MatrixState { MATRIX_GRANTED, MATRIX_DENIED, MATRIX_UNCLEAR } MatrixState;
 const char *matrix_state_name(MatrixState state);
@@ -24,6 +26,7 @@ typedef enum MatrixReason {
         MATRIX_NOT_INHERITED,           /* the folder above grants it to what lies in it; that did not arrive here */
         MATRIX_OWNER_ONLY,              /* the host owns it, and nothing else is granted to it */
         MATRIX_OLD_TICKET,              /* the directory has the host in the group, the server does not know yet */
+        MATRIX_READ_ONLY,               /* the file has the attribute Read-only, and nothing else is in the way */
         MATRIX_SERVER_REFUSES,          /* the descriptor would allow it and the server does not */
         MATRIX_NOT_READABLE,            /* the descriptor could not be read, and the server refuses */
         MATRIX_CONDITIONAL,             /* hangs on what only the server can judge */
@@ -35,6 +38,8 @@ enum { MATRIX_REMOVE_MAX = 16 };
 
 typedef struct MatrixQuestion {
         MatrixLayer layer;
+        uint32_t needed;                /* 0: matrix_needed() of the layer */
+        bool read_only;                 /* it has the attribute */
         const Descriptor *descriptor;   /* NULL: could not be read */
         const Descriptor *parent;       /* of the folder it lies in; NULL: none, or not read */
         uint32_t parent_granted;        /* what that gives the host */
@@ -59,7 +64,7 @@ typedef struct MatrixCell {
         bool new_ticket;                /* its ticket is older than its membership; it takes a new one by itself */
         unsigned remove[MATRIX_REMOVE_MAX];     /* entries to take out, highest first */
         unsigned remove_count;
-        bool grant;                     /* Modify for the group */
+        bool grant;                     /* Modify for the group, or Read where no more is needed */
 } MatrixCell;
 
 void matrix_judge(const MatrixQuestion *question, MatrixCell *ret);

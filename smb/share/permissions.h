@@ -10,6 +10,8 @@
 
 enum { PERMISSIONS_MAX = 100000 };      /* files and folders in one look; more is ERROR_LIMIT */
 
+enum { PERMISSIONS_READ_ONLY = 0x1 };
+
 typedef struct PermissionsItem {
         char *path;                     /* below the share; "" is the share's own folder */
         bool folder;
@@ -18,7 +20,7 @@ typedef struct PermissionsItem {
         ErrorKind not_listed;           /* of a folder whose content we may not see */
         bool proven;                    /* the server told maximal_access */
         uint32_t maximal_access;        /* CREATE MxAc: what it lets the asker do, share and file together */
-        uint32_t attributes;            /* [MS-FSCC] 2.6; 0 where it could not be opened */
+        uint32_t attributes;            /* [MS-FSCC] 2.6, PERMISSIONS_READ_ONLY; 0 where it could not be opened */
         uint64_t size_bytes, allocated_bytes;
         uint8_t *bytes;                 /* self-relative descriptor: owner, group, list */
         uint32_t size;

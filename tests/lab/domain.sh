@@ -79,3 +79,42 @@ lab_join() {
         for pid in "${pids[@]}"; do wait "$pid" || die "a node could not join"; done
         say "joined: $*"
 }
+
+# lab_controller up SITE | down: dc2, a second controller of the domain, for the cases that need one.  It joins into an AD
+# site that is made for it, to which the lab's network then belongs; afterwards nothing of that is left in the domain.
+lab_controller() {
+        local dir=$state/nodes/dc2
+        lock_state
+        case ${1:-} in
+        up) controller_join "${2:?"usage: lab controller up SITE"}" ;;
+        down) controller_leave ;;
+        *) die "usage: lab controller up SITE | down" ;;
+        esac
+}
+
+controller_join() {
+        local site=$1 zones
+        node_leader dc2 || node_start dc2
+        until_true 90 in_node dc2 systemctl is-active multi-user.target || die "dc2 did not boot; see $dir/console.log"
+        [[ -e $dir/joined ]] && return
+        in_node dc1 samba-tool sites create "$site" >"$dir/join.log" 2>&1 </dev/null || true
+        in_node dc1 samba-tool sites subnet create "$network.0/24" "$site" >>"$dir/join.log" 2>&1 </dev/null || true
+        in_node dc2 bash /src/tests/lab/controller-make.sh "$realm" "$password" "$site" "$(node_address dc2)" \
+                >>"$dir/join.log" 2>&1 </dev/null || { tail -n 20 "$dir/join.log" >&2; die "dc2 could not join the domain"; }
+        for zones in DomainDnsZones ForestDnsZones; do  # dc1 would come to know its records some seconds later
+                in_node dc1 samba-tool drs replicate dc1 dc2 "DC=$zones,$base_dn" --local -U "Administrator%$password" \
+                        >>"$dir/join.log" 2>&1 </dev/null || { tail -n 5 "$dir/join.log" >&2; die "dc1 does not hear of dc2"; }
+        done
+        printf '%s\n' "$site" >"$dir/joined"
+        say "up: dc2 in the site $site"
+}
+
+controller_leave() {
+        local site=
+        [[ ! -e $dir/joined ]] || site=$(<"$dir/joined")
+        [[ ! -d $dir ]] || node_stop dc2
+        in_node dc1 samba-tool domain demote --remove-other-dead-server=dc2 >/dev/null 2>&1 </dev/null || true
+        in_node dc1 samba-tool sites subnet remove "$network.0/24" >/dev/null 2>&1 </dev/null || true
+        [[ ! $site ]] || in_node dc1 samba-tool sites remove "$site" >/dev/null 2>&1 </dev/null || true
+        say "dc2 is gone"
+}

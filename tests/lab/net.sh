@@ -9,6 +9,7 @@ node_address() {
         fs1) printf '%s' "$network.11" ;;
         fs2) printf '%s' "$network.12" ;;
         client) printf '%s' "$network.13" ;;
+        dc2) printf '%s' "$network.14" ;;
         hv*) printf '%s' "$network.$((20 + ${1#hv}))" ;;
         *) die "there is no node '$1'" ;;
         esac

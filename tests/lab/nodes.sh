@@ -5,7 +5,7 @@ fixed_nodes=(dc1 fs1 fs2 client)
 
 node_role() {
         case $1 in
-        dc1) printf dc ;;
+        dc[12]) printf dc ;;
         fs[12]) printf fs ;;
         client) printf client ;;
         hv*) printf hv ;;

@@ -1,84 +1,18 @@
-/* What a join leaves in /etc whenever it is cut off; which of many controllers answer. */
+/* What a join leaves in /etc whenever it is cut off. */
 #include "tests/unit/test.h"
 
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "appliance/base/cleanup.h"
 #include "auth/join-files.h"
-#include "auth/locate.h"
 
 static void expect(const char *why, int r, const Error *err, const char *says) {
         if (!says && r != 0)
                 fail_msg("%s: %s", why, err->text);
         if (says && (r != -1 || !strstr(err->text, says)))
                 fail_msg("%s: got %d, '%s'", why, r, err->text);
-}
-
-/* ---- sixteen controllers, fifteen of them dead ----------------------------------------------------------- */
-
-static int door(int backlog, uint16_t *ret_port) {
-        struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-        socklen_t size = sizeof at;
-        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        assert_int_equal(bind(fd, (struct sockaddr *)&at, size), 0);
-        if (backlog >= 0)
-                assert_int_equal(listen(fd, backlog), 0);
-        assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &size), 0);
-        *ret_port = ntohs(at.sin_port);
-        return fd;
-}
-
-/* A full queue drops what comes: as silent as a host that is off. */
-static void fill(uint16_t port, int to[static 4]) {
-        const struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-                                        .sin_port = htons(port) };
-        for (size_t i = 0; i < 4; i++) {
-                to[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-                (void)!connect(to[i], (const struct sockaddr *)&at, sizeof at);
-        }
-}
-
-static void test_answering(void **state) {
-        uint16_t silent_port, refusing_port, good_port;
-        int full[4], silent = door(0, &silent_port), refusing = door(-1, &refusing_port), good = door(8, &good_port);
-        Controllers all = { .count = LOCATE_CONTROLLERS_MAX };
-        struct timespec before, after;
-        Error err = { 0 };
-
-        fill(silent_port, full);
-        for (size_t i = 0; i < all.count; i++) {
-                (void)snprintf(all.list[i].host, sizeof all.list[i].host, "127.0.0.1");
-                all.list[i].port = i == 0 ? refusing_port : i == 14 ? good_port : silent_port;
-                all.list[i].weight = (uint16_t)i;
-        }
-        Controllers dead = all;
-        dead.list[14].port = silent_port;
-        (void)clock_gettime(CLOCK_MONOTONIC, &before);
-        expect("one lives", locate_answering(&all, 1000000, &err), &err, NULL);
-        assert_int_equal(all.count, 1);
-        assert_int_equal(all.list[0].weight, 14);
-        expect("all dead", locate_answering(&dead, 300000, &err), &err, "no domain controller answers on its LDAP port");
-        assert_int_equal(err.kind, ERROR_UNREACHABLE);
-        (void)clock_gettime(CLOCK_MONOTONIC, &after);
-        assert_in_range(after.tv_sec - before.tv_sec, 0, 2);    /* one after the other they would take 5 s and more */
-        for (size_t i = 0; i < 4; i++)
-                (void)close(full[i]);
-        (void)close(silent);
-        (void)close(refusing);
-        (void)close(good);
-}
-
-static void test_own_address(void **state) {
-        char own[LOCATE_ADDRESS_MAX];
-        Error err = { 0 };
-        expect("towards ourselves", locate_own_address("127.0.0.1", own, &err), &err, NULL);
-        assert_string_equal(own, "127.0.0.1");
-        expect("no such name", locate_own_address("a..b", own, &err), &err, "has no address");
 }
 
 /* ---- join-files.h, in a folder of the test ------------------------------------------------------------- */
@@ -186,8 +120,6 @@ static void test_join_files_cut(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_answering),
-                cmocka_unit_test(test_own_address),
                 cmocka_unit_test(test_join_files),
                 cmocka_unit_test(test_join_files_cut),
         };

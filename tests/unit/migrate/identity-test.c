@@ -3,6 +3,7 @@
 
 #include <krb5.h>
 #include <stdlib.h>
+#include <errno.h>
 #include <string.h>
 
 #include "appliance/base/cleanup.h"
@@ -123,6 +124,8 @@ static const struct {
         { "its key", false, false, false, 1, ERROR_DENIED, KRB5KRB_AP_ERR_BADKEYVER, FINDING_KEY, "the key of HV1$" },
         { "no address", false, false, false, 0, ERROR_NOT_FOUND, 0, FINDING_NAME, "no address for hv1" },
         { "no answer there", false, false, false, 1, ERROR_UNREACHABLE, 0, FINDING_NAME, "does not answer at 10.77.0.21" },
+        { "its holdfastd is not running", false, false, false, 1, ERROR_UNREACHABLE, ECONNREFUSED, FINDING_SERVICE,
+          "answers at 10.77.0.21, but Holdfast does not run there" },
         { "another one there", false, false, false, 1, ERROR_DENIED, CHANNEL_CAUSE_OTHER_HOST, FINDING_NAME,
           "where another host answers" },
 };

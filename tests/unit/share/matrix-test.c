@@ -163,6 +163,33 @@ static void test_share_hides(void **unused) {
         descriptor_done(&d);
 }
 
+static void test_attribute(void **unused) {
+        (void)unused;
+        static const struct { const char *why; uint32_t needed; bool read_only; int64_t proof; MatrixReason reason; } tries[] = {
+                { "the attribute alone", 0, true, 0x1200A9, MATRIX_READ_ONLY },
+                { "no attribute", 0, false, 0x1200A9, MATRIX_SERVER_REFUSES },
+                { "it does not keep from reading", 0, true, 0x80, MATRIX_SERVER_REFUSES },
+                { "a medium need not be written", MATRIX_NEEDED_MEDIUM, true, 0x1200A9, MATRIX_NONE },
+                { "a medium that cannot be read", MATRIX_NEEDED_MEDIUM, true, 0x80, MATRIX_SERVER_REFUSES },
+        };
+        Sid group;
+        Descriptor d;
+        MatrixCell cell;
+
+        assert_true(sid_parse(HOSTS, &group));
+        parse("D:(A;;FA;;;WD)", &d);
+        make_token(false);
+        for (size_t i = 0; i < sizeof tries / sizeof tries[0]; i++) {
+                MatrixQuestion q = { .layer = MATRIX_FILE, .needed = tries[i].needed, .read_only = tries[i].read_only,
+                                     .descriptor = &d, .token = &token, .group = &group, .proven = true,
+                                     .proof = (uint32_t)tries[i].proof, .share_proof = EVERYTHING };
+                matrix_judge(&q, &cell);
+                if (cell.reason != tries[i].reason || cell.grant)
+                        fail_msg("%s: reason %d", tries[i].why, cell.reason);
+        }
+        descriptor_done(&d);
+}
+
 static void test_names(void **unused) {
         (void)unused;
         assert_string_equal(matrix_layer_name(MATRIX_FILE), "File");
@@ -172,7 +199,7 @@ static void test_names(void **unused) {
 }
 
 int main(void) {
-        const struct CMUnitTest tests[] = { cmocka_unit_test(test_rows), cmocka_unit_test(test_share_hides),
+        const struct CMUnitTest tests[] = { cmocka_unit_test(test_rows), cmocka_unit_test(test_share_hides), cmocka_unit_test(test_attribute),
                                             cmocka_unit_test(test_names) };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
