@@ -12,6 +12,12 @@
 
 enum { TEXT_MAX = LOCATE_CONTROLLERS_MAX * 2 * (LOCATE_HOST_MAX + 40) + MACHINE_NAME_MAX + 128 };
 
+enum { PATH_SIZE = MACHINE_NAME_MAX + 16 };
+
+static void kdcs_path(const Machine *machine, char to[static PATH_SIZE]) {
+        (void)snprintf(to, PATH_SIZE, "%s.kdcs", machine->ccache);
+}
+
 static bool is_written(const char *path, const char *text, size_t size) {
         auto_free char *there = malloc(size + 1);
         auto_fd int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
@@ -22,7 +28,7 @@ static bool is_written(const char *path, const char *text, size_t size) {
 int kdcs_keep(const Machine *machine, const Controllers *all, Error *err) {
         /* to a domain all are alike; libkrb5 would look for the primary one in the DNS after each answer of another */
         static const char *const kinds[] = { "kdc", "primary_kdc" };
-        char path[MACHINE_NAME_MAX + 16], temp[sizeof path + 8], *to;
+        char path[PATH_SIZE], temp[sizeof path + 8], *to;
         auto_free char *text = to = malloc(TEXT_MAX);
 
         if (!text)
@@ -36,7 +42,7 @@ int kdcs_keep(const Machine *machine, const Controllers *all, Error *err) {
                                       c->address[0] ? c->address : c->host, six ? "]" : "");
         }
         to = stpcpy(to, "        }\n");
-        (void)snprintf(path, sizeof path, "%s" KDCS_SUFFIX, machine->ccache);
+        kdcs_path(machine, path);
         if (is_written(path, text, (size_t)(to - text)))
                 return 0;
         (void)snprintf(temp, sizeof temp, "%s.XXXXXX", path);
@@ -48,4 +54,10 @@ int kdcs_keep(const Machine *machine, const Controllers *all, Error *err) {
                 return error_set(err, ERROR_INTERNAL, cause, "cannot write %s", path);
         }
         return 0;
+}
+
+void kdcs_forget(const Machine *machine) {
+        char path[PATH_SIZE];
+        kdcs_path(machine, path);
+        (void)unlink(path);
 }

@@ -10,7 +10,6 @@
 #include "auth/locate.h"
 #include "auth/machine.h"
 
-#define KDCS_SUFFIX ".kdcs"     /* after the path of the tickets */
-
 /* @all as locate_nearest() gave it.  Writes only what is new, whole or not at all. */
 int kdcs_keep(const Machine *machine, const Controllers *all, Error *err) FAILS;
+void kdcs_forget(const Machine *machine);       /* of a domain that the host has left */

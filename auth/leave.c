@@ -10,6 +10,7 @@
 #include "auth/dns-pointer.h"
 #include "auth/dns-record.h"
 #include "auth/join.h"
+#include "auth/kdcs.h"
 #include "auth/ldap-link.h"
 #include "auth/locate.h"
 #include "auth/program.h"
@@ -127,6 +128,7 @@ static int forget(const Machine *machine, Error *err) {
         (void)snprintf(beside, sizeof beside, "%s" ROTATE_SUFFIX, machine->keytab);
         (void)unlink(beside);
         (void)unlink(machine->ccache);
+        kdcs_forget(machine);
         if (unlink(machine->keytab) < 0 && errno != ENOENT)
                 return error_set(err, ERROR_INTERNAL, errno, "the account %s is deleted, but %s is not; delete it by hand",
                                  machine->account, machine->keytab);
