@@ -4,7 +4,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/vm-lib.sh"
 have pypsrp || skip "pypsrp could not be had from sid"
 vm=remote87
 person anna "Holdfast Admins"
-person bob "Holdfast Operators"
+person olga "Holdfast Operators"
 trap 'fresh $vm' EXIT
 fresh $vm
 check "New-VM" holdfast "$node" "New-VM $vm 64MB -NoVHD -Path $share"
@@ -31,7 +31,7 @@ says anna '"out": "2"' "Get-VM $vm | Set-VMProcessor -Count 2 -Passthru | Select
         "can only be Disabled" "Set-VM $vm -CheckpointType Standard"
 
 story "an operator runs it and does not change it"
-says bob "do not have the required permission" "Set-VM $vm -Notes x" \
+says olga "do not have the required permission" "Set-VM $vm -Notes x" \
         '"out": "Running"' "Start-VM $vm; (Get-VM $vm).State" \
         '"out": "Paused"' "Suspend-VM $vm; (Get-VM $vm).State" \
         '"out": "Saved"' "Save-VM $vm; (Get-VM $vm).State" \
