@@ -41,6 +41,7 @@ same "a second round" "401 asks for Kerberos" "$(as anna python3 $here/hostile.p
 
 story "Who is known costs the domain nothing"
 as anna python3 $here/hostile.py many "$host" >/dev/null        # the ticket is there, and the groups are known
+after_look "$node"
 on dc1 sh -c 'timeout 20 tcpdump -lnni any "$1" >/tmp/warm 2>/tmp/warm.err' _ "ip host $(on "$node" hostname -I | tr ' ' '\n' | grep ^10.77)" &
 watcher=$!
 eventually 10 on dc1 grep -q listening /tmp/warm.err

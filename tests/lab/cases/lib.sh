@@ -44,6 +44,13 @@ eventually() {
         done
 }
 
+# after_look NODE: a host looks at its own groups every 20 s, whatever else it does; this returns when it has just done so.
+after_look() {
+        on dc1 timeout 45 tcpdump -nni any -c 1 "tcp port 389 and host $(on "$1" hostname -I | tr ' ' '\n' | grep -m 1 ^10.77)" \
+                >/dev/null 2>&1 </dev/null || fail "$1 does not look at its groups"
+        sleep 1
+}
+
 # guest_on NODE FILE [KEY=VALUE…]: a fresh guest disk inside a node.
 guest_on() {
         local node=$1 file=$2 here
