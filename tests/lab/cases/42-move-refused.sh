@@ -54,6 +54,18 @@ expect_fail "$second.lab.test" move "$second"
 on fs1 bash -ec 'setfacl --restore=/tmp/refused.acl; setfattr --restore=/tmp/refused.nt'
 unchanged
 
+story "a file that only the machine's own host may not use: what the other one has opened by then is given up"
+no_disk_on() { [[ $(on "$1" sh -c 'ls /run/holdfast/disk 2>/dev/null | wc -l') == 0 ]]; }
+entry() {
+        on fs1 env PASSWD=Passw0rd.lab smbcacls -U Administrator //fs1.lab.test/vms "$vm/$vm.vm" "--$1" \
+                "ACL:LAB\\${first^^}\$:DENIED/0x0/FULL" >/dev/null </dev/null
+}
+entry add
+expect_fail "$first.lab.test lacks" move "$second"
+eventually 20 no_disk_on "$second"
+entry delete
+unchanged
+
 story "what is attached from this host, by its name"
 on "$first" sh -c 'truncate -s 1M /var/lib/libvirt/images/local.img'
 on "$first" virsh attach-disk $vm /var/lib/libvirt/images/local.img vdz --live >/dev/null
