@@ -21,6 +21,7 @@ typedef struct Call {
         Calls *calls;
         sd_varlink *link;
         WsmanEvents events;
+        RunnerHold *hold;               /* of its session, which outlives it; or NULL */
 } Call;
 
 /* What comes on its link from now on is nobody's. */
@@ -31,6 +32,11 @@ static sd_varlink *call_leave(Call *call) {
                 (void)sd_varlink_set_userdata(link, NULL);
         free(call);
         return link;
+}
+
+static void keep_jobs(const Call *call) {
+        if (call->hold)
+                runner_hold(call->hold, call->calls->event, call->calls->address);
 }
 
 static void call_cancel(Call *call) {
@@ -116,17 +122,18 @@ static int on_reply(sd_varlink *link, sd_json_variant *parameters, const char *e
         }
         const WsmanEnd end = { .had_errors = flag(parameters, "HadErrors"),
                                .refused = flag(parameters, "Refused") };
+        if (flag(parameters, "Jobs"))
+                keep_jobs(call);
         end_with(call, &end);
         return 0;
 }
 
 /* The session's id for Run, or NULL. */
 static const char *session_of(Call *call, const WsmanWork *work) {
-        RunnerHold *hold = work->runspace ? *work->runspace : NULL;
-
-        if (work->runspace && !hold)
-                *work->runspace = hold = calloc(1, sizeof *hold);
-        return hold ? runner_hold(hold, call->calls->event, call->calls->address, work->session) : NULL;
+        if (work->runspace && !*work->runspace)
+                *work->runspace = calloc(1, sizeof(RunnerHold));
+        call->hold = work->runspace ? *work->runspace : NULL;
+        return call->hold ? runner_session(call->hold, work->session) : NULL;
 }
 
 static void release(void *userdata, void *runspace) {
@@ -192,6 +199,7 @@ static int run(void *userdata, const WsmanWork *work, const WsmanEvents *events,
 }
 
 static void cancel(void *userdata, void *call) {
+        keep_jobs(call);        /* it may have begun some */
         call_cancel(call);
 }
 

@@ -112,6 +112,11 @@ static void stop_locked(BackgroundJob *job) {
         job->state = BACKGROUND_STOPPING;
 }
 
+bool background_any(Background *b) {
+        LOCKED(b);
+        return b->count > 0;
+}
+
 size_t background_close(Background *b) {
         LOCKED(b);
         size_t ran = 0;

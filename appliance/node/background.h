@@ -44,6 +44,7 @@ static inline bool background_ended(BackgroundState state) { return state >= BAC
 int background_new(atomic_size_t *all, Background **ret, Error *err) FAILS;
 Background *background_ref(Background *background);
 void background_unref(Background *background);  /* accepts NULL; jobs that run hold it, too */
+bool background_any(Background *background);       /* whether it has jobs, also ones that have ended */
 /* The session has ended: what runs is told to stop, and nothing begins any more.  Gives how many ran. */
 size_t background_close(Background *background);
 

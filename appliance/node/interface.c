@@ -43,7 +43,8 @@ static SD_VARLINK_DEFINE_METHOD_FULL(Run, SD_VARLINK_REQUIRES_MORE,
         SD_VARLINK_DEFINE_INPUT(Vouched, SD_VARLINK_OBJECT, SD_VARLINK_NULLABLE),
         SD_VARLINK_FIELD_COMMENT("The caller can be asked: a command may send a prompt and wait for Answer"),
         SD_VARLINK_DEFINE_INPUT(Interactive, SD_VARLINK_BOOL, SD_VARLINK_NULLABLE),
-        SD_VARLINK_FIELD_COMMENT("The session whose jobs the commands see and begin, as Hold has it; absent: one of this call"),
+        SD_VARLINK_FIELD_COMMENT("The session whose jobs the commands see and begin: 32 to 64 characters that nobody else can "
+                                 "guess, the caller's own choice; absent: one of this call"),
         SD_VARLINK_DEFINE_INPUT(Runspace, SD_VARLINK_STRING, SD_VARLINK_NULLABLE),
         SD_VARLINK_DEFINE_OUTPUT_BY_TYPE(Stream, Stream, SD_VARLINK_NULLABLE),
         SD_VARLINK_FIELD_COMMENT("The record; a string, number or boolean x comes as {\"$value\": x}"),
@@ -52,7 +53,9 @@ static SD_VARLINK_DEFINE_METHOD_FULL(Run, SD_VARLINK_REQUIRES_MORE,
         SD_VARLINK_DEFINE_OUTPUT(Done, SD_VARLINK_BOOL, SD_VARLINK_NULLABLE),
         SD_VARLINK_DEFINE_OUTPUT(HadErrors, SD_VARLINK_BOOL, SD_VARLINK_NULLABLE),
         SD_VARLINK_FIELD_COMMENT("Nothing ran: the text could not be parsed or its arguments not be bound"),
-        SD_VARLINK_DEFINE_OUTPUT(Refused, SD_VARLINK_BOOL, SD_VARLINK_NULLABLE));
+        SD_VARLINK_DEFINE_OUTPUT(Refused, SD_VARLINK_BOOL, SD_VARLINK_NULLABLE),
+        SD_VARLINK_FIELD_COMMENT("Runspace has jobs: who wants to keep them calls Hold within five seconds"),
+        SD_VARLINK_DEFINE_OUTPUT(Jobs, SD_VARLINK_BOOL, SD_VARLINK_NULLABLE));
 
 static SD_VARLINK_DEFINE_METHOD(Answer,
         SD_VARLINK_FIELD_COMMENT("As the prompt gave it"),
@@ -61,10 +64,12 @@ static SD_VARLINK_DEFINE_METHOD(Answer,
         SD_VARLINK_DEFINE_INPUT(Choice, SD_VARLINK_INT, 0));
 
 static SD_VARLINK_DEFINE_METHOD(Hold,
-        SD_VARLINK_FIELD_COMMENT("32 to 64 characters that nobody else can guess, the caller's own choice"),
+        SD_VARLINK_FIELD_COMMENT("As Run's"),
         SD_VARLINK_DEFINE_INPUT(Runspace, SD_VARLINK_STRING, 0),
         SD_VARLINK_FIELD_COMMENT("As Run's"),
-        SD_VARLINK_DEFINE_INPUT(Session, SD_VARLINK_STRING, SD_VARLINK_NULLABLE));
+        SD_VARLINK_DEFINE_INPUT(Session, SD_VARLINK_STRING, SD_VARLINK_NULLABLE),
+        SD_VARLINK_FIELD_COMMENT("Whether there is anything to keep"),
+        SD_VARLINK_DEFINE_OUTPUT(Jobs, SD_VARLINK_BOOL, 0));
 
 static SD_VARLINK_DEFINE_ERROR(QuestionUnknown);
 
@@ -112,7 +117,7 @@ SD_VARLINK_DEFINE_INTERFACE(
         SD_VARLINK_SYMBOL_COMMENT("Answers a prompt of a Run, on another connection of the same kind"),
         &vl_method_Answer, SD_VARLINK_SYMBOL_COMMENT("No such question waits (any more)"),
         &vl_error_QuestionUnknown,
-        SD_VARLINK_SYMBOL_COMMENT("Keeps a session and its jobs until the last connection that held it or named it is closed"),
+        SD_VARLINK_SYMBOL_COMMENT("Keeps a session and its jobs until the last connection that holds it is closed"),
         &vl_method_Hold,
         SD_VARLINK_SYMBOL_COMMENT("The gateway brings a remote caller's token; holdfastd decides who that is"),
         &vl_method_SignIn, SD_VARLINK_SYMBOL_COMMENT("Not who it should be, or without a role here"),

@@ -152,13 +152,16 @@ static void reply_needs(Run *run) {
 
 static void ended(void *userdata) {
         Run *run = userdata;
+        bool jobs = run->jobs && !run->own_session && background_any(run->jobs);
+
         if (run->link && run->needs)
                 reply_needs(run);
         else if (run->link)
                 (void)sd_varlink_replyb(run->link, SD_JSON_BUILD_OBJECT(
                         SD_JSON_BUILD_PAIR_BOOLEAN("Done", true),
                         SD_JSON_BUILD_PAIR_BOOLEAN("HadErrors", run->had_errors),
-                        SD_JSON_BUILD_PAIR_BOOLEAN("Refused", run->refused)));
+                        SD_JSON_BUILD_PAIR_BOOLEAN("Refused", run->refused),
+                        SD_JSON_BUILD_PAIR_CONDITION(jobs, "Jobs", SD_JSON_BUILD_BOOLEAN(true))));
         write_out(run);
         if (run->job)
                 background_end(take_ptr(run->job), run->gave_up);

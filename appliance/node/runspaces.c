@@ -12,6 +12,8 @@ struct Runspace {
         Runspace *next;
         char id[RUNSPACE_ID_MAX + 1], owner[OWNER_SIZE];
         unsigned holders;
+        Runspaces *all;
+        sd_event_source *lingers;       /* or NULL: somebody holds it */
         Background *jobs;
 };
 
@@ -31,6 +33,7 @@ static int make(Runspaces *runspaces, const char *id, const char *owner, Runspac
         (void)snprintf(r->owner, sizeof r->owner, "%s", owner);
         if (background_new(runspaces->all, &r->jobs, err) < 0)
                 return -1;
+        r->all = runspaces;
         r->next = runspaces->first;
         *ret = runspaces->first = take_ptr(r);
         return 0;
@@ -48,21 +51,50 @@ int runspaces_hold(Runspaces *runspaces, const char *id, const char *owner, Runs
         if (!r && make(runspaces, id, owner, &r, err) < 0)
                 return -1;
         r->holders++;
+        r->lingers = sd_event_source_disable_unref(r->lingers);
         *ret = r;
         return 0;
 }
 
-void runspaces_leave(Runspaces *runspaces, Runspace *r) {
+static void end(Runspaces *runspaces, Runspace *r) {
         Runspace **at = &runspaces->first;
 
-        if (!r || --r->holders > 0)
-                return;
         while (*at != r)
                 at = &(*at)->next;
         *at = r->next;
+        (void)sd_event_source_disable_unref(r->lingers);
         (void)background_close(r->jobs);
         background_unref(r->jobs);
         free(r);
+}
+
+void runspaces_leave(Runspaces *runspaces, Runspace *r) {
+        if (r && --r->holders == 0)
+                end(runspaces, r);
+}
+
+static int on_time(sd_event_source *source, uint64_t now, void *userdata) {
+        Runspace *r = userdata;
+        end(r->all, r);
+        return 0;
+}
+
+void runspaces_linger(Runspaces *runspaces, Runspace *r) {
+        if (!r || --r->holders > 0)
+                return;
+        if (!background_any(r->jobs) ||
+            sd_event_add_time_relative(runspaces->event, &r->lingers, CLOCK_MONOTONIC, RUNSPACE_LINGER_MS * UINT64_C(1000), 0,
+                                       on_time, r) < 0)
+                end(runspaces, r);
+}
+
+void runspaces_end(Runspaces *runspaces) {
+        Runspace *next;
+        for (Runspace *r = runspaces->first; r; r = next) {
+                next = r->next;
+                if (r->holders == 0)
+                        end(runspaces, r);
+        }
 }
 
 Background *runspace_jobs(const Runspace *runspace) { return runspace->jobs; }

@@ -32,7 +32,7 @@ typedef struct Link {                   /* a caller */
         Run *run;                       /* or NULL */
         SignIn *signin;                 /* or NULL */
         Runspace *runspace;             /* that it holds; or NULL */
-        bool holds;                     /* by Hold, until it ends; else only while its run lasts */
+        bool holds;                     /* by Hold, until it ends; else only while its run lasts, and a little longer */
 } Link;
 
 struct Server {
@@ -62,6 +62,15 @@ static int on_connect(sd_varlink_server *varlink, sd_varlink *link, void *userda
         return 0;
 }
 
+/* Who only ran something may want to keep the jobs, and says so on another connection. */
+static void leave(Server *server, Link *link) {
+        Runspace *left = take_ptr(link->runspace);
+        if (link->holds)
+                runspaces_leave(&server->runspaces, left);
+        else
+                runspaces_linger(&server->runspaces, left);
+}
+
 static void on_disconnect(sd_varlink_server *varlink, sd_varlink *link, void *userdata) {
         Server *server = userdata;
         for (Link **at = &server->links; *at; at = &(*at)->next) {
@@ -75,7 +84,7 @@ static void on_disconnect(sd_varlink_server *varlink, sd_varlink *link, void *us
                         if (l->run)
                                 run_sign_out(l->run, signin_handle(gone->signin));
                 signin_release(gone->signin);
-                runspaces_leave(&server->runspaces, gone->runspace);
+                leave(server, gone);
                 free(gone->host);
                 return;
         }
@@ -84,7 +93,7 @@ static void on_disconnect(sd_varlink_server *varlink, sd_varlink *link, void *us
 /* A session that a Run named: its connection may be kept for anybody's next command. */
 static void stop_holding(Server *server, Link *link) {
         if (!link->holds)
-                runspaces_leave(&server->runspaces, take_ptr(link->runspace));
+                leave(server, link);
 }
 
 static void on_ended(void *userdata, Run *run) {
@@ -121,7 +130,7 @@ static int hold(Server *server, Link *link, const char *id, const SignInCaller *
         if (runspaces_hold(&server->runspaces, id, link->people ? person : caller->sid ? caller->sid : caller->name, &held,
                            err) < 0)
                 return -1;
-        runspaces_leave(&server->runspaces, link->runspace);
+        leave(server, link);
         link->runspace = held;
         return 0;
 }
@@ -299,7 +308,8 @@ static int on_hold(sd_varlink *link, sd_json_variant *parameters, sd_varlink_met
         if (!own || own->run || hold(server, own, p.runspace, &caller, &err) < 0)
                 return sd_varlink_error_invalid_parameter_name(link, "Runspace");
         own->holds = true;
-        return sd_varlink_reply(link, NULL);
+        return sd_varlink_replyb(link, SD_JSON_BUILD_OBJECT(
+                SD_JSON_BUILD_PAIR_BOOLEAN("Jobs", background_any(runspace_jobs(own->runspace)))));
 }
 
 /* Came the same way: the id of a question is a secret of that way. */
@@ -443,7 +453,7 @@ int server_new(Node *node, const char *address, Server **ret, Error *err) {
         if (!server)
                 return error_oom(err);
         server->node = node;
-        server->runspaces.all = &node->jobs_kept;
+        server->runspaces = (Runspaces){ .event = node->event, .all = &node->jobs_kept };
         int r = make_varlink(server, address, 0600, CLIENTS_MAX, &server->varlink, err);
         if (r == 0 && sd_event_add_post(node->event, &server->after, on_turn, server) < 0)
                 r = error_oom(err);
@@ -461,6 +471,7 @@ void server_stop(Server *server) {
                         run_cancel(l->run);
                 runspaces_leave(&server->runspaces, take_ptr(l->runspace));     /* their jobs count in the node */
         }
+        runspaces_end(&server->runspaces);
 }
 
 void server_free(Server *server) {

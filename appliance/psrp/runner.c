@@ -1,6 +1,8 @@
 #include "appliance/psrp/runner.h"
 
 #include <errno.h>
+#include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -26,6 +28,67 @@ struct Runner {
         size_t count;
         RunnerHold hold;                /* of the session that all its pools are */
 };
+
+/* ---- the session ----------------------------------------------------------------------------------------- */
+
+void runner_release(RunnerHold *hold) {
+        if (hold->link)
+                (void)sd_varlink_set_userdata(hold->link, NULL);
+        hold->link = sd_varlink_close_unref(hold->link);
+}
+
+static bool flag(sd_json_variant *reply, const char *name) {
+        sd_json_variant *value = sd_json_variant_by_key(reply, name);
+        return value && sd_json_variant_is_boolean(value) && sd_json_variant_boolean(value);
+}
+
+/* It was not taken, there is nothing to keep, or holdfastd is gone and the jobs with it. */
+static int on_hold(sd_varlink *link, sd_json_variant *parameters, const char *error_id, sd_varlink_reply_flags_t flags,
+                   void *userdata) {
+        RunnerHold *hold = userdata;
+        if (hold && (error_id || !flag(parameters, "Jobs")))
+                runner_release(hold);
+        return 0;
+}
+
+const char *runner_session(RunnerHold *hold, const char *session) {
+        uint8_t random[(RUNNER_HOLD_ID - 1) / 2];
+
+        if (strlen(session ? session : "") >= sizeof hold->session)
+                return NULL;
+        (void)snprintf(hold->session, sizeof hold->session, "%s", session ? session : "");
+        if (!*hold->id && getrandom(random, sizeof random, 0) == (ssize_t)sizeof random)
+                text_hex(random, sizeof random, hold->id);
+        return *hold->id ? hold->id : NULL;
+}
+
+/* The loop may not have seen yet that holdfastd ended and another one answers. */
+static bool is_there(sd_varlink *link) {
+        int fd = link ? sd_varlink_get_fd(link) : -1;
+        struct pollfd p = { .fd = fd };
+        return fd >= 0 && poll(&p, 1, 0) == 0;
+}
+
+void runner_hold(RunnerHold *hold, sd_event *event, const char *address) {
+        if (!*hold->id || is_there(hold->link))
+                return;
+        runner_release(hold);
+        int r = sd_varlink_connect_address(&hold->link, address);
+        if (r >= 0) {
+                (void)sd_varlink_set_userdata(hold->link, hold);
+                r = sd_varlink_bind_reply(hold->link, on_hold);
+        }
+        if (r >= 0)
+                r = sd_varlink_attach_event(hold->link, event, 0);
+        if (r >= 0)
+                r = sd_varlink_invokeb(hold->link, "io.holdfast.Node.Hold", SD_JSON_BUILD_OBJECT(
+                        SD_JSON_BUILD_PAIR_STRING("Runspace", hold->id),
+                        SD_JSON_BUILD_PAIR_CONDITION(*hold->session, "Session", SD_JSON_BUILD_STRING(hold->session))));
+        if (r < 0)
+                runner_release(hold);
+}
+
+/* ---- one call ------------------------------------------------------------------------------------------- */
 
 static void call_free(Call *call) {
         Call **at = &call->runner->calls;
@@ -98,11 +161,6 @@ static void fail(Call *call, const char *error_id, sd_json_variant *parameters) 
         finish(call, &end);
 }
 
-static bool flag(sd_json_variant *reply, const char *name) {
-        sd_json_variant *value = sd_json_variant_by_key(reply, name);
-        return value && sd_json_variant_is_boolean(value) && sd_json_variant_boolean(value);
-}
-
 static int on_reply(sd_varlink *link, sd_json_variant *parameters, const char *error_id,
                     sd_varlink_reply_flags_t flags, void *userdata) {
         Call *call = userdata;
@@ -124,6 +182,8 @@ static int on_reply(sd_varlink *link, sd_json_variant *parameters, const char *e
         if (flags & SD_VARLINK_REPLY_CONTINUES)
                 return 0;
         const PsrpEnd end = { .refused = flag(parameters, "Refused") };
+        if (flag(parameters, "Jobs"))
+                runner_hold(&call->runner->hold, call->runner->event, call->runner->address);
         finish(call, &end);
         return 0;
 }
@@ -149,7 +209,7 @@ static int ask(Call *call, const PsrpWork *work, Error *err) {
                 r = sd_varlink_attach_event(call->link, call->runner->event, 0);
         if (r >= 0)
                 r = sd_json_variant_set_field_string(&parameters, "Pipeline", work->text);
-        const char *session = runner_hold(&call->runner->hold, call->runner->event, call->runner->address, NULL);
+        const char *session = runner_session(&call->runner->hold, NULL);
         if (r >= 0 && session)
                 r = sd_json_variant_set_field_string(&parameters, "Runspace", session);
         if (r >= 0 && work->width)
@@ -195,8 +255,10 @@ static Call *find(Runner *runner, const PsrpPool *pool, uint64_t run) {
 
 static void cancel(void *userdata, PsrpPool *pool, uint64_t run) {
         Call *call = find(userdata, pool, run);
-        if (call)
-                call_free(call);
+        if (!call)
+                return;
+        runner_hold(&call->runner->hold, call->runner->event, call->runner->address); /* it may have begun jobs */
+        call_free(call);
 }
 
 /* A link that is not attached reads nothing, and holdfastd waits. */
@@ -209,53 +271,6 @@ static void pause_run(void *userdata, PsrpPool *pool, uint64_t run, bool paused)
                 sd_varlink_detach_event(call->link);
         else if (sd_varlink_attach_event(call->link, call->runner->event, 0) < 0)
                 fail(call, SD_VARLINK_ERROR_DISCONNECTED, NULL);
-}
-
-/* ---- the session ----------------------------------------------------------------------------------------- */
-
-void runner_release(RunnerHold *hold) {
-        if (hold->link)
-                (void)sd_varlink_set_userdata(hold->link, NULL);
-        hold->link = sd_varlink_close_unref(hold->link);
-}
-
-/* It was not taken, or holdfastd is gone: with the next command it is tried again. */
-static int on_hold(sd_varlink *link, sd_json_variant *parameters, const char *error_id, sd_varlink_reply_flags_t flags,
-                   void *userdata) {
-        RunnerHold *hold = userdata;
-        if (hold && error_id)
-                runner_release(hold);
-        return 0;
-}
-
-static int make_hold(RunnerHold *hold, sd_event *event, const char *address, const char *session) {
-        uint8_t random[(RUNNER_HOLD_ID - 1) / 2];
-
-        if (!*hold->id) {
-                if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
-                        return -EIO;
-                text_hex(random, sizeof random, hold->id);
-        }
-        int r = sd_varlink_connect_address(&hold->link, address);
-        if (r < 0)
-                return r;
-        (void)sd_varlink_set_userdata(hold->link, hold);
-        r = sd_varlink_bind_reply(hold->link, on_hold);
-        if (r >= 0)
-                r = sd_varlink_attach_event(hold->link, event, 0);
-        return r < 0 ? r : sd_varlink_invokeb(hold->link, "io.holdfast.Node.Hold", SD_JSON_BUILD_OBJECT(
-                SD_JSON_BUILD_PAIR_STRING("Runspace", hold->id),
-                SD_JSON_BUILD_PAIR_CONDITION(session != NULL, "Session", SD_JSON_BUILD_STRING(session))));
-}
-
-const char *runner_hold(RunnerHold *hold, sd_event *event, const char *address, const char *session) {
-        if (hold->link && sd_varlink_get_fd(hold->link) >= 0)        /* it has none any more when the other end is gone */
-                return hold->id;
-        runner_release(hold);
-        if (make_hold(hold, event, address, session) >= 0)
-                return hold->id;
-        runner_release(hold);
-        return NULL;
 }
 
 void runner_answer(const char *address, const char *id, BatchAnswer choice) {

@@ -9,7 +9,7 @@
 
 #include "appliance/psrp/psrp.h"
 
-enum { RUNNER_RUNS_MAX = 32, RUNNER_HOLD_ID = 33 };
+enum { RUNNER_RUNS_MAX = 32, RUNNER_HOLD_ID = 33, RUNNER_SESSION = 80 };
 
 typedef struct Runner Runner;
 
@@ -24,14 +24,17 @@ PsrpRunner runner_hooks(Runner *runner);
  * the local socket takes the few bytes. */
 void runner_answer(const char *address, const char *id, BatchAnswer choice);
 
-/* Keeps the session of one pool, to which its jobs belong, at holdfastd: a connection that only is there.  When it is not
- * there any more, holdfastd stops the jobs, however this process ended. */
+/* The session of one pool, to which its jobs belong.  From the first job on it is kept at holdfastd by a connection that only
+ * is there; when it is not there any more, holdfastd stops the jobs, however this process ended. */
 typedef struct RunnerHold {
-        sd_varlink *link;               /* NULL: not now */
+        sd_varlink *link;               /* NULL: there is nothing to keep */
         char id[RUNNER_HOLD_ID];        /* Run's Runspace; "" before the first time */
+        char session[RUNNER_SESSION];   /* the sign-in that spoke last, of a gateway; or "" */
 } RunnerHold;
 
-/* Makes sure that it is held; zero-initialized at first.  @session: the sign-in, for a gateway; or NULL.  Returns the
- * session's id, or NULL when it cannot be kept: what runs then is a session of its own. */
-const char *runner_hold(RunnerHold *hold, sd_event *event, const char *address, const char *session);
+/* For a Run that begins: the session's id; NULL: there can be none, and what runs is a session of its own.  @hold is
+ * zero-initialized at first; @session: the sign-in, for a gateway; or NULL. */
+const char *runner_session(RunnerHold *hold, const char *session);
+/* A Run of it said Jobs, or it is given up and might have; does not wait.  Does nothing without a session. */
+void runner_hold(RunnerHold *hold, sd_event *event, const char *address);
 void runner_release(RunnerHold *hold);

@@ -233,9 +233,46 @@ static void test_runspaces(void **state) {
         assert_null(list.first);
 }
 
+/* With jobs it waits for somebody who keeps them, but not for ever. */
+static void test_linger(void **state) {
+        static const char id[] = "0123456789abcdef0123456789abcdef";
+        atomic_size_t all = 0;
+        auto_(sd_event_unrefp) sd_event *event = NULL;
+        Error err = { 0 };
+
+        assert_return_code(sd_event_new(&event), 0);
+        Runspaces list = { .event = event, .all = &all };
+        Runspace *r = NULL, *again = NULL;
+        assert_int_equal(runspaces_hold(&list, id, "S-1-5-21-1", &r, &err), 0);
+        runspaces_linger(&list, r);     /* nothing to keep */
+        assert_null(list.first);
+
+        assert_int_equal(runspaces_hold(&list, id, "S-1-5-21-1", &r, &err), 0);
+        BackgroundJob *job = begin(runspace_jobs(r));
+        runspaces_linger(&list, r);
+        assert_int_equal(runspaces_hold(&list, id, "S-1-5-21-2", &again, &err), -1);    /* still whose it was */
+        assert_int_equal(runspaces_hold(&list, id, "S-1-5-21-1", &again, &err), 0);
+        assert_ptr_equal(r, again);
+        assert_int_equal(sd_event_run(event, (RUNSPACE_LINGER_MS + 500) * UINT64_C(1000)), 0);
+        assert_false(atomic_load(background_stop_flag(job)));
+        runspaces_linger(&list, again);
+        assert_int_equal(sd_event_run(event, (RUNSPACE_LINGER_MS - 500) * UINT64_C(1000)), 0);
+        assert_false(atomic_load(background_stop_flag(job)));
+        assert_int_equal(sd_event_run(event, 5000 * UINT64_C(1000)), 1);
+        assert_true(atomic_load(background_stop_flag(job)));
+        assert_null(list.first);
+        background_end(job, true);
+
+        assert_int_equal(runspaces_hold(&list, id, "S-1-5-21-1", &r, &err), 0);
+        background_end(begin(runspace_jobs(r)), false);
+        runspaces_linger(&list, r);
+        runspaces_end(&list);
+        assert_null(list.first);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_life),     cmocka_unit_test(test_too_late), cmocka_unit_test(test_progress),
+                cmocka_unit_test(test_life),     cmocka_unit_test(test_linger),    cmocka_unit_test(test_too_late), cmocka_unit_test(test_progress),
                 cmocka_unit_test(test_bounds),   cmocka_unit_test(test_bounds_of_all),
                 cmocka_unit_test(test_too_many), cmocka_unit_test(test_close),
                 cmocka_unit_test(test_runspaces),

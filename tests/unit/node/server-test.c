@@ -177,7 +177,7 @@ static bool all_read(void *userdata) {
                 return true;    /* it waits for us */
         const char *last = r->size > 200 ? r->text + r->size - 200 : r->text;
         for (size_t i = 0; last && i + 6 < (size_t)(r->text + r->size - last); i++)
-                if (memcmp(last + i, "\"Done\"", 6) == 0 || memcmp(last + i, "\"error", 6) == 0)
+                if (memcmp(last + i, "\"Done\"", 6) == 0 || memcmp(last + i, "\"Jobs\"", 6) == 0 || memcmp(last + i, "\"error", 6) == 0)
                         return true;
         return false;
 }
@@ -518,21 +518,25 @@ static void test_job(void **state) {
 static void test_session(void **state) {
         static const char mine[] = "0123456789abcdef0123456789abcdef", other[] = "fedcba9876543210fedcba9876543210";
         Fixture *f = *state;
-        int held = dial(f);
+        Replies kept = { .fd = dial(f) };
         char text[200];
 
-        int n = snprintf(text, sizeof text, "{\"method\":\"io.holdfast.Node.Hold\",\"parameters\":{\"Runspace\":\"%s\"}}", mine);
-        assert_int_equal(write(held, text, (size_t)n + 1), n + 1);
         atomic_store(&waiting, false);
         atomic_store(&released, false);
-        says(f, "Wait-Forever -AsJob", mine, "\"State\":\"Running\"");
+        says(f, "Get-Job", mine, "\"Refused\":false}");
+        says(f, "Wait-Forever -AsJob", mine, "\"Refused\":false,\"Jobs\":true}");
+        int n = snprintf(text, sizeof text, "{\"method\":\"io.holdfast.Node.Hold\",\"parameters\":{\"Runspace\":\"%s\"}}", mine);
+        assert_int_equal(write(kept.fd, text, (size_t)n + 1), n + 1);
+        assert_true(turn(f, all_read, &kept));
+        assert_non_null(strstr(kept.text, "\"Jobs\":true"));
+        free(kept.text);
         assert_true(turn(f, is_set, &waiting));
         says(f, "Get-Job", mine, "\"State\":\"Running\"");
         says(f, "Get-Job 1", other, "JobWithSpecifiedSessionIdNotFound");
         says(f, "Get-Job 1", NULL, "JobWithSpecifiedSessionIdNotFound");
         says(f, "Get-Job 1", "short", "InvalidParameter");
         assert_false(atomic_load(&released));
-        (void)close(held);
+        (void)close(kept.fd);
         assert_true(turn(f, is_set, &released));
         says(f, "Get-Job 1", mine, "JobWithSpecifiedSessionIdNotFound");
 }
