@@ -328,7 +328,10 @@ void io_fail_all(Drive *d, int error) {
         d->wanted = false;
 }
 
-static void ignore(void *userdata, const Error *err) {}
+static void on_reader_closed(void *userdata, const Error *err) {
+        if (err->kind == ERROR_NONE)
+                link_raise_lease(userdata);
+}
 
 void io_retire_reader(Drive *d) {
         Error ignored;
@@ -336,5 +339,5 @@ void io_retire_reader(Drive *d) {
                 return;
         SmbFile *file = d->reader.file;
         d->reader.file = NULL;
-        (void)!smb_close(file, ignore, NULL, &ignored);
+        (void)!smb_close(file, on_reader_closed, d, &ignored);
 }

@@ -45,7 +45,7 @@ struct Drive {
         bool take_when_up;
         bool marked, must_be_unchanged; /* see drive_mark() */
         uint64_t mark;                  /* the file's LastWriteTime */
-        bool regaining, echoing;        /* a lease upgrade, an ECHO is under way */
+        bool raising, echoing;        /* a lease upgrade, an ECHO is under way */
         Handle reader, writer;
         SmbOpenHow term; /* how the writer was opened, for opening it again after a broken connection */
         SmbOpened term_opened;
@@ -90,6 +90,8 @@ void link_start(Drive *d);
 void link_suspect(Drive *d, const Error *why);
 void link_open_writer(Drive *d);
 void link_keep_lease(Drive *d);
+/* Asks for what is missing of the writer's lease; without effect while somebody reads. */
+void link_raise_lease(Drive *d);
 /* Requests end with these when nobody said no: the same request may succeed over a new connection. */
 bool link_is_broken_by(const Error *err);
 /* The server says that this handle is not open. */

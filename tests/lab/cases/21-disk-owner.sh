@@ -31,10 +31,18 @@ administrator=(on client smbclient "//$server.lab.test/vms" -U 'LAB\Administrato
 expect_fail NT_STATUS_SHARING_VIOLATION "${administrator[@]}" "put /etc/hostname $folder\\disk.raw"
 said=$("${administrator[@]}" "rm $folder\\disk.raw" 2>&1 </dev/null) || true   # it exits with 0 either way
 same "deleting it" "NT_STATUS_SHARING_VIOLATION deleting remote file \\$folder\\disk.raw" "$said"
+same "and shares the file with a reader" "LEASE(RH)" "$(lease)"
+check "$two stops reading" disk "$two" stop
+eventually 15 leased RWH
+begin=${EPOCHREALTIME/./}
 check "a reader is let in" "${administrator[@]}" "get $folder\\disk.raw /dev/null"
+((${EPOCHREALTIME/./} - begin < 5000000)) || fail "the reader had to wait"
+same "the server was told that it is not alone" "LEASE(RH)" "$(lease)"
 same "$one is" OWNER "$(field "$one" state)"
 check "$one writes on" io "$one" 'write -P 18 1M 1M' flush 'read -P 18 1M 1M'
 eventually 15 is "$one" durable 1
+eventually 15 leased RWH
+check "$two reads again" disk "$two" start
 
 story "it is given to nobody without the migration's token"
 expect_fail "a disk in state OWNER cannot be given" disk "$one" give $token 101
@@ -44,6 +52,16 @@ expect_fail "armed for another migration" disk "$one" disarm $other
 expect_fail "is not above 100" disk "$one" give $token 100
 expect_fail "another host or program has" disk "$two" acquire 101
 check "disarm" disk "$one" disarm $token
+
+story "a reader who breaks the lease is nobody who asks for the disk"
+check "$two stops reading" disk "$two" stop
+eventually 15 leased RWH
+check "arm" disk "$one" arm $token
+check "release" disk "$one" release $token
+check "a reader is let in" "${administrator[@]}" "get $folder\\disk.raw /dev/null"
+same "$one has it and is released" "DENY_WRITE LEASE(RH) ARMED" "$(writers) $(lease) $(field "$one" state)"
+check "disarm" disk "$one" disarm $token
+check "$two reads again" disk "$two" start
 check "arm again" disk "$one" arm $token
 
 story "handing over moves no byte"

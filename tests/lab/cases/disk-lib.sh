@@ -42,6 +42,8 @@ io() {          # io NODE qemu-io-command…: fails when one of them does
         on "$node" qemu-io -f raw "${words[@]}" "$(disk "$node" uri)"
 }
 writers() { on "$server" smbstatus -L 2>/dev/null | awk -v name="$folder/disk.raw" 'index($0, name) && $5 == "RDWR" { print $3 }' | xargs; }
+lease() { on "$server" smbstatus -L 2>/dev/null | awk -v name="$folder/disk.raw" 'index($0, name) && $5 == "RDWR" { print $6 }' | xargs; }
+leased() { [[ $(lease) == "LEASE($1)" ]]; }
 disk_make() {
         files "$one" make-folder "$share\\$folder"
         files "$one" write "$unc" ""
