@@ -27,12 +27,12 @@ struct ChannelServer {
         Machine machine;
         Directory *directory;
         ChannelHandlers handlers;
-        TlsIdentity *identity;
         int listen_fd, wake_fd;
         pthread_t thread;
         bool threaded;
         pthread_mutex_t lock;   /* guards what is below */
         Guest guests[CHANNELS_MAX];
+        TlsIdentity *identity;  /* NULL until the first guest comes */
         bool stopping;
 };
 
@@ -41,14 +41,28 @@ static void server_wake(ChannelServer *server) {
         (void)!write(server->wake_fd, &one, sizeof one);
 }
 
+/* Borrowed from the server.  A host that is never asked holds neither a key nor the library's code that makes it. */
+static const TlsIdentity *identity_of(ChannelServer *server, Error *err) {
+        (void)pthread_mutex_lock(&server->lock);
+        if (!server->identity && tls_identity_new(&server->identity, err) < 0)
+                server->identity = NULL;
+        const TlsIdentity *identity = server->identity;
+        (void)pthread_mutex_unlock(&server->lock);
+        return identity;
+}
+
 static int welcome(Guest *guest, Channel **ret, Error *err) {
         ChannelServer *server = guest->server;
         uint64_t deadline_us = channel_now_us() + HELLO_TIMEOUT_US;
         auto_(tls_freep) Tls *tls = NULL;
         ChannelPeer peer;
 
-        dial_prepare(guest->fd);
-        if (tls_new(take_fd(guest->fd), server->identity, HELLO_TIMEOUT_US, &tls, err) < 0 ||
+        auto_fd int fd = take_fd(guest->fd);
+        const TlsIdentity *identity = identity_of(server, err);
+        if (!identity)
+                return -1;
+        dial_prepare(fd);
+        if (tls_new(take_fd(fd), identity, HELLO_TIMEOUT_US, &tls, err) < 0 ||
             hello_run(tls, &server->machine, server->directory, NULL, deadline_us, &peer, err) < 0)
                 return -1;
         return channel_new(take_ptr(tls), false, &peer, &server->handlers, ret, err);
@@ -182,8 +196,6 @@ int channel_server_new(const Machine *machine, Directory *directory, int consume
         server->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         if (server->wake_fd < 0)
                 return error_set(err, ERROR_INTERNAL, errno, "cannot make an eventfd");
-        if (tls_identity_new(&server->identity, err) < 0)
-                return -1;
         if (pthread_create(&server->thread, NULL, server_run, server) != 0)
                 return error_set(err, ERROR_LIMIT, errno, "there are no threads left for the channel's listener");
         server->threaded = true;
