@@ -56,8 +56,6 @@ struct Directory {
         uint64_t failure_until_us;      /* … said at once to those who waited for the lock meanwhile */
 };
 
-uint64_t directory_now_us(void);
-
 typedef int DirectoryEach(void *userdata, const LdapEntry *entry, Error *err);
 /* With the lock held: one question, on a new connection when the old one has died. */
 int directory_ask(Directory *d, const LdapQuery *query, DirectoryEach *each, void *userdata, Error *err) FAILS;

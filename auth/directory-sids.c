@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "appliance/base/clock.h"
 #include "appliance/base/text.h"
 #include "auth/directory-internal.h"
 
@@ -142,14 +143,14 @@ static int need_token(Directory *d, const Who *who, DirectoryToken **ret, Error 
 
         if (!f.sids)
                 return error_oom(err);
-        if (t->until_us <= directory_now_us()) {
+        if (t->until_us <= clock_us(CLOCK_BOOTTIME)) {
                 if (look_up(d, who, &f, err) < 0)
                         return -1;
                 token_forget(t);
                 (void)snprintf(t->account, sizeof t->account, "%s", who->key);
                 t->sids = take_ptr(f.sids);
                 t->count = f.sid_count;
-                t->until_us = directory_now_us() + DIRECTORY_CACHE_US;
+                t->until_us = clock_us(CLOCK_BOOTTIME) + DIRECTORY_CACHE_US;
         }
         *ret = t;
         return 0;
@@ -266,7 +267,7 @@ static void need_short_name(Directory *d) {
         Named named = { 0 };
         Error ignored;
 
-        if (d->short_name_until_us > directory_now_us() || !d->link ||
+        if (d->short_name_until_us > clock_us(CLOCK_BOOTTIME) || !d->link ||
             ldap_link_escape(ldap_link_base(d->link), dn, sizeof dn, &ignored) < 0)
                 return;
         (void)snprintf(base, sizeof base, "CN=Partitions,CN=Configuration,%s", ldap_link_base(d->link));
@@ -275,7 +276,7 @@ static void need_short_name(Directory *d) {
         if (directory_ask(d, &query, take_short_name, &named, &ignored) < 0)
                 named.short_name[0] = '\0';
         memcpy(d->short_name, named.short_name, sizeof d->short_name);
-        d->short_name_until_us = directory_now_us() + DIRECTORY_CACHE_US;
+        d->short_name_until_us = clock_us(CLOCK_BOOTTIME) + DIRECTORY_CACHE_US;
 }
 
 static int ask_name(Directory *d, const DirectorySid *sid, char to[static DIRECTORY_PRINCIPAL_MAX], Error *err) {
@@ -319,12 +320,12 @@ int directory_sid_name(Directory *d, const DirectorySid *sid, char to[static DIR
                 return error_set(err, ERROR_INVALID, 0, "a SID is too long");
         (void)pthread_mutex_lock(&d->lock);
         DirectoryName *n = name_of(d, sid);
-        if (n->until_us <= directory_now_us()) {
+        if (n->until_us <= clock_us(CLOCK_BOOTTIME)) {
                 r = ask_name(d, sid, name, err);
                 if (r == 0) {
                         n->sid = *sid;
                         memcpy(n->name, name, sizeof n->name);
-                        n->until_us = directory_now_us() + DIRECTORY_CACHE_US;
+                        n->until_us = clock_us(CLOCK_BOOTTIME) + DIRECTORY_CACHE_US;
                 }
         }
         if (r == 0)

@@ -3,8 +3,8 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "appliance/base/clock.h"
 #include "appliance/base/text.h"
 #include "auth/directory-internal.h"
 
@@ -13,12 +13,6 @@ enum {
         FILTER_MAX = 4 * MACHINE_NAME_MAX + LDAP_LINK_DN_MAX,
         ACCOUNT_DISABLED = 0x2,         /* MS-ADTS 2.2.16 ADS_UF_ACCOUNTDISABLE */
 };
-
-uint64_t directory_now_us(void) {
-        struct timespec t;
-        (void)clock_gettime(CLOCK_BOOTTIME, &t);        /* a suspended host's answers grow old too */
-        return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
 
 int directory_new(const Machine *machine, Directory **ret, Error *err) {
         Directory *d = calloc(1, sizeof *d);
@@ -42,7 +36,7 @@ void directory_free(Directory *d) {
 /* ---- the cache --------------------------------------------------------------------------------------- */
 
 static const DirectoryComputer *remembered(Directory *d, const char *key) {
-        uint64_t now = directory_now_us();
+        uint64_t now = clock_us(CLOCK_BOOTTIME);
         for (size_t i = 0; i < DIRECTORY_ANSWERS_MAX; i++)
                 if (d->answers[i].until_us > now && text_equal_nocase(d->answers[i].key, key))
                         return &d->answers[i].computer;
@@ -65,7 +59,7 @@ static void remember(Directory *d, const char *key, const DirectoryComputer *com
         }
         (void)snprintf(oldest->key, sizeof oldest->key, "%s", key);
         oldest->computer = *computer;
-        oldest->until_us = directory_now_us() + DIRECTORY_CACHE_US;
+        oldest->until_us = clock_us(CLOCK_BOOTTIME) + DIRECTORY_CACHE_US;
 }
 
 static void forget(Directory *d) {
@@ -84,14 +78,14 @@ static int need_link(Directory *d, Error *err) {
         }
         if (d->link)
                 return 0;
-        if (d->failure_until_us > directory_now_us()) {
+        if (d->failure_until_us > clock_us(CLOCK_BOOTTIME)) {
                 *err = d->failure;
                 return -1;
         }
         if (ldap_link_open(&d->machine, &d->link, err) == 0)
                 return 0;
         d->failure = *err;
-        d->failure_until_us = directory_now_us() + FAILURE_US;
+        d->failure_until_us = clock_us(CLOCK_BOOTTIME) + FAILURE_US;
         return -1;
 }
 
@@ -134,7 +128,7 @@ int directory_need_group(Directory *d, Error *err) {
         };
         DirectoryFabric found = { 0 };
 
-        if (d->group.until_us > directory_now_us())
+        if (d->group.until_us > clock_us(CLOCK_BOOTTIME))
                 return 0;
         if (directory_ask(d, &query, take_group, &found, err) < 0)
                 return -1;
@@ -144,7 +138,7 @@ int directory_need_group(Directory *d, Error *err) {
                                  "administrator makes it with: New-ADGroup '" DIRECTORY_FABRIC_GROUP
                                  "' -GroupScope Global",
                                  d->machine.domain);
-        found.until_us = directory_now_us() + DIRECTORY_CACHE_US;
+        found.until_us = clock_us(CLOCK_BOOTTIME) + DIRECTORY_CACHE_US;
         d->group = found;
         return 0;
 }

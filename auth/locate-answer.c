@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "appliance/base/cleanup.h"
+#include "appliance/base/clock.h"
 #include "auth/locate-ping.h"
 
 enum { ADDRESSES_EACH = 2, DOORS_MAX = 2 * LOCATE_CONTROLLERS_MAX * ADDRESSES_EACH };
@@ -107,12 +107,6 @@ static bool listen_for(Doors *doors, int wait_ms) {
         return waiting;
 }
 
-static uint64_t now_us(void) {
-        struct timespec t;
-        (void)clock_gettime(CLOCK_MONOTONIC, &t);
-        return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
-
 /* How good the best answer is so far: 0 none, 1 a connection, 2 one of somebody awake. */
 static unsigned best(const Doors *doors, size_t count) {
         unsigned rank = 0;
@@ -125,14 +119,14 @@ static unsigned best(const Doors *doors, size_t count) {
 
 /* Where one is there the others get a moment more, to keep their order, not the whole time. */
 static void wait_for(Doors *doors, size_t count, uint64_t timeout_us) {
-        uint64_t end = now_us() + timeout_us;
+        uint64_t end = clock_us(CLOCK_MONOTONIC) + timeout_us;
         unsigned had = 0;
 
-        for (uint64_t now = now_us(); doors->count > 0 && now < end; now = now_us()) {
+        for (uint64_t now = clock_us(CLOCK_MONOTONIC); doors->count > 0 && now < end; now = clock_us(CLOCK_MONOTONIC)) {
                 if (!listen_for(doors, (int)((end - now) / 1000) + 1))
                         return;
                 unsigned has = best(doors, count);
-                uint64_t soon = now_us() + (has == 2 ? timeout_us / 8 : timeout_us / 2);
+                uint64_t soon = clock_us(CLOCK_MONOTONIC) + (has == 2 ? timeout_us / 8 : timeout_us / 2);
                 if (has > had && soon < end)
                         end = soon;
                 had = has;

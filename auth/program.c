@@ -9,16 +9,10 @@
 #include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #include "appliance/base/cleanup.h"
 #include "appliance/base/child.h"
-
-static uint64_t now_us(void) {
-        struct timespec t;
-        (void)clock_gettime(CLOCK_MONOTONIC, &t);
-        return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
+#include "appliance/base/clock.h"
 
 /* Keeps the end: the line that says what went wrong is the last. */
 static void append(ProgramResult *r, const char *data, size_t size) {
@@ -48,7 +42,7 @@ static bool talk(int fd, const char *input, uint64_t deadline_us, ProgramResult 
                         (void)shutdown(fd, SHUT_WR);
                         closed = true;
                 }
-                uint64_t now = now_us();
+                uint64_t now = clock_us(CLOCK_MONOTONIC);
                 struct pollfd p = { .fd = fd, .events = (short)(POLLIN | (closed ? 0 : POLLOUT)) };
                 if (now >= deadline_us)
                         return false;
@@ -80,7 +74,7 @@ static bool ends(pid_t pid, uint64_t deadline_us) {
         if (fd < 0)             /* cannot be watched, so it is believed */
                 return true;
         for (;;) {
-                uint64_t now = now_us();
+                uint64_t now = clock_us(CLOCK_MONOTONIC);
                 struct pollfd p = { .fd = fd, .events = POLLIN };
                 int n = now < deadline_us ? poll(&p, 1, (int)((deadline_us - now) / 1000) + 1) : 0;
                 if (n >= 0 || errno != EINTR)
@@ -104,7 +98,7 @@ int program_run(const char *const argv[], const char *input, const char *environ
                 return -1;
         (void)close(take_fd(theirs));
 
-        uint64_t deadline_us = now_us() + timeout_us;
+        uint64_t deadline_us = clock_us(CLOCK_MONOTONIC) + timeout_us;
         bool ended = talk(ours, input, deadline_us, ret) && ends(pid, deadline_us);
         if (!ended)
                 (void)kill(pid, SIGKILL);

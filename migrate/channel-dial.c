@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 
 #include "appliance/base/cleanup.h"
+#include "appliance/base/clock.h"
 #include "migrate/channel-internal.h"
 #include "migrate/networks.h"
 
@@ -36,7 +37,7 @@ static int dial_address(const struct addrinfo *address, uint64_t deadline_us, in
                 return errno;
         if (connect(fd, address->ai_addr, address->ai_addrlen) < 0 && errno != EINPROGRESS)
                 return errno;
-        uint64_t now = channel_now_us();
+        uint64_t now = clock_us(CLOCK_MONOTONIC);
         struct pollfd p = { .fd = fd, .events = POLLOUT };
         if (now >= deadline_us || poll(&p, 1, (int)((deadline_us - now) / 1000 + 1)) == 0)
                 return ETIMEDOUT;

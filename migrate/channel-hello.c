@@ -5,8 +5,8 @@
 #include <netdb.h>
 #include <poll.h>
 #include <string.h>
-#include <time.h>
 
+#include "appliance/base/clock.h"
 #include "appliance/base/text.h"
 #include "auth/gss.h"
 #include "migrate/channel-frame.h"
@@ -25,9 +25,7 @@ typedef struct Hello {
 } Hello;
 
 static int wait_until(Hello *hello, Error *err) {
-        struct timespec ts;
-        (void)clock_gettime(CLOCK_MONOTONIC, &ts);
-        uint64_t now = (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+        uint64_t now = clock_us(CLOCK_MONOTONIC);
         if (now >= hello->deadline_us)
                 return error_set(err, ERROR_TIMEOUT, 0, "the other side did not prove who it is in time");
         struct pollfd p = { .fd = tls_fd(hello->tls),

@@ -110,7 +110,6 @@ struct Channel {
 };
 
 /* channel.c */
-uint64_t channel_now_us(void);
 /* Takes over @consumed_tls, also on failure. */
 int channel_new(Tls *consumed_tls, bool initiator, const ChannelPeer *peer, const ChannelHandlers *handlers,
                 Channel **ret, Error *err) FAILS;

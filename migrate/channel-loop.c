@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "appliance/base/clock.h"
 #include "migrate/channel-internal.h"
 #include "migrate/channel-message.h"
 
@@ -89,7 +90,7 @@ static int read_socket(Channel *channel, Error *err) {
                 return -1;
         if (n == 0)
                 return 0;
-        channel->heard_us = channel_now_us();
+        channel->heard_us = clock_us(CLOCK_MONOTONIC);
         channel->in_size += n;
         while ((r = frame_decode(channel->in + at, channel->in_size - at, false, &frame, &used, err)) > 0) {
                 if (serve_frame(channel, &frame, err) < 0)
@@ -122,7 +123,7 @@ static int send_posted(Channel *channel, Error *err) {
 }
 
 static int heartbeat(Channel *channel, Error *err) {
-        uint64_t now = channel_now_us();
+        uint64_t now = clock_us(CLOCK_MONOTONIC);
 
         if (now - channel->heard_us > HEARTBEAT_MISSES * HEARTBEAT_US)
                 return error_set(err, ERROR_UNREACHABLE, ETIMEDOUT, "nothing was heard from %s for %d seconds",
@@ -134,7 +135,7 @@ static int heartbeat(Channel *channel, Error *err) {
 }
 
 static int wait_for_something(Channel *channel, struct pollfd fds[static FD_COUNT], Error *err) {
-        uint64_t now = channel_now_us(), next = channel->pinged_us + HEARTBEAT_US;
+        uint64_t now = clock_us(CLOCK_MONOTONIC), next = channel->pinged_us + HEARTBEAT_US;
         int timeout = tls_has_input(channel->tls) ? 0 : next > now ? (int)((next - now) / 1000 + 1) : 0;
 
         for (size_t i = 0; i < FD_COUNT; i++)
@@ -215,7 +216,7 @@ static void end(Channel *channel, const Error *why) {
 void channel_run(Channel *channel) {
         Error why = { 0 };
 
-        channel->heard_us = channel->pinged_us = channel_now_us();
+        channel->heard_us = channel->pinged_us = clock_us(CLOCK_MONOTONIC);
         while (!stopping(channel))
                 if (turn(channel, &why) < 0)
                         break;

@@ -5,6 +5,7 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
+#include "appliance/base/clock.h"
 #include "migrate/channel-dial.h"
 #include "migrate/channel-hello.h"
 #include "migrate/channel-internal.h"
@@ -53,7 +54,7 @@ static const TlsIdentity *identity_of(ChannelServer *server, Error *err) {
 
 static int welcome(Guest *guest, Channel **ret, Error *err) {
         ChannelServer *server = guest->server;
-        uint64_t deadline_us = channel_now_us() + HELLO_TIMEOUT_US;
+        uint64_t deadline_us = clock_us(CLOCK_MONOTONIC) + HELLO_TIMEOUT_US;
         auto_(tls_freep) Tls *tls = NULL;
         ChannelPeer peer;
 

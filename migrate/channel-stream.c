@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "appliance/base/clock.h"
 #include "migrate/channel-internal.h"
 
 Stream *stream_find(Channel *channel, uint32_t id) {
@@ -250,7 +251,7 @@ int stream_accept(Channel *channel, const Forward *forward, Error *err) {
         auto_fd int fd = accept4(forward->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd < 0) {
                 if (errno == EMFILE || errno == ENFILE || errno == ENOMEM)
-                        channel->paused_until_us = channel_now_us() + ACCEPT_PAUSE_US;
+                        channel->paused_until_us = clock_us(CLOCK_MONOTONIC) + ACCEPT_PAUSE_US;
                 return 0;
         }
 

@@ -9,6 +9,8 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "appliance/base/clock.h"
+
 enum {
         TLS_IN_SIZE = 272 * 1024,        /* a piece of 256 KiB with its records around it */
         TLS_OUT_MAX = 32 * 1024 * 1024, /* a peer that asks and never reads is cut off here */
@@ -103,15 +105,9 @@ void tls_identity_free(TlsIdentity *identity) {
         free(identity);
 }
 
-static uint64_t now_us(void) {
-        struct timespec ts;
-        (void)clock_gettime(CLOCK_MONOTONIC, &ts);
-        return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
-}
-
 /* Waits until the socket has something, or takes something when bytes wait. */
 static int wait_socket(Tls *tls, uint64_t deadline_us, Error *err) {
-        uint64_t now = now_us();
+        uint64_t now = clock_us(CLOCK_MONOTONIC);
         if (now >= deadline_us)
                 return error_set(err, ERROR_TIMEOUT, 0, "no answer came in time");
         struct pollfd p = { .fd = tls->fd, .events = (short)(POLLIN | (tls_waiting(tls) ? POLLOUT : 0)) };
@@ -182,7 +178,7 @@ int tls_new(int consumed_fd, const TlsIdentity *identity, uint64_t timeout_us, T
         unsigned flags = GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL | GNUTLS_NO_TICKETS |
                          (identity ? GNUTLS_SERVER : GNUTLS_CLIENT);
         gnutls_datum_t alpn = { .data = (unsigned char[]){ TLS_ALPN }, .size = sizeof TLS_ALPN - 1 };
-        uint64_t deadline_us = now_us() + timeout_us;
+        uint64_t deadline_us = clock_us(CLOCK_MONOTONIC) + timeout_us;
         int r;
 
         if (!tls)
@@ -305,7 +301,7 @@ bool tls_has_input(const Tls *tls) {
 }
 
 void tls_bye(Tls *tls, uint64_t timeout_us) {
-        uint64_t deadline_us = now_us() + timeout_us;
+        uint64_t deadline_us = clock_us(CLOCK_MONOTONIC) + timeout_us;
         Error ignored;
 
         (void)gnutls_bye(tls->session, GNUTLS_SHUT_WR);

@@ -9,6 +9,7 @@
 #include <sys/un.h>
 #include <time.h>
 
+#include "appliance/base/clock.h"
 #include "migrate/channel-dial.h"
 #include "migrate/channel-hello.h"
 #include "migrate/channel-internal.h"
@@ -16,12 +17,6 @@
 #include "migrate/networks.h"
 
 enum { DIAL_AT_US = 3 * 1000000 };
-
-uint64_t channel_now_us(void) {
-        struct timespec ts;
-        (void)clock_gettime(CLOCK_MONOTONIC, &ts);
-        return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
-}
 
 void channel_wake(Channel *channel) {
         uint64_t one = 1;
@@ -112,14 +107,14 @@ static void *run(void *userdata) {
 /* @address NULL: whatever the DNS says. */
 static int dial(const Machine *machine, Directory *directory, const char *host, const struct in6_addr *address,
                 ChannelPeer *ret_peer, Tls **ret, Error *err) {
-        uint64_t deadline_us = channel_now_us() + HELLO_TIMEOUT_US;
+        uint64_t deadline_us = clock_us(CLOCK_MONOTONIC) + HELLO_TIMEOUT_US;
         auto_(tls_freep) Tls *tls = NULL;
         int fd;
 
-        if ((address ? dial_at(host, address, CHANNEL_PORT, channel_now_us() + DIAL_AT_US, &fd, err)
+        if ((address ? dial_at(host, address, CHANNEL_PORT, clock_us(CLOCK_MONOTONIC) + DIAL_AT_US, &fd, err)
                      : dial_host(host, CHANNEL_PORT, deadline_us, &fd, err)) < 0)
                 return -1;
-        uint64_t now = channel_now_us();
+        uint64_t now = clock_us(CLOCK_MONOTONIC);
         if (tls_new(fd, NULL, deadline_us > now ? deadline_us - now : 1, &tls, err) < 0 ||
             hello_run(tls, machine, directory, host, deadline_us, ret_peer, err) < 0)
                 return error_wrap(err, "Failed to establish a connection with host %s", host);
@@ -228,7 +223,7 @@ static int waiter_enter(Channel *channel, Waiter *waiter, Error *err) {
 
 /* Waits for the answer and leaves the list, whatever happened. */
 static void waiter_leave(Channel *channel, Waiter *waiter, uint64_t timeout_us) {
-        uint64_t until_us = channel_now_us() + timeout_us;
+        uint64_t until_us = clock_us(CLOCK_MONOTONIC) + timeout_us;
         struct timespec until = { .tv_sec = (time_t)(until_us / 1000000),
                                   .tv_nsec = (long)(until_us % 1000000) * 1000 };
 

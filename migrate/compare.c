@@ -1,9 +1,9 @@
+#include "appliance/base/clock.h"
 #include "migrate/compare-internal.h"
 
 #include <libvirt/virterror.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "appliance/base/cleanup.h"
 #include "migrate/libvirt-error.h"
@@ -11,12 +11,6 @@
 static void domain_freep(virDomainPtr *domain) {
         if (*domain)
                 (void)virDomainFree(*domain);
-}
-
-static uint64_t realtime_us(void) {
-        struct timespec ts;
-        (void)clock_gettime(CLOCK_REALTIME, &ts);
-        return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
 }
 
 /* ---- the source -------------------------------------------------------------------------------- */
@@ -172,7 +166,7 @@ int compare_source(VmHost *host, const VmInfo *vm, CompareRequest *request, Find
 /* ---- the destination --------------------------------------------------------------------------- */
 
 static void check_clock(const CompareRequest *request, Findings *findings) {
-        uint64_t here = realtime_us(), there = request->realtime_us;
+        uint64_t here = clock_us(CLOCK_REALTIME), there = request->realtime_us;
         uint64_t apart = here > there ? here - there : there - here;
 
         if (apart <= COMPARE_CLOCK_MAX_US)

@@ -1,4 +1,5 @@
 /* device-drive.c — disks and DVD drives; see device.h */
+#include "appliance/base/clock.h"
 #include "migrate/device-internal.h"
 
 #include <stdio.h>
@@ -59,7 +60,6 @@ static int exists_on_share(const char *unc, Error *err) {
 /* The term of the machine's disks, or a new one when it had none so far. */
 static int own_term(Change *c, uint64_t *ret, Error *err) {
         const char *folder = c->vm.definition.folder;
-        struct timespec now;
         Ledger ledger = { 0 };
 
         if (ledger_read(folder, &ledger, err) < 0)
@@ -67,8 +67,7 @@ static int own_term(Change *c, uint64_t *ret, Error *err) {
         if (!*ledger.host) {
                 if (ledger_next_epoch(&ledger, &ledger.epoch, err) < 0)
                         return -1;
-                (void)clock_gettime(CLOCK_REALTIME, &now);
-                ledger.since_us = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+                ledger.since_us = clock_us(CLOCK_REALTIME);
                 vmhost_name(c->host, ledger.host);
                 if (ledger_write(folder, &ledger, err) < 0)
                         return -1;

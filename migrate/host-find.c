@@ -1,10 +1,10 @@
 /* host-find.c — which machines there are and how they are; see host.h */
+#include "appliance/base/clock.h"
 #include "migrate/host-internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <libvirt/virterror.h>
 
@@ -101,21 +101,9 @@ int vmhost_domain(VmHost *host, const char *name_or_id, virDomainPtr *ret, Error
         return 0;
 }
 
-static uint64_t monotonic_us(void) {
-        struct timespec now;
-        (void)clock_gettime(CLOCK_MONOTONIC, &now);
-        return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
-static uint64_t realtime_us(void) {
-        struct timespec now;
-        (void)clock_gettime(CLOCK_REALTIME, &now);
-        return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
 /* Used since the last question; the first question is answered with the mean since power-on. */
 static void cpu_usage(VmHost *host, VmInfo *info) {
-        uint64_t now = monotonic_us(), since_us = 0, used_ns = 0;
+        uint64_t now = clock_us(CLOCK_MONOTONIC), since_us = 0, used_ns = 0;
         Sample *sample = NULL;
 
         (void)pthread_mutex_lock(&host->lock);
@@ -125,8 +113,8 @@ static void cpu_usage(VmHost *host, VmInfo *info) {
         if (sample && sample->processor_time_ns <= info->processor_time_ns && now > sample->at_us) {
                 since_us = now - sample->at_us;
                 used_ns = info->processor_time_ns - sample->processor_time_ns;
-        } else if (info->started_us && realtime_us() > info->started_us) {
-                since_us = realtime_us() - info->started_us;
+        } else if (info->started_us && clock_us(CLOCK_REALTIME) > info->started_us) {
+                since_us = clock_us(CLOCK_REALTIME) - info->started_us;
                 used_ns = info->processor_time_ns;
         }
         if (!sample)
@@ -151,7 +139,7 @@ static uint64_t started_us(virDomainPtr domain) {
         const char *at = run ? strstr(run, "started=") : NULL;
         uint64_t us = at ? strtoull(at + strlen("started=") + 1, NULL, 10) : 0;
 
-        return us < realtime_us() ? us : 0;
+        return us < clock_us(CLOCK_REALTIME) ? us : 0;
 }
 
 static int definition_of(VmHost *host, virDomainPtr domain, VmInfo *info, Error *err) {

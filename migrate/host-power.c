@@ -3,12 +3,12 @@
  * Switching on takes things in an order in which each can be undone: definition, disk processes, exclusive opens,
  * ledger, QEMU.  The file server decides who may write: the ledger only says whom to ask when it refuses.
  */
+#include "appliance/base/clock.h"
 #include "migrate/host-internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <libvirt/virterror.h>
 
@@ -18,12 +18,6 @@
 #include "smb/share/files.h"
 
 #define PRESS_EVERY_US (10 * 1000000ULL)
-
-static uint64_t now_us(clockid_t clock) {
-        struct timespec now;
-        (void)clock_gettime(clock, &now);
-        return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
 
 int host_clear_ledger(VmHost *host, const char *folder, Error *err) {
         char us[MACHINE_NAME_MAX];
@@ -35,7 +29,7 @@ int host_clear_ledger(VmHost *host, const char *folder, Error *err) {
         if (!text_equal_nocase(ledger.host, us))
                 return 0;
         ledger.host[0] = '\0';
-        ledger.since_us = now_us(CLOCK_REALTIME);
+        ledger.since_us = clock_us(CLOCK_REALTIME);
         return ledger_write(folder, &ledger, err);
 }
 
@@ -186,7 +180,7 @@ static int take_disks(Start *s, uint64_t epoch, const char *us, Error *err) {
 }
 
 void host_mark_started(virDomainPtr domain) {
-        auto_free char *run = text_format("<run started='%llu'/>", (unsigned long long)now_us(CLOCK_REALTIME));
+        auto_free char *run = text_format("<run started='%llu'/>", (unsigned long long)clock_us(CLOCK_REALTIME));
 
         if (run)
                 (void)virDomainSetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, run, "holdfast-run",
@@ -224,7 +218,7 @@ static int start_claimed(VmHost *host, virDomainPtr domain, VmDefinition *d, Dis
         d->saved = before.saved;        /* with the disks claimed: nobody of this host changes it any more */
         if (ledger_next_epoch(&before, &after.epoch, err) < 0)
                 return -1;
-        after.since_us = now_us(CLOCK_REALTIME);
+        after.since_us = clock_us(CLOCK_REALTIME);
         if (d->disk_count > 0)          /* without a disk nothing says when it is off: the ledger would name us for ever */
                 (void)memcpy(after.host, us, sizeof after.host);
 
@@ -377,24 +371,24 @@ int vmhost_shut_down(VmHost *host, const char *name_or_id, uint64_t timeout_us, 
                      bool *ret_changed, Error *err) {
         auto_(domain_freep) virDomainPtr domain = NULL;
         auto_free VmInfo *info = malloc(sizeof *info);
-        uint64_t deadline = now_us(CLOCK_MONOTONIC) + timeout_us;
+        uint64_t deadline = clock_us(CLOCK_MONOTONIC) + timeout_us;
 
         if (!info)
                 return error_oom(err);
         if (ask_guest(host, name_or_id, info, &domain, err) < 0)
                 return -1;
-        for (uint64_t pressed = now_us(CLOCK_MONOTONIC); virDomainIsActive(domain) == 1;) {
+        for (uint64_t pressed = clock_us(CLOCK_MONOTONIC); virDomainIsActive(domain) == 1;) {
                 /* A guest that is only booting does not see the button: it is pressed again. */
-                if (now_us(CLOCK_MONOTONIC) - pressed >= PRESS_EVERY_US) {
+                if (clock_us(CLOCK_MONOTONIC) - pressed >= PRESS_EVERY_US) {
                         (void)virDomainShutdownFlags(domain, VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN);
-                        pressed = now_us(CLOCK_MONOTONIC);
+                        pressed = clock_us(CLOCK_MONOTONIC);
                 }
                 if (wait && wait->cancelled && wait->cancelled(wait->userdata))
                         return error_set(err, ERROR_CANCELLED, 0,
                                          "\"%s\" was asked to shut down; nobody waits for it "
                                          "any more",
                                          info->definition.name);
-                if (now_us(CLOCK_MONOTONIC) >= deadline)
+                if (clock_us(CLOCK_MONOTONIC) >= deadline)
                         return error_set(err, ERROR_TIMEOUT, 0,
                                          "\"%s\" did not shut down within %llu s: its guest does "
                                          "not answer the power button; wait, or use Stop-VM -TurnOff",

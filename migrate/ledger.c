@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "appliance/base/cleanup.h"
+#include "appliance/base/clock.h"
 #include "appliance/base/text.h"
 #include "smb/disk/client.h"
 
@@ -144,14 +145,11 @@ int ledger_write_over(FilesLink *link, const char *folder, const Ledger *ledger,
 }
 
 int ledger_next_epoch(const Ledger *ledger, uint64_t *ret, Error *err) {
-        struct timespec now;
-
         /* 2^62 µs are 146000 years: a ledger beyond that was not written by us. */
         if (ledger->epoch >= 1ULL << 62)
                 return error_set(err, ERROR_INVALID, 0, "the ledger's epoch %llu leaves no room for another; "
                                  "correct owner.json", (unsigned long long)ledger->epoch);
-        (void)clock_gettime(CLOCK_REALTIME, &now);
-        uint64_t us = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+        uint64_t us = clock_us(CLOCK_REALTIME);
         *ret = ledger->epoch + 1 > us ? ledger->epoch + 1 : us;
         return 0;
 }

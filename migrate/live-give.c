@@ -2,6 +2,7 @@
 
 #include <libvirt/virterror.h>
 
+#include "appliance/base/clock.h"
 #include "appliance/base/text.h"
 #include "migrate/libvirt-error.h"
 #include "migrate/live-internal.h"
@@ -86,7 +87,7 @@ static void stop_for_good(Live *live, const MoveRecord *record) {
 }
 
 static GiveWord may_give(Live *live, const MoveRecord *record, bool acquired, Error *err) {
-        uint64_t until_us = live_now_us() + COMPLETE_WAIT_US;
+        uint64_t until_us = clock_us(CLOCK_MONOTONIC) + COMPLETE_WAIT_US;
 
         if (acquired) {
                 stop_for_good(live, record);
@@ -94,7 +95,7 @@ static GiveWord may_give(Live *live, const MoveRecord *record, bool acquired, Er
         }
         for (;;) {
                 GiveWord word = look(live, record, true, err);
-                if (word == GIVE_YES || live_now_us() >= until_us)
+                if (word == GIVE_YES || clock_us(CLOCK_MONOTONIC) >= until_us)
                         return word;
                 (void)usleep(COMPLETE_PAUSE_US);
         }
@@ -232,7 +233,7 @@ static GiveWord give_outgoing(Outgoing *out, const Ask *ask, Error *err) {
 }
 
 static GiveWord give(Live *live, const Ask *ask, Error *err) {
-        uint64_t now = live_now_us();
+        uint64_t now = clock_us(CLOCK_MONOTONIC);
         Outgoing *out;
         GiveWord word;
 

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "appliance/base/clock.h"
 #include "auth/spn.h"
 #include "migrate/compare-internal.h"
 #include "migrate/live-internal.h"
@@ -15,12 +16,6 @@ struct LiveLook {
         pthread_t thread;
         Findings findings;
 };
-
-static int64_t clock_us(clockid_t id) {
-        struct timespec ts;
-        (void)clock_gettime(id, &ts);
-        return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
-}
 
 static struct timespec changed_at(const char *path) {
         struct stat st;

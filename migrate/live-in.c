@@ -2,6 +2,7 @@
 
 #include <libvirt/virterror.h>
 
+#include "appliance/base/clock.h"
 #include "migrate/compare-internal.h"
 #include "migrate/live-internal.h"
 
@@ -107,7 +108,7 @@ static bool wait_for_guest(Incoming *in) {
         Live *live = in->live;
 
         while (!in->running && !in->abandon && in->channel) {
-                if (live_wait(live, live_now_us() + FIRST_WRITE_LOOK_US))
+                if (live_wait(live, clock_us(CLOCK_MONOTONIC) + FIRST_WRITE_LOOK_US))
                         continue;
                 (void)pthread_mutex_unlock(&live->lock);
                 bool ring = first_write(in);
@@ -385,7 +386,7 @@ static bool waits_for_adoption(const char *token) {
 int live_serve_abandon(Live *live, const char *peer, sd_json_variant *parameters, sd_json_variant **ret,
                        Error *err) {
         const char *token = live_string(parameters, "Token");
-        uint64_t until_us = live_now_us() + LIVE_ABANDON_US;
+        uint64_t until_us = clock_us(CLOCK_MONOTONIC) + LIVE_ABANDON_US;
         bool owned = false, undecided = waits_for_adoption(token);      /* a look at a file: before the lock */
 
         (void)pthread_mutex_lock(&live->lock);
@@ -400,7 +401,7 @@ int live_serve_abandon(Live *live, const char *peer, sd_json_variant *parameters
         (void)pthread_cond_broadcast(&live->changed);
         /* by token each time: a finished one may be joined and freed by somebody else */
         while ((in = live_incoming(live, token)) && !in->gone && !live->stopping)
-                if (!live_wait(live, until_us) && live_now_us() >= until_us)
+                if (!live_wait(live, until_us) && clock_us(CLOCK_MONOTONIC) >= until_us)
                         break;
         if (known)
                 undecided = in && !in->gone;

@@ -129,8 +129,6 @@ struct Live {
 };
 
 /* live.c */
-uint64_t live_now_us(void);
-uint64_t live_realtime_us(void);
 void live_say(Live *live, bool warning, const MoveRecord *record, const char *fmt, ...)
         __attribute__((format(printf, 4, 5)));
 /* Waits for Live.changed, which is locked; false when @until_us (monotonic) has passed. */

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "appliance/base/clock.h"
 #include "migrate/compare-internal.h"
 #include "migrate/live-internal.h"
 
@@ -27,7 +28,7 @@ static int step(Outgoing *out, LifeEvent event, Error *err) {
 
 /* Ends the phase before and begins @name, for the receipt and for whoever watches. */
 static void phase(Outgoing *out, unsigned index, const char *name, int percent) {
-        uint64_t now = live_now_us() - out->started_us;
+        uint64_t now = clock_us(CLOCK_MONOTONIC) - out->started_us;
         if (index > 0) {
                 ReceiptPhase *before = &out->receipt.phases[index - 1];
                 before->duration_us = now - before->started_us;
@@ -106,7 +107,7 @@ static int ask_destination(Outgoing *out, bool keep, Findings *findings, Error *
         (void)snprintf(out->receipt.destination, sizeof out->receipt.destination, "%s", peer->host);
         (void)snprintf(out->receipt.channel_cipher, sizeof out->receipt.channel_cipher, "%s", peer->cipher);
         out->request.keep = keep;
-        out->request.realtime_us = live_realtime_us();
+        out->request.realtime_us = clock_us(CLOCK_REALTIME);
         if (compare_request_json(&out->request, &request, err) < 0 ||
             channel_call(out->channel, "compare", request, LIVE_CALL_US, &reply, err) < 0)
                 return -1;
@@ -234,7 +235,7 @@ static int hand_over(Outgoing *out, Error *err) {
                                   "\"%s\" runs on %s and waits for its disks, which this host could not give yet",
                                   out->record.vm_name, out->record.peer);
         (void)pthread_mutex_lock(&live->lock);
-        until_us = live_now_us() + OWNED_WAIT_US;
+        until_us = clock_us(CLOCK_MONOTONIC) + OWNED_WAIT_US;
         while (!out->owned && !out->lost && live_wait(live, until_us))
                 ;
         owned = out->owned;
@@ -252,7 +253,7 @@ static int hand_over(Outgoing *out, Error *err) {
 static void fill_receipt(Outgoing *out) {
         Receipt *receipt = &out->receipt;
 
-        receipt->duration_us = live_now_us() - out->started_us;
+        receipt->duration_us = clock_us(CLOCK_MONOTONIC) - out->started_us;
         (void)pthread_mutex_lock(&out->live->lock);
         receipt->has_downtime = out->stopped_us && out->asked_us > out->stopped_us;
         receipt->downtime_us = receipt->has_downtime ? out->asked_us - out->stopped_us : 0;
@@ -361,7 +362,7 @@ static int move_cold(Outgoing *out, sd_json_variant **ret_receipt, Error *err) {
         phase(out, 5, NULL, 100);
         out->receipt.migration_type = "Offline";
         out->receipt.downtime_method = "the virtual machine was off";
-        out->receipt.duration_us = live_now_us() - out->started_us;
+        out->receipt.duration_us = clock_us(CLOCK_MONOTONIC) - out->started_us;
         return receipt_json(&out->receipt, ret_receipt, err);
 }
 
@@ -435,8 +436,8 @@ static Outgoing *outgoing_new(Live *live, const LiveMove *move) {
                 return NULL;
         out->live = live;
         out->move = move;
-        out->started_us = live_now_us();
-        out->receipt.started_realtime_us = live_realtime_us();
+        out->started_us = clock_us(CLOCK_MONOTONIC);
+        out->receipt.started_realtime_us = clock_us(CLOCK_REALTIME);
         out->receipt.migration_type = "Live";
         out->receipt.result = "Completed";
         return out;

@@ -1,6 +1,7 @@
 #include <libvirt/virterror.h>
 #include <string.h>
 
+#include "appliance/base/clock.h"
 #include "migrate/libvirt-error.h"
 #include "migrate/live-internal.h"
 
@@ -187,7 +188,7 @@ static void *settler_run(void *userdata) {
 
         (void)pthread_mutex_lock(&live->lock);
         for (;;) {
-                uint64_t until_us = live_now_us() + LIVE_SETTLE_PAUSE_US;
+                uint64_t until_us = clock_us(CLOCK_MONOTONIC) + LIVE_SETTLE_PAUSE_US;
                 while (!live->stopping && live_wait(live, until_us))
                         ;
                 if (live->stopping)

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "appliance/base/clock.h"
 #include "migrate/live-internal.h"
 
 void live_outgoing_leave(Outgoing *out) {
@@ -69,7 +70,7 @@ void live_tail(Outgoing *out) {
 }
 
 void live_tail_wait(Live *live, const char *vm_id, uint64_t at_most_us) {
-        uint64_t until_us = live_now_us() + at_most_us;
+        uint64_t until_us = clock_us(CLOCK_MONOTONIC) + at_most_us;
         bool found;
 
         (void)pthread_mutex_lock(&live->lock);

@@ -2,6 +2,7 @@
 
 #include <libvirt/virterror.h>
 
+#include "appliance/base/clock.h"
 #include "migrate/ledger.h"
 #include "migrate/live-internal.h"
 
@@ -97,7 +98,7 @@ static int acquire(Take *take, Error *err) {
                         return -1;
                 take->acquired[i] = true;
                 take->taken[i].epoch_after = status.epoch;
-                take->taken[i].handover_us = live_now_us() - take->rang_us;
+                take->taken[i].handover_us = clock_us(CLOCK_MONOTONIC) - take->rang_us;
         }
         return 0;
 }
@@ -168,7 +169,7 @@ static void tell_everybody(Take *take) {
         Incoming *in = take->in;
         Live *live = in->live;
         auto_(live_unrefp) sd_json_variant *parameters = NULL;
-        Ledger ledger = { .epoch = in->record.next_epoch, .since_us = live_realtime_us() };
+        Ledger ledger = { .epoch = in->record.next_epoch, .since_us = clock_us(CLOCK_REALTIME) };
         Error why = { 0 };
 
         vmhost_name(live->host, ledger.host);
@@ -197,19 +198,19 @@ static void keep_waiting(Take *take, const Error *why, char told[static ERROR_TE
                          "\"%s\" runs here and waits for its disks, nothing is written: %s", in->record.vm_name,
                          why->text);
         (void)snprintf(told, ERROR_TEXT_MAX, "%s", why->text);
-        if (!take->unclaimed && live_now_us() - take->rang_us > UNCLAIM_AFTER_US) {
+        if (!take->unclaimed && clock_us(CLOCK_MONOTONIC) - take->rang_us > UNCLAIM_AFTER_US) {
                 vmhost_unclaim(live->host, in->record.vm_id);
                 take->unclaimed = true;
         }
         (void)pthread_mutex_lock(&live->lock);
-        uint64_t until_us = live_now_us() + RETRY_US;
+        uint64_t until_us = clock_us(CLOCK_MONOTONIC) + RETRY_US;
         while (!live->stopping && live_wait(live, until_us))
                 ;
         (void)pthread_mutex_unlock(&live->lock);
 }
 
 TakeEnd live_take(Incoming *in) {
-        Take take = { .in = in, .rang_us = live_now_us() };
+        Take take = { .in = in, .rang_us = clock_us(CLOCK_MONOTONIC) };
         Error why = { 0 };
         char told[ERROR_TEXT_MAX] = "";
 

@@ -2,6 +2,7 @@
 
 #include <libvirt/virterror.h>
 
+#include "appliance/base/clock.h"
 #include "migrate/libvirt-error.h"
 #include "migrate/live-internal.h"
 
@@ -119,7 +120,7 @@ static void watch_it(Watch *watch) {
 
         (void)pthread_mutex_lock(&live->lock);
         while (!out->transfer_ended && !out->owned) {
-                uint64_t until_us = live_now_us() + WATCH_US;
+                uint64_t until_us = clock_us(CLOCK_MONOTONIC) + WATCH_US;
                 while (!out->transfer_ended && !out->owned && !wants_look(out) && live_wait(live, until_us))
                         ;
                 if (out->transfer_ended || out->owned || out->state != LIFE_TRANSFER)

@@ -10,21 +10,10 @@
 
 #include <libvirt/virterror.h>
 
+#include "appliance/base/clock.h"
 #include "migrate/libvirt-error.h"
 #include "migrate/live-internal.h"
 #include "migrate/prove.h"
-
-uint64_t live_now_us(void) {
-        struct timespec ts;
-        (void)clock_gettime(CLOCK_MONOTONIC, &ts);
-        return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
-}
-
-uint64_t live_realtime_us(void) {
-        struct timespec ts;
-        (void)clock_gettime(CLOCK_REALTIME, &ts);
-        return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
-}
 
 void live_say(Live *live, bool warning, const MoveRecord *record, const char *fmt, ...) {
         char text[ERROR_TEXT_MAX * 2];
@@ -204,7 +193,7 @@ int live_connect(Live *live, const char *host, Channel **ret, Error *err) {
 /* On libvirt's event thread: only notes what happened and when. */
 static void on_event(void *userdata, const VmEvent *event) {
         Live *live = userdata;
-        uint64_t now = live_now_us();
+        uint64_t now = clock_us(CLOCK_MONOTONIC);
 
         if (event->kind != VM_EVENT_SUSPENDED && event->kind != VM_EVENT_RESUMED && event->kind != VM_EVENT_MIGRATED)
                 return;

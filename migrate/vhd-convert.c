@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "appliance/base/clock.h"
 #include "migrate/vhd-internal.h"
 #include "migrate/vhd-program.h"
 #include "smb/share/files.h"
@@ -39,19 +39,13 @@ static void end_close(End *end) {
                 vmhost_unclaim(end->host, end->disk.id);
 }
 
-static uint64_t epoch_now(void) {
-        struct timespec now;
-        (void)clock_gettime(CLOCK_REALTIME, &now);
-        return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
 static int open_on_share(End *end, Error *err) {
         DiskStatus status;
 
         if (disk_start(&end->disk, &status, err) < 0)
                 return error_wrap(err, "%.300s", end->path);
         end->started = true;
-        if (disk_acquire(&end->disk, epoch_now(), &status, err) < 0)
+        if (disk_acquire(&end->disk, clock_us(CLOCK_REALTIME), &status, err) < 0)
                 return err->kind != ERROR_CONFLICT
                                ? error_wrap(err, "%.300s", end->path)
                                : error_set(err, ERROR_CONFLICT, err->cause,

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-varlink.h>
-#include <time.h>
 
+#include "appliance/base/clock.h"
 #include "appliance/command/object.h"
 
 enum { TEXT_MAX = 256 };
@@ -20,12 +20,6 @@ struct Caller {
         char user[TEXT_MAX], sid[TEXT_MAX], session[TEXT_MAX];
         Seal *seal;
 };
-
-static uint64_t now_us(void) {
-        struct timespec t;
-        (void)clock_gettime(CLOCK_BOOTTIME, &t);
-        return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
 
 static void sign_out(Caller *c) {
         c->in = false;
@@ -63,7 +57,7 @@ static int take_caller(Caller *c, sd_json_variant *reply, Error *err) {
         int r = seal_new(data, size, &c->seal, err);
         explicit_bzero(data, size);
         free(data);
-        c->ends_us = now_us() + object_unsigned(reply, "Lifetime", 0) * 1000000;
+        c->ends_us = clock_us(CLOCK_BOOTTIME) + object_unsigned(reply, "Lifetime", 0) * 1000000;
         c->in = r == 0;
         return r;
 }
@@ -136,7 +130,7 @@ int caller_step(Caller *c, const char *token, const char *binding, const char *o
 
 bool caller_is_in(const Caller *c) {
         /* a holdfastd that was restarted knows none of our handles */
-        return c && c->in && c->ends_us > now_us() && sd_varlink_get_fd(c->link) >= 0;
+        return c && c->in && c->ends_us > clock_us(CLOCK_BOOTTIME) && sd_varlink_get_fd(c->link) >= 0;
 }
 
 const char *caller_user(const Caller *c) { return c->user; }

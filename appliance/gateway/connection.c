@@ -1,4 +1,5 @@
 /* TCP connections: who they come from, how long they may take, who has signed in on them. */
+#include "appliance/base/clock.h"
 #include "appliance/gateway/gateway.h"
 
 #include <netdb.h>
@@ -8,12 +9,6 @@
 #include <time.h>
 
 enum { SWEEP_US = 1000000 };
-
-uint64_t gateway_now_us(void) {
-        struct timespec t;
-        (void)clock_gettime(CLOCK_MONOTONIC, &t);
-        return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
 
 Connection *connection_of(struct MHD_Connection *http) {
         const union MHD_ConnectionInfo *info = MHD_get_connection_info(http, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
@@ -32,7 +27,7 @@ static bool is_overdue(const Connection *c, uint64_t now) {
 /* libmicrohttpd learns of it like of a client that went away. */
 static int on_sweep(sd_event_source *source, uint64_t usec, void *userdata) {
         Gateway *g = userdata;
-        uint64_t now = gateway_now_us();
+        uint64_t now = clock_us(CLOCK_MONOTONIC);
 
         for (Connection *c = g->connections; c; c = c->next)
                 if (is_overdue(c, now))
@@ -83,7 +78,7 @@ static void begin(Listener *listener, struct MHD_Connection *http, void **state)
                            .listener = listener,
                            .http = http,
                            .fd = fd->connect_fd,
-                           .since_us = gateway_now_us() };
+                           .since_us = clock_us(CLOCK_MONOTONIC) };
         if (c->next)
                 c->next->previous = c;
         g->connections = c;

@@ -71,7 +71,6 @@ void listener_run_soon(Listener *listener);
 void connection_notify(void *userdata, struct MHD_Connection *http, void **state,
                        enum MHD_ConnectionNotificationCode code);
 Connection *connection_of(struct MHD_Connection *http);
-uint64_t gateway_now_us(void);
 
 /* ---- request.c -------------------------------------------------------------------------------------- */
 enum MHD_Result request_step(void *userdata, struct MHD_Connection *http, const char *url, const char *method,

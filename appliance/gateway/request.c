@@ -1,4 +1,5 @@
 /* One HTTP request: its body is taken whole, its caller signed in, its envelope opened, served, and sealed again. */
+#include "appliance/base/clock.h"
 #include "appliance/gateway/gateway.h"
 
 #include <stdio.h>
@@ -45,7 +46,7 @@ bool request_is_on_the_wire(const Request *r) {
 static void resume(Request *r) {
         r->phase = ANSWERED;
         if (r->connection->told)
-                r->connection->since_us = gateway_now_us();
+                r->connection->since_us = clock_us(CLOCK_MONOTONIC);
         r->hangup = sd_event_source_disable_unref(r->hangup);
         if (r->suspended)
                 MHD_resume_connection(r->connection->http);
@@ -328,7 +329,7 @@ enum MHD_Result request_step(void *userdata, struct MHD_Connection *http, const 
                 r->connection = c;
                 c->request = r;
                 if (c->told)
-                        c->since_us = gateway_now_us();
+                        c->since_us = clock_us(CLOCK_MONOTONIC);
                 *state = r;
                 return begin(r, http, url, method);
         }
@@ -356,7 +357,7 @@ void request_completed(void *userdata, struct MHD_Connection *http, void **state
                         caller_free(take_ptr(c->caller));
                 c->request = NULL;
                 if (c->told)
-                        c->since_us = gateway_now_us();
+                        c->since_us = clock_us(CLOCK_MONOTONIC);
         }
         if (r->body)
                 explicit_bzero(r->body, r->size);

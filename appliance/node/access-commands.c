@@ -2,9 +2,9 @@
 #include "appliance/node/access-commands.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 #include "appliance/base/cleanup.h"
+#include "appliance/base/clock.h"
 #include "appliance/node/access-object.h"
 #include "appliance/node/node.h"
 #include "auth/visitor.h"
@@ -53,12 +53,6 @@ static int emit_stranger(Invocation *invocation, const Survey *survey, Error *er
         return invocation_emit(invocation, object, err);
 }
 
-static uint64_t now_us(void) {
-        struct timespec t;
-        (void)clock_gettime(CLOCK_REALTIME, &t);
-        return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
-
 /* Judges, and says what is not as it was last time. */
 static int remember(Emission *e, Error *err) {
         auto_(access_memory_freep) AccessMemory *memory = NULL;
@@ -71,7 +65,7 @@ static int remember(Emission *e, Error *err) {
         e->memory = memory;
         if (survey_judge(e->survey, e->host, emit_cell, e, err) < 0)
                 return -1;
-        if (access_memory_keep(memory, now_us(), &why) < 0)
+        if (access_memory_keep(memory, clock_us(CLOCK_REALTIME), &why) < 0)
                 invocation_warning(e->invocation, "%s; the next look cannot say what changed.", why.text);
         return 0;
 }

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "appliance/base/cleanup.h"
+#include "appliance/base/clock.h"
 #include "appliance/base/text.h"
 #include "appliance/command/object.h"
 
@@ -44,12 +45,6 @@ static void lockp(pthread_mutex_t **lock) { (void)pthread_mutex_unlock(*lock); }
 #define LOCKED(b) \
         (void)pthread_mutex_lock(&(b)->lock); \
         auto_(lockp) __attribute__((unused)) pthread_mutex_t *locked = &(b)->lock
-
-static uint64_t now_us(void) {
-        struct timespec ts;
-        (void)clock_gettime(CLOCK_REALTIME, &ts);
-        return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
-}
 
 static void changed(Background *b) {
         b->changes++;
@@ -148,7 +143,7 @@ int background_begin(Background *b, const BatchJob *what, BackgroundJob **ret, E
         BackgroundJob *job = calloc(1, sizeof *job);
         if (!job)
                 return error_oom(err);
-        *job = (BackgroundJob){ .owner = b, .id = ++b->last_id, .begun_us = now_us() };
+        *job = (BackgroundJob){ .owner = b, .id = ++b->last_id, .begun_us = clock_us(CLOCK_REALTIME) };
         memcpy(job->instance, instance, sizeof instance);
         (void)snprintf(job->command, sizeof job->command, "%s", what->shown);
         (void)snprintf(job->location, sizeof job->location, "%s", what->location);
@@ -242,7 +237,7 @@ void background_end(BackgroundJob *job, bool gave_up) {
 
         (void)pthread_mutex_lock(&b->lock);
         job->state = gave_up ? BACKGROUND_STOPPED : job->failed ? BACKGROUND_FAILED : BACKGROUND_COMPLETED;
-        job->ended_us = now_us();
+        job->ended_us = clock_us(CLOCK_REALTIME);
         changed(b);
         (void)pthread_mutex_unlock(&b->lock);
         background_unref(b);

@@ -1,4 +1,5 @@
 /* The machine account's tickets: loaded at start, renewed at half of their life, tried again soon when it fails. */
+#include "appliance/base/clock.h"
 #include "appliance/node/node-internal.h"
 
 #include <stdlib.h>
@@ -23,12 +24,6 @@ typedef struct Attempt {
         void (*first)(void *userdata);
         void *userdata;
 } Attempt;
-
-static uint64_t now_us(void) {
-        struct timespec ts;
-        (void)clock_gettime(CLOCK_REALTIME, &ts);
-        return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
-}
 
 /* Logs a failure once, and its end. */
 static void report(Node *node, const Machine *machine, const Error *failure) {
@@ -91,7 +86,7 @@ static int refresh(Node *node, uint64_t *ret_again_us, Error *err) {
         if (!joined && why.kind == ERROR_NOT_FOUND)
                 return 0;               /* no member of a domain: a normal state */
 
-        *ret_again_us = now_us() + RETRY_S * 1000000ULL;
+        *ret_again_us = clock_us(CLOCK_REALTIME) + RETRY_S * 1000000ULL;
         if (!joined) {
                 *err = why;
                 report(node, NULL, err);
@@ -105,7 +100,8 @@ static int refresh(Node *node, uint64_t *ret_again_us, Error *err) {
                 return -1;
         }
         report(node, &machine, NULL);
-        uint64_t least = now_us() + RENEW_LEAST_S * 1000000ULL, most = now_us() + RENEW_MOST_S * 1000000ULL;
+        uint64_t now = clock_us(CLOCK_REALTIME);
+        uint64_t least = now + RENEW_LEAST_S * 1000000ULL, most = now + RENEW_MOST_S * 1000000ULL;
         *ret_again_us = renew_us < least ? least : renew_us > most ? most : renew_us;
         return 0;
 }
@@ -129,7 +125,7 @@ static int rotate(Node *node, const char *server, Error *err) {
 
 /* By itself, when the key is old enough; a failure is tried again the next day. */
 static void rotate_if_due(Node *node) {
-        uint64_t age_s = (uint64_t)node->config.password_days * 24 * 3600, now = now_us() / 1000000;
+        uint64_t age_s = (uint64_t)node->config.password_days * 24 * 3600, now = clock_us(CLOCK_REALTIME) / 1000000;
         struct timespec boot;
         Error err = { 0 };
 
@@ -157,7 +153,7 @@ static void attempt_done(void *userdata) {
 
         if (attempt->again_us > 0) {
                 /* The clock may have been set forward meanwhile: then it is due already. */
-                uint64_t now = 0, real = now_us(), wait = attempt->again_us > real ? attempt->again_us - real : 0;
+                uint64_t now = 0, real = clock_us(CLOCK_REALTIME), wait = attempt->again_us > real ? attempt->again_us - real : 0;
                 (void)sd_event_source_set_enabled(node->renewal, SD_EVENT_ONESHOT);
                 (void)sd_event_now(node->event, CLOCK_BOOTTIME, &now);
                 (void)sd_event_source_set_time(node->renewal, now + wait);

@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "appliance/base/cleanup.h"
+#include "appliance/base/clock.h"
 
 enum {
         RUNNING_MAX = 64,
@@ -68,12 +68,6 @@ static int prepare(Jobs *jobs, const char *sql, sqlite3_stmt **ret, Error *err) 
 
 static void bind_text(sqlite3_stmt *statement, int at, const char *text) {
         (void)sqlite3_bind_text(statement, at, text, -1, SQLITE_TRANSIENT);
-}
-
-static uint64_t now_us(void) {
-        struct timespec ts;
-        (void)clock_gettime(CLOCK_REALTIME, &ts);
-        return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
 }
 
 static int schema_version(Jobs *jobs, int *ret, Error *err) {
@@ -179,7 +173,7 @@ int jobs_start(Jobs *jobs, Job *job, Error *err) {
         if (text_uuid(copy.id, err) < 0)
                 return -1;
         copy.state = JOB_RUNNING;
-        copy.started_us = now_us();
+        copy.started_us = clock_us(CLOCK_REALTIME);
         copy.ended_us = 0;
         if (insert(jobs, &copy, err) < 0)
                 return -1;
@@ -243,7 +237,7 @@ int jobs_end(Jobs *jobs, const char *id, JobState state, const char *reason, con
                 return -1;
         const Running *running = running_find(jobs, id);
         (void)sqlite3_bind_int(s, 1, state);
-        (void)sqlite3_bind_int64(s, 2, (sqlite3_int64)now_us());
+        (void)sqlite3_bind_int64(s, 2, (sqlite3_int64)clock_us(CLOCK_REALTIME));
         bind_text(s, 3, reason ? reason : "");
         if (receipt)
                 bind_text(s, 4, receipt);
@@ -267,7 +261,7 @@ int jobs_settle(Jobs *jobs, const char *id, JobState state, const char *result, 
                     &s, err) < 0)
                 return -1;
         (void)sqlite3_bind_int(s, 1, state);
-        (void)sqlite3_bind_int64(s, 2, (sqlite3_int64)now_us());
+        (void)sqlite3_bind_int64(s, 2, (sqlite3_int64)clock_us(CLOCK_REALTIME));
         bind_text(s, 3, result);
         bind_text(s, 4, id);
         if (change_one(jobs, s, id, err) < 0)

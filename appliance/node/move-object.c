@@ -1,9 +1,9 @@
 #include "appliance/node/move-object.h"
 
 #include <string.h>
-#include <time.h>
 
 #include "appliance/base/cleanup.h"
+#include "appliance/base/clock.h"
 #include "appliance/base/text.h"
 #include "appliance/command/object.h"
 #include "appliance/node/vm-object.h"
@@ -47,16 +47,10 @@ static const char *state_text(JobState state) {
         return (size_t)state < ARRAY_SIZE(texts) ? texts[state] : "?";
 }
 
-static uint64_t now_us(void) {
-        struct timespec ts;
-        (void)clock_gettime(CLOCK_REALTIME, &ts);
-        return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
-}
-
 int move_job_object(const Job *job, sd_json_variant **ret, Error *err) {
         auto_(unrefp) sd_json_variant *receipt = NULL, *report = NULL;
         char computer[MACHINE_NAME_MAX], started[DATETIME_TEXT_SIZE], ended[DATETIME_TEXT_SIZE], duration[TIMESPAN_TEXT_SIZE];
-        uint64_t until_us = job->ended_us ? job->ended_us : now_us();
+        uint64_t until_us = job->ended_us ? job->ended_us : clock_us(CLOCK_REALTIME);
 
         vm_computer_name(job->source, computer, sizeof computer);
         datetime_text(job->started_us, started);

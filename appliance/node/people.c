@@ -7,6 +7,7 @@
 #include <systemd/sd-varlink.h>
 
 #include "appliance/base/cleanup.h"
+#include "appliance/base/clock.h"
 #include "appliance/base/log.h"
 #include "appliance/base/text.h"
 #include "appliance/node/signin.h"
@@ -47,12 +48,6 @@ typedef struct Question {
         uint32_t found;
         char shown[VOUCH_NAME_MAX], sid[SID_TEXT_MAX];
 } Question;
-
-static uint64_t now_us(void) {
-        struct timespec t;
-        (void)clock_gettime(CLOCK_BOOTTIME, &t);
-        return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
 
 /* ---- on a pool thread ---------------------------------------------------------------------------------- */
 
@@ -119,7 +114,7 @@ static void work(void *userdata) {
 /* ---- on the loop ----------------------------------------------------------------------------------------- */
 
 static Known *find_known(People *people, const char *name, uint32_t uid) {
-        uint64_t now = now_us();
+        uint64_t now = clock_us(CLOCK_BOOTTIME);
         for (size_t i = 0; i < KNOWN_MAX; i++) {
                 Known *k = &people->known[i];
                 if (k->until_us > now && (*name ? strcmp(k->name, name) == 0 : !*k->name && k->uid == uid))
@@ -134,7 +129,7 @@ static void keep(People *people, const Question *q) {
                 if (people->known[i].until_us < oldest->until_us)
                         oldest = &people->known[i];
         *oldest = (Known){ .uid = *q->name ? q->found : q->uid,
-                           .until_us = now_us() + (q->found ? KEPT_US : KEPT_NOT_US) };
+                           .until_us = clock_us(CLOCK_BOOTTIME) + (q->found ? KEPT_US : KEPT_NOT_US) };
         (void)snprintf(oldest->name, sizeof oldest->name, "%s", q->name);
         (void)snprintf(oldest->shown, sizeof oldest->shown, "%s", q->found ? q->shown : "");
 }
@@ -208,7 +203,7 @@ static void worked(void *userdata) {
 
 static int on_late(sd_event_source *source, uint64_t usec, void *userdata) {
         Question *q = userdata;
-        q->people->down_until_us = now_us() + DOWN_US;
+        q->people->down_until_us = clock_us(CLOCK_BOOTTIME) + DOWN_US;
         (void)sd_varlink_error(q->link, NOT_NOW, NULL);
         q->link = sd_varlink_unref(q->link);
         return 0;
@@ -217,7 +212,7 @@ static int on_late(sd_event_source *source, uint64_t usec, void *userdata) {
 static int ask(People *people, sd_varlink *link, const char *name, uint32_t uid) {
         Error err = { 0 };
 
-        if (now_us() < people->down_until_us)
+        if (clock_us(CLOCK_BOOTTIME) < people->down_until_us)
                 return sd_varlink_error(link, NOT_NOW, NULL);
         Question *q = calloc(1, sizeof *q);
         if (!q)

@@ -3,9 +3,9 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "appliance/base/cleanup.h"
+#include "appliance/base/clock.h"
 
 #define ASK_AGAIN_US (5 * 1000000ULL)
 
@@ -43,12 +43,6 @@ void roles_free(Roles *roles) {
                 return;
         (void)pthread_mutex_destroy(&roles->lock);
         free(roles);
-}
-
-static uint64_t now_us(void) {
-        struct timespec t;
-        (void)clock_gettime(CLOCK_BOOTTIME, &t);
-        return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
 /* "LAB\Holdfast Admins" and "Holdfast Admins" are the same: groups are those of our own domain. */
@@ -118,11 +112,11 @@ int roles_judge(Roles *roles, Directory *directory, const PacLogon *logon, Role 
 
         (void)pthread_mutex_lock(&roles->lock);
         for (unsigned round = 0; round < 2 && found < 0; round++) {
-                uint64_t age = now_us() - roles->asked_us;
+                uint64_t age = clock_us(CLOCK_BOOTTIME) - roles->asked_us;
                 /* a "no" is asked again before it is said: the administrator may just have made the group */
                 if (roles->asked_us == 0 || age >= (round == 0 ? ROLES_FRESH_US : ASK_AGAIN_US)) {
                         bool learned = learn(roles, directory, &why) == 0;
-                        roles->asked_us = learned || roles->any ? now_us() : 0;
+                        roles->asked_us = learned || roles->any ? clock_us(CLOCK_BOOTTIME) : 0;
                 }
                 if (roles->any)
                         found = find_role(roles, logon);

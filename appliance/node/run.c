@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "appliance/base/cleanup.h"
+#include "appliance/base/clock.h"
 #include "appliance/base/log.h"
 #include "appliance/base/memory.h"
 #include "appliance/base/text.h"
@@ -384,12 +385,6 @@ static int prepare_errands(Run *run, Error *err) {
         return errands_new(run->node, &claim, run->stop, run->interactive, &run->errands, err);
 }
 
-static uint64_t now_us(void) {
-        struct timespec t;
-        (void)clock_gettime(CLOCK_BOOTTIME, &t);
-        return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
-
 /* It may have waited for a thread: for a caller who is gone nothing begins, nor with a role that is no longer his. */
 static bool may_begin(Run *run) {
         const Command self = { .name = "Holdfast", .module = "Holdfast" };
@@ -398,7 +393,7 @@ static bool may_begin(Run *run) {
 
         if (atomic_load(run->stop))
                 return false;
-        if (!atomic_load(&run->signed_out) && (run->ends_us == 0 || now_us() < run->ends_us))
+        if (!atomic_load(&run->signed_out) && (run->ends_us == 0 || clock_us(CLOCK_BOOTTIME) < run->ends_us))
                 return true;
         (void)error_set(&err, ERROR_DENIED, 0, "The sign-in ended before the command could begin; connect again.");
         (void)record_error(&record, &self, &err, NULL, NULL);

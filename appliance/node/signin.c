@@ -8,6 +8,7 @@
 #include <sys/random.h>
 
 #include "appliance/base/cleanup.h"
+#include "appliance/base/clock.h"
 #include "appliance/base/log.h"
 #include "appliance/base/text.h"
 #include "auth/accept.h"
@@ -34,12 +35,6 @@ struct SignIn {
         unsigned lifetime_s;
         uint64_t ends_us; /* CLOCK_BOOTTIME */
 };
-
-static uint64_t now_us(void) {
-        struct timespec t;
-        (void)clock_gettime(CLOCK_BOOTTIME, &t);
-        return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
 
 static void drop_step(SignIn *s) {
         if (s->context)
@@ -123,7 +118,7 @@ static void work(void *userdata) {
 
 /* Strangers can be refused faster than a journal wants to hear of it, and must not drown what others did. */
 bool signin_is_flood(Node *node) {
-        uint64_t now = now_us();
+        uint64_t now = clock_us(CLOCK_BOOTTIME);
         if (now - node->refusals_since_us >= REFUSALS_US) {
                 if (node->refusals > REFUSALS_MAX)
                         log_write(LOG_NOTICE, LOG_ID_SIGNIN, NULL, "%u more sign-ins were refused",
@@ -189,7 +184,7 @@ static void worked(void *userdata) {
         }
         if (s->result < 0 || s->done)
                 audit(s);
-        s->ends_us = now_us() + (uint64_t)s->lifetime_s * 1000000;
+        s->ends_us = clock_us(CLOCK_BOOTTIME) + (uint64_t)s->lifetime_s * 1000000;
         if (s->result < 0 || s->done) {
                 acceptance_free(take_ptr(s->acceptance));
                 if (s->result < 0)
@@ -254,7 +249,7 @@ void signin_release(SignIn *s) {
 const char *signin_handle(const SignIn *s) { return s && s->done ? s->handle : NULL; }
 
 bool signin_caller(const SignIn *s, const char *handle, SignInCaller *ret) {
-        if (!s || !s->done || s->ends_us <= now_us() || strcmp(s->handle, handle) != 0)
+        if (!s || !s->done || s->ends_us <= clock_us(CLOCK_BOOTTIME) || strcmp(s->handle, handle) != 0)
                 return false;
         *ret = (SignInCaller){ .name = s->caller, .handle = s->handle, .ends_us = s->ends_us, .sid = s->sid, .origin = s->origin, .role = s->role };
         return true;

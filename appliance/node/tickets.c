@@ -1,4 +1,5 @@
 /* Tickets that are older than this host's groups: a file server sees the groups of the ticket, not those of the directory. */
+#include "appliance/base/clock.h"
 #include "appliance/node/node-internal.h"
 
 #include <stdlib.h>
@@ -14,12 +15,6 @@ enum {
         UPKEEP_LOOKS = 3,               /* once in so many looks */
         REFUSED_AGAIN_S = 1,            /* refusals lead to a fresh ticket no more often */
 };
-
-static uint64_t boot_us(void) {
-        struct timespec ts;
-        (void)clock_gettime(CLOCK_BOOTTIME, &ts);
-        return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
-}
 
 static int by_bytes(const void *a, const void *b) {
         const DirectorySid *x = a, *y = b;
@@ -51,7 +46,7 @@ static bool renew(Node *node, const Machine *machine) {
 
         if (machine_refresh(machine, &ignored_us, &err) < 0)    /* its own timer tries again and complains */
                 return false;
-        node->renewed_us = boot_us();
+        node->renewed_us = clock_us(CLOCK_BOOTTIME);
         return true;
 }
 
@@ -136,7 +131,7 @@ static void refused(void *userdata) {
         Machine machine;
         Error err = { 0 };
 
-        if (boot_us() - node->renewed_us < REFUSED_AGAIN_S * 1000000ULL || node_machine(node, &machine, &err) < 0)
+        if (clock_us(CLOCK_BOOTTIME) - node->renewed_us < REFUSED_AGAIN_S * 1000000ULL || node_machine(node, &machine, &err) < 0)
                 return;
         refusal->renewed = renew(node, &machine);
         node->groups_moved = true;      /* this ticket's groups are not those of the last look: the next one renews again */

@@ -1,20 +1,14 @@
 #include "appliance/node/upkeep.h"
 
 #include <string.h>
-#include <time.h>
 
+#include "appliance/base/clock.h"
 #include "appliance/base/log.h"
 #include "appliance/node/node-internal.h"
 #include "auth/address.h"
 #include "auth/spn.h"
 
 #define DAY_US (24 * 3600 * 1000000ULL)
-
-static uint64_t boot_us(void) {
-        struct timespec ts;
-        (void)clock_gettime(CLOCK_BOOTTIME, &ts);
-        return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
-}
 
 void upkeep_forget(Node *node) {
         node->address[0] = '\0';
@@ -84,7 +78,7 @@ static int keep(Node *node, Error *first_err) {
         if (node_machine(node, &machine, first_err) < 0)
                 return -1;
         char before[LOCATE_ADDRESS_MAX];
-        bool due = boot_us() >= node->upkeep_again_us;
+        bool due = clock_us(CLOCK_BOOTTIME) >= node->upkeep_again_us;
         memcpy(before, node->address, sizeof before);
         if (due)
                 node->address[0] = '\0';
@@ -101,7 +95,7 @@ static int keep(Node *node, Error *first_err) {
                         *first_err = err;
         }
         if (address == 0 && names == 0 && due)
-                node->upkeep_again_us = boot_us() + DAY_US;
+                node->upkeep_again_us = clock_us(CLOCK_BOOTTIME) + DAY_US;
         return address < 0 || names < 0 ? -1 : 0;
 }
 

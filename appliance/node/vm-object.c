@@ -3,9 +3,9 @@
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "appliance/base/cleanup.h"
+#include "appliance/base/clock.h"
 #include "appliance/command/object.h"
 #include "appliance/node/device-object.h"
 
@@ -25,10 +25,8 @@ static const char *status_text(const VmInfo *info) {
 }
 
 static void uptime_text(const VmInfo *info, char to[static TIMESPAN_TEXT_SIZE]) {
-        struct timespec now;
+        uint64_t us = clock_us(CLOCK_REALTIME);
 
-        (void)clock_gettime(CLOCK_REALTIME, &now);
-        uint64_t us = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
         timespan_text(info->active && info->started_us && us > info->started_us ? us - info->started_us : 0, to);
 }
 

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "appliance/base/cleanup.h"
+#include "appliance/base/clock.h"
 #include "appliance/base/text.h"
 #include "appliance/command/object.h"
 
@@ -264,11 +265,9 @@ void message_text(Sender *s, MessageType type, const char *text) {
 /* Tagged PSHOST: words for the console, as what Write-Host says. */
 void message_information(Sender *s, const char *text, const char *computer, bool shown) {
         char time_text[DATETIME_TEXT_SIZE];
-        struct timespec now = { 0 };
         Clixml c;
 
-        (void)clock_gettime(CLOCK_REALTIME, &now);
-        datetime_text((uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000, time_text);
+        datetime_text(clock_us(CLOCK_REALTIME), time_text);
         if (message_begin(s, &c) < 0)
                 return;
         clixml_object(&c, NULL, "System.Management.Automation.InformationRecord,System.Object");

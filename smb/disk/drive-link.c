@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "appliance/base/bytes.h"
+#include "appliance/base/clock.h"
 #include "smb/disk/drive-state.h"
 
 enum {
@@ -51,12 +52,6 @@ bool link_is_broken_by(const Error *err) {
                err->kind == ERROR_PROTOCOL || is_one_of(err->cause, broken, sizeof broken / sizeof broken[0]);
 }
 
-static uint64_t now_us(void) {
-        struct timespec now;
-        (void)clock_gettime(CLOCK_MONOTONIC, &now);
-        return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
 static void schedule(Drive *d, uint64_t in_us) {
         (void)sd_event_source_set_time_relative(d->retry, in_us);
         (void)sd_event_source_set_enabled(d->retry, SD_EVENT_ONESHOT);
@@ -70,7 +65,7 @@ static void go_down(Drive *d, const Error *why) {
         d->link = LINK_DOWN;
         d->link_error = *why;
         if (d->down_since_us == 0) {
-                d->down_since_us = now_us();
+                d->down_since_us = clock_us(CLOCK_MONOTONIC);
                 d->attempts = 0;
         }
 }
@@ -107,7 +102,7 @@ static void drop_session(Drive *d) {
 static bool is_too_late(const Drive *d) {
         if (!d->term_opened.durable)
                 return true;
-        return now_us() - d->down_since_us > (uint64_t)d->term_opened.durable_timeout_ms * 1000 + SLACK_US;
+        return clock_us(CLOCK_MONOTONIC) - d->down_since_us > (uint64_t)d->term_opened.durable_timeout_ms * 1000 + SLACK_US;
 }
 
 static int on_retry(sd_event_source *source, uint64_t usec, void *userdata) {
@@ -213,7 +208,7 @@ static void on_reopened(void *userdata, SmbFile *file, const SmbOpened *opened, 
                 smb_file_on_lease_broken(file, on_lease_broken, d);
                 link_up(d);
         } else if (link_is_broken_by(err) || (err->kind == ERROR_NOT_FOUND && !d->give_unsure &&
-                                              now_us() - d->down_since_us < BUSY_US)) {
+                                              clock_us(CLOCK_MONOTONIC) - d->down_since_us < BUSY_US)) {
                 link_failed(d, err);
         } else {
                 drive_gone(d, err);

@@ -3,9 +3,9 @@
 #include <errno.h>
 #include <string.h>
 #include <systemd/sd-bus.h>
-#include <time.h>
 
 #include "appliance/base/cleanup.h"
+#include "appliance/base/clock.h"
 
 #define SYSTEMD "org.freedesktop.systemd1"
 #define SYSTEMD_PATH "/org/freedesktop/systemd1"
@@ -33,12 +33,6 @@ static int on_job_removed(sd_bus_message *m, void *userdata, sd_bus_error *ignor
         return 0;
 }
 
-static uint64_t now_us(void) {
-        struct timespec now;
-        (void)clock_gettime(CLOCK_MONOTONIC, &now);
-        return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
 static int wait_for(sd_bus *bus, Job *job, const char *unit, uint64_t deadline_us, Error *err) {
         while (!*job->result) {
                 int r = sd_bus_process(bus, NULL);
@@ -47,7 +41,7 @@ static int wait_for(sd_bus *bus, Job *job, const char *unit, uint64_t deadline_u
                                          strerror(-r));
                 if (r > 0)
                         continue;
-                uint64_t now = now_us();
+                uint64_t now = clock_us(CLOCK_MONOTONIC);
                 if (now >= deadline_us)
                         return error_set(err, ERROR_TIMEOUT, 0, "systemd did not finish with %s in time; look at "
                                          "`systemctl status %s`", unit, unit);
@@ -63,7 +57,7 @@ static int run_job(const char *method, const char *unit, uint64_t timeout_us, Jo
         auto_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
         auto_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         auto_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-        uint64_t deadline_us = now_us() + timeout_us;
+        uint64_t deadline_us = clock_us(CLOCK_MONOTONIC) + timeout_us;
         Job job = { 0 };
         const char *path;
 

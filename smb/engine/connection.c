@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "appliance/base/cleanup.h"
+#include "appliance/base/clock.h"
 #include "smb/engine/chain.h"
 #include "smb/engine/request.h"
 #include "smb/engine/status.h"
@@ -16,12 +17,6 @@ enum {
         FLUSH_BYTES = 256 * 1024,        /* sealed before the first byte is sent */
         OUT_BYTES_MAX = 4 * 1024 * 1024, /* sealed and waiting for the socket */
 };
-
-static uint64_t now_us(void) {
-        struct timespec t;
-        (void)clock_gettime(CLOCK_MONOTONIC, &t);
-        return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
 
 static Request **bucket_of(Connection *c, uint64_t id) {
         return &c->buckets[(id * UINT64_C(0x9E3779B97F4A7C15)) >> 54];
@@ -149,7 +144,7 @@ static void expect(Connection *c, Request *r, uint64_t now) {
 /* As one message. */
 static int send_together(Connection *c, Request *const *together, size_t count, Error *err) {
         WireHeader headers[CHAIN_MESSAGES_MAX];
-        uint64_t id = c->next_id, now = now_us();
+        uint64_t id = c->next_id, now = clock_us(CLOCK_MONOTONIC);
         assert(count > 0 && count <= CHAIN_MESSAGES_MAX);
         for (size_t i = 0; i < count; i++) {
                 Request *r = together[i];
@@ -235,7 +230,7 @@ static int send_waiting(Connection *c, Error *err) {
                 }
                 c->begs = 0;
                 Request *together[CHAIN_MESSAGES_MAX];
-                size_t count = chain_choose(c, r, now_us(), together);
+                size_t count = chain_choose(c, r, clock_us(CLOCK_MONOTONIC), together);
                 if (count == 0)
                         break;
                 for (size_t i = 0; i < count; i++)
@@ -265,7 +260,7 @@ static void arm_timer(Connection *c) {
         if (!c->open || TAILQ_EMPTY(&c->active) || enabled != SD_EVENT_OFF)
                 return;
         uint64_t period_us = c->timeout_us / 4 < 1000000 ? c->timeout_us / 4 : 1000000;
-        (void)sd_event_source_set_time(c->timer, now_us() + period_us);
+        (void)sd_event_source_set_time(c->timer, clock_us(CLOCK_MONOTONIC) + period_us);
         (void)sd_event_source_set_enabled(c->timer, SD_EVENT_ONESHOT);
 }
 
@@ -360,7 +355,7 @@ static int take_reply(Connection *c, Request *r, const Reply *reply, Error *err)
                 if (!(h->flags & WIRE_ASYNC))
                         return error_set(err, ERROR_PROTOCOL, 0, "it sent an interim reply that is none");
                 if (!r->pending) { /* once: an endless row of interim replies is no answer */
-                        r->deadline_us = now_us() + c->timeout_us + PENDING_EXTRA_US;
+                        r->deadline_us = clock_us(CLOCK_MONOTONIC) + c->timeout_us + PENDING_EXTRA_US;
                         c->chains.in_flight -= r->chainable; /* nobody waits for company meanwhile */
                 }
                 r->pending = true;
@@ -408,7 +403,7 @@ static int take_one(Connection *c, const Reply *reply, uint8_t *data, uint8_t *p
         if (!sealed && check_protection(c, r, data, size, placed, h, err) < 0)
                 return -1;
         if (h->next == 0)
-                chain_judge(c, r, now_us());
+                chain_judge(c, r, clock_us(CLOCK_MONOTONIC));
         return take_reply(c, r, reply, err);
 }
 
@@ -488,7 +483,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
         (void)source;
         (void)usec;
         Connection *c = userdata;
-        uint64_t now = now_us();
+        uint64_t now = clock_us(CLOCK_MONOTONIC);
         Request *r;
         connection_enter(c);
         TAILQ_FOREACH(r, &c->active, link) {

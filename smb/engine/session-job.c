@@ -1,3 +1,4 @@
+#include "appliance/base/clock.h"
 #include "smb/engine/engine.h"
 
 #include <errno.h>
@@ -5,17 +6,10 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include "appliance/base/cleanup.h"
 
 /* ---- on the session's thread ----------------------------------------------------------------- */
-
-static uint64_t now_us(void) {
-        struct timespec t;
-        (void)clock_gettime(CLOCK_MONOTONIC, &t);
-        return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
 
 /* A connected socket, or -1 with errno. */
 static int dial_one(const struct addrinfo *address, int cancel_fd, uint64_t deadline_us) {
@@ -24,7 +18,7 @@ static int dial_one(const struct addrinfo *address, int cancel_fd, uint64_t dead
                 return -1;
         if (connect(fd, address->ai_addr, address->ai_addrlen) < 0 && errno != EINPROGRESS)
                 return -1;
-        uint64_t now = now_us();
+        uint64_t now = clock_us(CLOCK_MONOTONIC);
         struct pollfd polls[2] = { { .fd = fd, .events = POLLOUT }, { .fd = cancel_fd, .events = POLLIN } };
         int n = poll(polls, 2, now < deadline_us ? (int)((deadline_us - now) / 1000) : 0);
         if (n < 0)
@@ -57,13 +51,13 @@ static int dial(SessionJob *job, Error *err) {
                 return error_set(err, r == EAI_NONAME ? ERROR_NOT_FOUND : ERROR_UNREACHABLE, r,
                                  "its name does not resolve (%s); check the name and this host's DNS server",
                                  gai_strerror(r));
-        uint64_t deadline_us = now_us() + job->timeout_us, left = 0;
+        uint64_t deadline_us = clock_us(CLOCK_MONOTONIC) + job->timeout_us, left = 0;
         for (const struct addrinfo *a = list; a; a = a->ai_next)
                 left++;
         errno = EADDRNOTAVAIL;
         for (const struct addrinfo *a = list; a && job->fd < 0; a = a->ai_next) {
                 /* One address that swallows what we send leaves the others their share of the time. */
-                uint64_t now = now_us(), share = now < deadline_us ? (deadline_us - now) / left-- : 0;
+                uint64_t now = clock_us(CLOCK_MONOTONIC), share = now < deadline_us ? (deadline_us - now) / left-- : 0;
                 job->fd = dial_one(a, job->cancel_fd, now + share);
                 if (job->fd < 0 && errno == ECANCELED)
                         break;

@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "appliance/base/clock.h"
 #include "migrate/channel-dial.h"
 #include "migrate/channel-internal.h"
 
@@ -95,11 +96,11 @@ static Channel *connect_channel(const char *host) {
         ChannelHandlers handlers = { .call = on_call };
         Channel *channel;
         Error err;
-        uint64_t before = channel_now_us();
+        uint64_t before = clock_us(CLOCK_MONOTONIC);
         must(channel_connect(&machine, directory, host, &handlers, &channel, &err), &err);
         const ChannelPeer *peer = channel_peer(channel);
         (void)printf("connected to %s (%s) with %s in %llu us\n", peer->host, peer->account, peer->cipher,
-                     (unsigned long long)(channel_now_us() - before));
+                     (unsigned long long)(clock_us(CLOCK_MONOTONIC) - before));
         return channel;
 }
 
@@ -125,13 +126,13 @@ static void throughput(const char *host, unsigned mib) {
         int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         if (connect(fd, (struct sockaddr *)&address, sizeof address) < 0)
                 exit(1);
-        uint64_t before = channel_now_us();
+        uint64_t before = clock_us(CLOCK_MONOTONIC);
         for (unsigned i = 0; i < mib; i++)
                 if (write(fd, buffer, sizeof buffer) != sizeof buffer)
                         exit(1);
         (void)shutdown(fd, SHUT_WR);
         (void)!read(fd, buffer, 1);     /* the other end has taken everything */
-        (void)printf("%.0f MiB/s\n", mib * 1e6 / (double)(channel_now_us() - before));
+        (void)printf("%.0f MiB/s\n", mib * 1e6 / (double)(clock_us(CLOCK_MONOTONIC) - before));
         (void)close(fd);
         channel_free(channel);
 }
@@ -158,7 +159,7 @@ static void relay(const char *host) {
 
         must(tls_identity_new(&identity, &err), &err);
         must(tls_new(accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK), identity, 10000000, &victim, &err), &err);
-        must(dial_host(host, CHANNEL_PORT, channel_now_us() + 10000000, &fd, &err), &err);
+        must(dial_host(host, CHANNEL_PORT, clock_us(CLOCK_MONOTONIC) + 10000000, &fd, &err), &err);
         must(tls_new(fd, NULL, 10000000, &target, &err), &err);
         while (!ended[0] && !ended[1]) {
                 struct pollfd p[2] = { { tls_fd(victim), POLLIN, 0 }, { tls_fd(target), POLLIN, 0 } };
@@ -173,7 +174,7 @@ static void flood(const char *host, unsigned count) {
         unsigned held = 0;
         Error err;
         for (unsigned i = 0; i < count && i < 256; i++) {
-                must(dial_host(host, CHANNEL_PORT, channel_now_us() + 10000000, &fds[i].fd, &err), &err);
+                must(dial_host(host, CHANNEL_PORT, clock_us(CLOCK_MONOTONIC) + 10000000, &fds[i].fd, &err), &err);
                 fds[i].events = POLLIN;
         }
         (void)sleep(1);
