@@ -22,7 +22,7 @@ static int no_adapter(const VmDefinition *d, const char *mac, Error *err) {
 
 /* Other hosts draw from the same 2^24 addresses; two of a thousand machines meet once in thirty fabrics, so a
  * machine of this host is looked at, and Set-VMNetworkAdapter -StaticMacAddress settles the rest. */
-static int new_mac(VmHost *host, char to[static VM_MAC_SIZE], Error *err) {
+int host_new_mac(VmHost *host, char to[static VM_MAC_SIZE], Error *err) {
         auto_free VmInfo *list = NULL;
         size_t count = 0;
 
@@ -70,7 +70,7 @@ int device_add_adapter(VmHost *host, const char *vm, VmAdapter *adapter, Error *
 
         if (!c)
                 return error_oom(err);
-        if (switch_must_exist(adapter->switch_name, err) < 0 || (!*adapter->mac && new_mac(host, adapter->mac, err) < 0))
+        if (switch_must_exist(adapter->switch_name, err) < 0 || (!*adapter->mac && host_new_mac(host, adapter->mac, err) < 0))
                 return -1;
         c->adapter = adapter;
         c->apply = apply_add;
@@ -141,7 +141,7 @@ int device_change_adapter(VmHost *host, const char *vm, const char *mac, const A
                 return error_oom(err);
         if (change->switch_name && switch_must_exist(*change->switch_name ? change->switch_name : VM_SWITCH_NONE, err) < 0)
                 return -1;
-        if (change->new_mac && !*change->new_mac && new_mac(host, with.mac, err) < 0)
+        if (change->new_mac && !*change->new_mac && host_new_mac(host, with.mac, err) < 0)
                 return -1;
         if (change->new_mac && *change->new_mac)
                 (void)snprintf(with.mac, sizeof with.mac, "%s", change->new_mac);

@@ -1,4 +1,4 @@
-/* host-export.c — a machine that is off as a copy of itself in another folder; see host.h
+/* host-export.c — a machine that is off as a copy of itself in another folder, or as another machine; see host.h
  *
  * The definition is written last: a folder without one is no machine, so half of a copy is never imported.
  */
@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "migrate/ledger.h"
 #include "migrate/vhd.h"
 #include "smb/share/files.h"
 #include "smb/share/unc.h"
@@ -19,7 +20,7 @@ typedef struct Export {
         const VmExport *ask;
         VmDefinition *copy;                     /* the machine in its new folder */
         unsigned copied;                        /* of its disks */
-        bool folder, done;
+        bool folder, own_disks, done;           /* the folders of machine and disks were made */
         char disks_folder[DISK_UNC_MAX];
 } Export;
 
@@ -31,7 +32,8 @@ static void export_end(Export *e) {
                 return;
         for (unsigned i = 0; i < e->copied; i++)
                 (void)!files_remove(e->copy->disks[i], &ignored);
-        (void)!files_remove_folder(e->disks_folder, &ignored);
+        if (e->own_disks)
+                (void)!files_remove_folder(e->disks_folder, &ignored);
         (void)!files_remove_folder(e->copy->folder, &ignored);
 }
 
@@ -98,29 +100,51 @@ static int copy_disks(Export *e, const VmDefinition *from, Error *err) {
         return 0;
 }
 
-static int export_claimed(Export *e, const VmDefinition *known, const char *parent, Error *err) {
-        auto_free VmDefinition *from = calloc(1, sizeof *from);
+/* @doing: "exported". */
+static int make_folders(Export *e, const char *parent, const char *doing, Error *err) {
+        bool exists = false, is_folder = false;
+        Unc disks;
+
+        if (set_path(e->copy->folder, parent, e->copy->name, err) < 0 || files_exists(e->copy->folder, &exists, &is_folder, err) < 0)
+                return -1;
+        if (exists)
+                return error_set(err, ERROR_CONFLICT, 0, "\"%s\" was not %s: %s exists already; name another folder, or "
+                                 "remove that one first", e->copy->name, doing, e->copy->folder);
+        if (e->ask->disks) {
+                if (unc_parse(e->ask->disks, &disks, err) < 0)
+                        return -1;
+                unc_text(&disks, e->disks_folder);
+                if (files_exists(e->disks_folder, &exists, &is_folder, err) < 0)
+                        return -1;
+        } else if (set_path(e->disks_folder, e->copy->folder, DISKS, err) < 0) {
+                return -1;
+        }
+        e->folder = true;
+        e->own_disks = !exists;
+        return files_make_folder(e->copy->folder, err) < 0 || (!exists && files_make_folder(e->disks_folder, err) < 0) ? -1 : 0;
+}
+
+/* @copy is @from but for what makes it another machine. */
+static int copy_machine(Export *e, const VmDefinition *from, const char *parent, const char *doing, Error *err) {
         auto_free char *xml = NULL;
         char path[DISK_UNC_MAX];
-        bool exists = false, is_folder = false;
+
+        if (make_folders(e, parent, doing, err) < 0 || definition_path(e->copy, path, sizeof path, err) < 0)
+                return -1;
+        if (copy_disks(e, from, err) < 0)
+                return error_wrap(err, "\"%s\" was not %s", from->name, doing);
+        return definition_write(e->copy, true, &xml, err) < 0 || files_write_new(path, xml, strlen(xml), err) < 0 ? -1 : 0;
+}
+
+static int export_claimed(Export *e, const VmDefinition *known, const char *parent, Error *err) {
+        auto_free VmDefinition *from = calloc(1, sizeof *from);
 
         if (!from)
                 return error_oom(err);
         if (host_read_file(known, from, NULL, err) < 0)
                 return -1;
         *e->copy = *from;
-        if (set_path(e->copy->folder, parent, from->name, err) < 0 || set_path(e->disks_folder, e->copy->folder, DISKS, err) < 0 ||
-            definition_path(e->copy, path, sizeof path, err) < 0 || files_exists(e->copy->folder, &exists, &is_folder, err) < 0)
-                return -1;
-        if (exists)
-                return error_set(err, ERROR_CONFLICT, 0, "\"%s\" was not exported: %s exists already; name another -Path, or "
-                                 "remove that folder first", from->name, e->copy->folder);
-        if (files_make_folder(e->disks_folder, err) < 0)
-                return -1;
-        e->folder = true;
-        if (copy_disks(e, from, err) < 0)
-                return error_wrap(err, "\"%s\" was not exported", from->name);
-        if (definition_write(e->copy, true, &xml, err) < 0 || files_write_new(path, xml, strlen(xml), err) < 0)
+        if (copy_machine(e, from, parent, "exported", err) < 0)
                 return -1;
         e->done = true;
         return 0;
@@ -149,5 +173,78 @@ int vmhost_export(VmHost *host, const char *name_or_id, const VmExport *ask, Err
         if (r == 0)
                 r = export_claimed(&e, &info->definition, parent, err);
         vmhost_unclaim(host, info->definition.id);
+        return r;
+}
+
+/* ---- a copy that this host knows ------------------------------------------------------------------------- */
+
+/* It would meet the machine that it was copied from in the fabric, and on the wire. */
+static int become_another(VmHost *host, VmDefinition *d, Error *err) {
+        if (text_uuid(d->id, err) < 0)
+                return -1;
+        for (unsigned i = 0; i < d->adapter_count; i++) {
+                char before[VM_MAC_SIZE];
+                if (d->adapters[i].static_mac)
+                        continue;
+                (void)memcpy(before, d->adapters[i].mac, sizeof before);
+                if (host_new_mac(host, d->adapters[i].mac, err) < 0)
+                        return -1;
+                for (unsigned k = 0; k < d->boot_count; k++)
+                        if (text_equal_nocase(d->boot[k], before))
+                                (void)snprintf(d->boot[k], sizeof d->boot[k], "%s", d->adapters[i].mac);
+        }
+        return 0;
+}
+
+static int is_at_rest(const VmDefinition *d, Error *err) {
+        Ledger ledger;
+
+        if (ledger_read(d->folder, &ledger, err) < 0)
+                return -1;
+        if (ledger.saved)
+                return error_set(err, ERROR_CONFLICT, 0, "\"%s\" in %s is saved, and a copy of its disks alone would not be what it "
+                                 "is; start it and turn it off first", d->name, d->folder);
+        if (*ledger.host)
+                return error_set(err, ERROR_CONFLICT, 0, "\"%s\" in %s runs on %s; turn it off there first with Stop-VM", d->name,
+                                 d->folder, ledger.host);
+        return 0;
+}
+
+static int import_claimed(Export *e, const VmDefinition *from, const char *parent, Error *err) {
+        char path[DISK_UNC_MAX];
+        Error ignored = { 0 };
+
+        if (copy_machine(e, from, parent, "imported", err) < 0)
+                return -1;
+        if (host_define(e->host, e->copy, err) < 0) {
+                if (definition_path(e->copy, path, sizeof path, &ignored) == 0)
+                        (void)!files_remove(path, &ignored);
+                return -1;
+        }
+        e->done = true;
+        return 0;
+}
+
+int vmhost_import_copy(VmHost *host, const char *unc_file, const VmExport *ask, VmDefinition *ret, Error *err) {
+        auto_free VmDefinition *from = calloc(1, sizeof *from), *copy = calloc(1, sizeof *copy);
+        char parent[UNC_TEXT_MAX + 1];
+        Unc unc;
+
+        if (!from || !copy)
+                return error_oom(err);
+        if (unc_parse(ask->folder, &unc, err) < 0)
+                return -1;
+        unc_text(&unc, parent);
+        if (host_read_import(unc_file, from, err) < 0 || is_at_rest(from, err) < 0)
+                return -1;
+        *copy = *from;
+        if ((ask->new_id && become_another(host, copy, err) < 0) || host_must_be_new(host, copy, err) < 0 ||
+            vmhost_claim(host, VM_CLAIM_CREATE, copy->id, copy->name, NULL, 0, err) < 0)
+                return -1;
+        auto_(export_end) Export e = { .host = host, .ask = ask, .copy = copy };
+        int r = import_claimed(&e, from, parent, err);
+        vmhost_unclaim(host, copy->id);
+        if (r == 0)
+                *ret = *copy;
         return r;
 }

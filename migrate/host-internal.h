@@ -173,6 +173,14 @@ int host_apply_live(virDomainPtr domain, const VmDefinition *definition, Error *
 /* Whether machines run emulated here; ERROR_UNSUPPORTED when they would have to and must not. */
 int host_emulated(VmHost *host, virConnectPtr connection, bool *ret, Error *err) FAILS;
 
+/* ---- device-adapter.c ---- */
+/* An address that no machine of this host has. */
+int host_new_mac(VmHost *host, char to[static VM_MAC_SIZE], Error *err) FAILS;
+
 /* ---- host-life.c ---- */
 /* Gives libvirt the persistent domain of @definition, replacing the one of the same id. */
 int host_define(VmHost *host, const VmDefinition *definition, Error *err) FAILS;
+/* ERROR_CONFLICT when this host knows a machine of its id or its name. */
+int host_must_be_new(VmHost *host, const VmDefinition *definition, Error *err) FAILS;
+/* A .vm file on a share whose disks are there, too. */
+int host_read_import(const char *unc_file, VmDefinition *ret, Error *err) FAILS;

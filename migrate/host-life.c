@@ -29,7 +29,7 @@ int host_define(VmHost *host, const VmDefinition *definition, Error *err) {
 }
 
 /* libvirt's names are unique; and two machines of one name would share a folder. */
-static int must_be_new(VmHost *host, const VmDefinition *d, Error *err) {
+int host_must_be_new(VmHost *host, const VmDefinition *d, Error *err) {
         auto_(domain_freep) virDomainPtr domain = NULL;
         Error not_found = { 0 };
 
@@ -99,7 +99,7 @@ static int write_and_define(VmHost *host, const VmDefinition *d, Error *err) {
 int vmhost_create(VmHost *host, VmDefinition *d, Error *err) {
         if (!*d->id && text_uuid(d->id, err) < 0)
                 return -1;
-        if (definition_check(d, err) < 0 || must_be_new(host, d, err) < 0 ||
+        if (definition_check(d, err) < 0 || host_must_be_new(host, d, err) < 0 ||
             vmhost_claim(host, VM_CLAIM_CREATE, d->id, d->name, NULL, 0, err) < 0)
                 return -1;
         int r = write_and_define(host, d, err);
@@ -146,13 +146,10 @@ static int read_file(const char *path, const char *folder, VmDefinition *ret, Er
         return 0;
 }
 
-int vmhost_import(VmHost *host, const char *unc_file, VmDefinition *ret, Error *err) {
-        auto_free VmDefinition *d = calloc(1, sizeof *d);
+int host_read_import(const char *unc_file, VmDefinition *ret, Error *err) {
         Unc unc, folder;
         char path[UNC_TEXT_MAX + 1], folder_path[UNC_TEXT_MAX + 1];
 
-        if (!d)
-                return error_oom(err);
         if (unc_parse(unc_file, &unc, err) < 0)
                 return -1;
         folder = unc;
@@ -163,8 +160,16 @@ int vmhost_import(VmHost *host, const char *unc_file, VmDefinition *ret, Error *
                                  unc_file);
         unc_text(&unc, path);
         unc_text(&folder, folder_path);
-        if (read_file(path, folder_path, d, err) < 0 || check_import(&unc, d, err) < 0 ||
-            must_be_new(host, d, err) < 0 || vmhost_claim(host, VM_CLAIM_CREATE, d->id, d->name, NULL, 0, err) < 0)
+        return read_file(path, folder_path, ret, err) < 0 || check_import(&unc, ret, err) < 0 ? -1 : 0;
+}
+
+int vmhost_import(VmHost *host, const char *unc_file, VmDefinition *ret, Error *err) {
+        auto_free VmDefinition *d = calloc(1, sizeof *d);
+
+        if (!d)
+                return error_oom(err);
+        if (host_read_import(unc_file, d, err) < 0 || host_must_be_new(host, d, err) < 0 ||
+            vmhost_claim(host, VM_CLAIM_CREATE, d->id, d->name, NULL, 0, err) < 0)
                 return -1;
         Ledger ledger;
         int r = ledger_read(d->folder, &ledger, err);

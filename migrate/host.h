@@ -168,6 +168,8 @@ int vmhost_remove(VmHost *host, const char *name_or_id, bool *ret_kept, char ret
                   Error *err) FAILS;
 typedef struct VmExport {
         const char *folder;                     /* on a share: the copy lies in <folder>\<name> */
+        const char *disks;                      /* folder of the disks of a vmhost_import_copy(); or NULL: in its own */
+        bool new_id;                            /* of a vmhost_import_copy(): another machine, with addresses of its own */
         void (*progress)(void *userdata, int percent);  /* or NULL */
         void *userdata;
         VmWait wait;
@@ -175,6 +177,10 @@ typedef struct VmExport {
 /* Off only.  Copies definition and disks; the copy has the same id, and is imported on a host that does not know it.
  * ERROR_CONFLICT when the folder exists; nothing is left of a copy that failed. */
 int vmhost_export(VmHost *host, const char *name_or_id, const VmExport *ask, Error *err) FAILS;
+/* The machine of a .vm file on a share, copied to another folder and known to this host there; what it was copied from stays
+ * as it is.  ERROR_CONFLICT when that is in use or saved, when the folder or a disk exists, or when this host knows the
+ * machine or its name; nothing is left of a copy that failed. */
+int vmhost_import_copy(VmHost *host, const char *unc_file, const VmExport *ask, VmDefinition *ret, Error *err) FAILS;
 /* Forgets an inactive domain, keeps every file: a leftover at a move's destination.  Not there is success. */
 int vmhost_undefine(VmHost *host, const char *id, Error *err) FAILS;
 

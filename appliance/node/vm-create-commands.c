@@ -188,6 +188,44 @@ const Command command_new_vm = {
         .run = new_vm,
 };
 
+/* ---- Import-VM ---- */
+
+static void on_copied(void *userdata, int percent) {
+        Invocation *invocation = userdata;
+        invocation_progress(invocation, "Importing", invocation_string(invocation, "Path"), percent, false);
+}
+
+static bool caller_gone(void *userdata) { return invocation_cancelled(userdata); }
+
+static int import_copy(Invocation *invocation, const char *path, VmDefinition *ret, Error *err) {
+        char folder[NODE_PATH_MAX], parent[UNC_TEXT_MAX + 1], disks[UNC_TEXT_MAX + 1];
+        const char *wanted = invocation_string(invocation, "VirtualMachinePath"),
+                   *wanted_disks = invocation_string(invocation, "VhdDestinationPath");
+
+        if (!wanted) {
+                node_machine_path(invocation_userdata(invocation), folder);
+                wanted = folder;
+        }
+        if (!*wanted)
+                return error_set(err, ERROR_INVALID, 0, "Import-VM -Copy needs a place for the copy: give -VirtualMachinePath "
+                                 "\\\\server\\share, or set one for all with Set-VMHost -VirtualMachinePath");
+        if (canonical(wanted, parent, err) < 0 || (wanted_disks && canonical(wanted_disks, disks, err) < 0))
+                return -1;
+        const VmExport ask = { .folder = parent, .disks = wanted_disks ? disks : NULL,
+                               .new_id = invocation_switch(invocation, "GenerateNewId"), .progress = on_copied,
+                               .userdata = invocation, .wait = { .cancelled = caller_gone, .userdata = invocation } };
+        int r = vmhost_import_copy(vm_host_of(invocation), path, &ask, ret, err);
+        if (r < 0 && node_denied(invocation_userdata(invocation), err))
+                r = vmhost_import_copy(vm_host_of(invocation), path, &ask, ret, err);
+        invocation_progress(invocation, "Importing", invocation_string(invocation, "Path"), 100, true);
+        return r;
+}
+
+static int import_in_place(Invocation *invocation, const char *path, VmDefinition *ret, Error *err) {
+        int r = vmhost_import(vm_host_of(invocation), path, ret, err);
+        return r < 0 && node_denied(invocation_userdata(invocation), err) ? vmhost_import(vm_host_of(invocation), path, ret, err) : r;
+}
+
 static int import_vm(Invocation *invocation, Error *err) {
         auto_free VmDefinition *d = calloc(1, sizeof *d);
         char path[UNC_TEXT_MAX + 1];
@@ -198,25 +236,32 @@ static int import_vm(Invocation *invocation, Error *err) {
                 return -1;
         if (!invocation_should_process(invocation, path, "Import-VM"))
                 return 0;
-        if (vmhost_import(vm_host_of(invocation), path, d, err) < 0 &&
-            (!node_denied(invocation_userdata(invocation), err) ||
-             vmhost_import(vm_host_of(invocation), path, d, err) < 0))
+        if ((invocation_switch(invocation, "Copy") ? import_copy : import_in_place)(invocation, path, d, err) < 0)
                 return -1;
         return vm_emit(invocation, d->id, err);
 }
 
 const Command command_import_vm = {
         .name = "Import-VM", .module = "Hyper-V",
-        .synopsis = "Makes a virtual machine that lies on a share known to this host, in place.",
+        .synopsis = "Makes a virtual machine that lies on a share known to this host, in place or as a copy.",
         .role = ROLE_ADMINISTRATOR, .confirm = true, .as_job = true,
         .output = "Microsoft.HyperV.PowerShell.VirtualMachine",
         .parameters = (const Parameter[]){
                 { "Path", "String", NULL, PARAMETER_PIPELINE_BY_VALUE, NULL,
                   "UNC path of its definition: \\\\fs1\\vms\\web01\\web01.vm." },
                 { "Register", "SwitchParameter", NULL, 0, NULL, "In place, which is the default." },
+                { "Copy", "SwitchParameter", NULL, 0, NULL, "Copies its files first; those that are there stay as they are." },
+                { "VirtualMachinePath", "String", NULL, 0, NULL,
+                  "UNC folder in which the copy gets a folder of its own; the host's default when not given." },
+                { "VhdDestinationPath", "String", NULL, 0, NULL,
+                  "UNC folder for the disks of the copy; a folder beside its definition when not given." },
+                { "GenerateNewId", "SwitchParameter", NULL, 0, NULL,
+                  "The copy is another virtual machine, with an id and dynamic MAC addresses of its own." },
                 PARAMETER_COMPUTER_NAME, { .name = NULL } },
-        .sets = (const ParameterSet[]){ { "Register", "Path", "Path", "Register,ComputerName" }, { .name = NULL } },
-        .refused = "Copy,VhdDestinationPath,VirtualMachinePath,SnapshotFilePath,SmartPagingFilePath,VhdSourcePath,"
-                   "GenerateNewId,CompatibilityReport,Credential,CimSession",
+        .sets = (const ParameterSet[]){
+                { "Register", "Path", "Path", "Register,ComputerName" },
+                { "Copy", "Path,Copy", "Path,VhdDestinationPath", "VirtualMachinePath,GenerateNewId,ComputerName" },
+                { .name = NULL } },
+        .refused = "SnapshotFilePath,SmartPagingFilePath,VhdSourcePath,CompatibilityReport,Credential,CimSession",
         .run = import_vm,
 };

@@ -45,6 +45,34 @@ printf '%s\n' "- $((after - before)) bytes came to the host"
 expect_fail "exists already" holdfast "$first" "Export-VM $vm '$share\\exports37'"
 same "no disk process is left" "" "$(on "$first" sh -c 'ls /run/holdfast/disk 2>/dev/null')"
 
+story "a copy of the copy is another machine"
+clones="$share\\exports37\\clones"
+import() { holdfast "$second" "Import-VM '$share\\exports37\\$vm\\$vm.vm' -Copy $1"; }
+address() { holdfast "$1" "Get-VMNetworkAdapter $vm | ForEach-Object MacAddress"; }
+listed() { on "$server" sh -c 'cd /srv/vms/exports37; find . | sort'; }
+before=$(listed)
+expect_fail "ParameterBindingException" holdfast "$second" "Import-VM '$share\\exports37\\$vm\\$vm.vm' -GenerateNewId"
+expect_fail "lies on this host only" import "-VirtualMachinePath /var/tmp"
+expect_fail "exists already" import "-VirtualMachinePath '$share\\exports37'"
+same "nothing was made" "$before" "$(listed)"
+check "Import-VM -Copy -GenerateNewId" import "-VirtualMachinePath '$clones' -VhdDestinationPath '$clones\\disks' -GenerateNewId" >/dev/null
+same "its disks" "$vm-2.raw $vm.raw" "$(on "$server" ls /srv/vms/exports37/clones/disks | paste -sd' ')"
+same "byte for byte" "$(sum_of "$copy/Virtual Hard Disks/$vm.raw")" "$(sum_of "/srv/vms/exports37/clones/disks/$vm.raw")"
+same "it boots from the same disk" "$vm-2.raw $vm.raw" "$(boots_from "$second")"
+[[ $(holdfast "$second" "(Get-VM $vm).Id") != "$(holdfast "$first" "(Get-VM $vm).Id")" ]] || fail "it is the same machine"
+[[ $(address "$second") != "$(address "$first")" ]] || fail "both have the address $(address "$first")"
+holdfast "$second" "\$d = Get-VMHardDiskDrive $vm -ControllerType IDE; Set-VMFirmware $vm -FirstBootDevice \$d"
+holdfast "$second" "Start-VM $vm"
+eventually 120 said "$second" $vm UP
+expect_fail "runs on $second" holdfast "$first" "Import-VM '$clones\\$vm\\$vm.vm' -Copy -GenerateNewId -VirtualMachinePath '$share\\exports37\\more'"
+holdfast "$second" "Stop-VM -TurnOff $vm; Remove-VM $vm -Force"
+on "$server" rm -rf /srv/vms/exports37/clones
+same "what it was copied from is as it was" "$before" "$(listed)"
+check "Import-VM -Copy, the same machine" import "-VirtualMachinePath '$clones'" >/dev/null
+same "the same" "$(holdfast "$first" "(Get-VM $vm).Id") $(address "$first")" "$(holdfast "$second" "(Get-VM $vm).Id") $(address "$second")"
+holdfast "$second" "Remove-VM $vm -Force"
+on "$server" rm -rf /srv/vms/exports37/clones
+
 story "the copy is imported, on this host and on the other one, and is a machine of its own"
 expect_fail "already has the virtual machine" holdfast "$first" "Import-VM '$share\\exports37\\$vm\\$vm.vm'"
 check "on the other host" holdfast "$second" "Import-VM '$share\\exports37\\$vm\\$vm.vm'" >/dev/null
