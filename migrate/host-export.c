@@ -119,9 +119,13 @@ static int make_folders(Export *e, const char *parent, const char *doing, Error 
         } else if (set_path(e->disks_folder, e->copy->folder, DISKS, err) < 0) {
                 return -1;
         }
+        if (files_make_folder(e->copy->folder, err) < 0)
+                return -1;
         e->folder = true;
+        if (!exists && files_make_folder(e->disks_folder, err) < 0)
+                return -1;
         e->own_disks = !exists;
-        return files_make_folder(e->copy->folder, err) < 0 || (!exists && files_make_folder(e->disks_folder, err) < 0) ? -1 : 0;
+        return 0;
 }
 
 /* @copy is @from but for what makes it another machine. */
@@ -238,6 +242,7 @@ int vmhost_import_copy(VmHost *host, const char *unc_file, const VmExport *ask, 
         if (host_read_import(unc_file, from, err) < 0 || is_at_rest(from, err) < 0)
                 return -1;
         *copy = *from;
+        copy->saved = false;
         if ((ask->new_id && become_another(host, copy, err) < 0) || host_must_be_new(host, copy, err) < 0 ||
             vmhost_claim(host, VM_CLAIM_CREATE, copy->id, copy->name, NULL, 0, err) < 0)
                 return -1;

@@ -21,7 +21,7 @@ static int unmap_pages(struct dl_phdr_info *info, size_t size, void *userdata) {
 
         for (size_t i = 0; i < info->dlpi_phnum; i++) {
                 const ElfW(Phdr) *p = &info->dlpi_phdr[i];
-                if (p->p_type != PT_LOAD || (p->p_flags & PF_W))
+                if (p->p_type != PT_LOAD || (p->p_flags & PF_W) || p->p_memsz != p->p_filesz)
                         continue;
                 uintptr_t begin = (info->dlpi_addr + p->p_vaddr) & ~(page - 1), end = info->dlpi_addr + p->p_vaddr + p->p_filesz;
                 (void)madvise((void *)begin, end - begin, MADV_DONTNEED);

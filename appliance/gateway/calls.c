@@ -34,9 +34,9 @@ static sd_varlink *call_leave(Call *call) {
         return link;
 }
 
-static void keep_jobs(const Call *call) {
+static void keep_jobs(const Call *call, bool any) {
         if (call->hold)
-                runner_hold(call->hold, call->calls->event, call->calls->address);
+                runner_hold(call->hold, call->calls->event, call->calls->address, any);
 }
 
 static void call_cancel(Call *call) {
@@ -89,6 +89,7 @@ static void failed(Call *call, const char *error_id, sd_json_variant *parameters
                 keep_idle(calls, link);
                 return;
         }
+        keep_jobs(call, false);
         if (strcmp(error_id, "io.holdfast.Node.SessionUnknown") == 0)
                 (void)error_set(&end.failure, ERROR_DENIED, 0, "The sign-in has ended; connect again.");
         else if (strcmp(error_id, SD_VARLINK_ERROR_DISCONNECTED) == 0)
@@ -123,7 +124,7 @@ static int on_reply(sd_varlink *link, sd_json_variant *parameters, const char *e
         const WsmanEnd end = { .had_errors = flag(parameters, "HadErrors"),
                                .refused = flag(parameters, "Refused") };
         if (flag(parameters, "Jobs"))
-                keep_jobs(call);
+                keep_jobs(call, true);
         end_with(call, &end);
         return 0;
 }
@@ -133,7 +134,7 @@ static const char *session_of(Call *call, const WsmanWork *work) {
         if (work->runspace && !*work->runspace)
                 *work->runspace = calloc(1, sizeof(RunnerHold));
         call->hold = work->runspace ? *work->runspace : NULL;
-        return call->hold ? runner_session(call->hold, work->session) : NULL;
+        return call->hold ? runner_session(call->hold) : NULL;
 }
 
 static void release(void *userdata, void *runspace) {
@@ -199,7 +200,7 @@ static int run(void *userdata, const WsmanWork *work, const WsmanEvents *events,
 }
 
 static void cancel(void *userdata, void *call) {
-        keep_jobs(call);        /* it may have begun some */
+        keep_jobs(call, false);         /* it may have begun some */
         call_cancel(call);
 }
 

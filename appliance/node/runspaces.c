@@ -43,6 +43,10 @@ int runspaces_hold(Runspaces *runspaces, const char *id, const char *owner, Runs
         Runspace *r = find(runspaces, id);
         size_t size = strlen(id);
 
+        if (!r && !owner)
+                return error_set(err, ERROR_NOT_FOUND, 0, "there is no such runspace");
+        if (r && !owner)
+                owner = r->owner;
         if (size < RUNSPACE_ID_MIN || size > RUNSPACE_ID_MAX || strlen(owner) >= OWNER_SIZE)
                 return error_set(err, ERROR_INVALID, 0, "a runspace wants an id of %d to %d characters", RUNSPACE_ID_MIN,
                                  RUNSPACE_ID_MAX);

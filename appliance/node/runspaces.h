@@ -21,7 +21,8 @@ typedef struct Runspaces {
         atomic_size_t *all;             /* as background_new() wants it */
 } Runspaces;
 
-/* One more holder of @id, for @owner (an account).  ERROR_DENIED: it is somebody else's; ERROR_INVALID: no id. */
+/* One more holder of @id, for @owner (an account); NULL: for whomever it is of.  ERROR_DENIED: it is somebody else's;
+ * ERROR_NOT_FOUND: it is nobody's; ERROR_INVALID: no id. */
 int runspaces_hold(Runspaces *runspaces, const char *id, const char *owner, Runspace **ret, Error *err) FAILS;
 /* Accepts NULL.  With the last holder its jobs are told to stop. */
 void runspaces_leave(Runspaces *runspaces, Runspace *runspace);

@@ -120,15 +120,15 @@ static Link *find_link(Server *server, const sd_varlink *link) {
         return l;
 }
 
-/* An account of the domain by its SID, or by the number it has here when it came by SSH; root's sessions are root's,
- * whoever he is elsewhere. */
+/* An account of the domain by its SID, or by the number it has here when it came by SSH; root's sessions are root's, whoever
+ * he is elsewhere.  @caller all zero: whoever it belongs to, by its secret alone. */
 static int hold(Server *server, Link *link, const char *id, const SignInCaller *caller, Error *err) {
         Runspace *held = NULL;
         char person[16];
 
         (void)snprintf(person, sizeof person, "%u", link->uid);
-        if (runspaces_hold(&server->runspaces, id, link->people ? person : caller->sid ? caller->sid : caller->name, &held,
-                           err) < 0)
+        const char *owner = link->people ? person : caller->sid ? caller->sid : caller->name;
+        if (runspaces_hold(&server->runspaces, id, owner, &held, err) < 0)
                 return -1;
         leave(server, link);
         link->runspace = held;
@@ -287,11 +287,10 @@ static int on_run(sd_varlink *link, sd_json_variant *parameters, sd_varlink_meth
 static int on_hold(sd_varlink *link, sd_json_variant *parameters, sd_varlink_method_flags_t flags, void *userdata) {
         Server *server = userdata;
         struct {
-                const char *runspace, *session;
+                const char *runspace;
         } p = { 0 };
         static const sd_json_dispatch_field fields[] = {
                 { "Runspace", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string, 0, SD_JSON_MANDATORY },
-                { "Session", SD_JSON_VARIANT_STRING, sd_json_dispatch_const_string, sizeof(void *), SD_JSON_NULLABLE },
                 { 0 },
         };
         Link *own = find_link(server, link);
@@ -299,10 +298,11 @@ static int on_hold(sd_varlink *link, sd_json_variant *parameters, sd_varlink_met
         Error err = { 0 };
 
         int r = sd_varlink_dispatch(link, parameters, fields, &p);
-        if (r == 0 && own && own->people && (own->uid == 0 || p.session))
+        if (r == 0 && own && own->people && own->uid == 0)
                 return sd_varlink_error(link, SD_VARLINK_ERROR_PERMISSION_DENIED, NULL);
-        if (r == 0 && !(own && own->people))
-                r = find_caller(server, link, p.session, &caller);
+        bool gateway = own && is_gateway(server, own);  /* whose sign-in may have ended since; it knows the secret */
+        if (r == 0 && !gateway && !(own && own->people))
+                r = find_caller(server, link, NULL, &caller);
         if (r != 0)
                 return r;
         if (!own || own->run || hold(server, own, p.runspace, &caller, &err) < 0)

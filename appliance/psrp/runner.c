@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -35,6 +34,7 @@ void runner_release(RunnerHold *hold) {
         if (hold->link)
                 (void)sd_varlink_set_userdata(hold->link, NULL);
         hold->link = sd_varlink_close_unref(hold->link);
+        hold->wanted = false;
 }
 
 static bool flag(sd_json_variant *reply, const char *name) {
@@ -42,21 +42,18 @@ static bool flag(sd_json_variant *reply, const char *name) {
         return value && sd_json_variant_is_boolean(value) && sd_json_variant_boolean(value);
 }
 
-/* It was not taken, there is nothing to keep, or holdfastd is gone and the jobs with it. */
+/* It was not taken, there is nothing to keep (and nothing has begun since that was asked), or holdfastd is gone and the jobs with it. */
 static int on_hold(sd_varlink *link, sd_json_variant *parameters, const char *error_id, sd_varlink_reply_flags_t flags,
                    void *userdata) {
         RunnerHold *hold = userdata;
-        if (hold && (error_id || !flag(parameters, "Jobs")))
+        if (hold && (error_id || (!hold->wanted && !flag(parameters, "Jobs"))))
                 runner_release(hold);
         return 0;
 }
 
-const char *runner_session(RunnerHold *hold, const char *session) {
+const char *runner_session(RunnerHold *hold) {
         uint8_t random[(RUNNER_HOLD_ID - 1) / 2];
 
-        if (strlen(session ? session : "") >= sizeof hold->session)
-                return NULL;
-        (void)snprintf(hold->session, sizeof hold->session, "%s", session ? session : "");
         if (!*hold->id && getrandom(random, sizeof random, 0) == (ssize_t)sizeof random)
                 text_hex(random, sizeof random, hold->id);
         return *hold->id ? hold->id : NULL;
@@ -69,10 +66,15 @@ static bool is_there(sd_varlink *link) {
         return fd >= 0 && poll(&p, 1, 0) == 0;
 }
 
-void runner_hold(RunnerHold *hold, sd_event *event, const char *address) {
-        if (!*hold->id || is_there(hold->link))
+void runner_hold(RunnerHold *hold, sd_event *event, const char *address, bool jobs) {
+        if (!*hold->id)
                 return;
+        if (is_there(hold->link)) {
+                hold->wanted |= jobs;
+                return;
+        }
         runner_release(hold);
+        hold->wanted = jobs;
         int r = sd_varlink_connect_address(&hold->link, address);
         if (r >= 0) {
                 (void)sd_varlink_set_userdata(hold->link, hold);
@@ -81,9 +83,8 @@ void runner_hold(RunnerHold *hold, sd_event *event, const char *address) {
         if (r >= 0)
                 r = sd_varlink_attach_event(hold->link, event, 0);
         if (r >= 0)
-                r = sd_varlink_invokeb(hold->link, "io.holdfast.Node.Hold", SD_JSON_BUILD_OBJECT(
-                        SD_JSON_BUILD_PAIR_STRING("Runspace", hold->id),
-                        SD_JSON_BUILD_PAIR_CONDITION(*hold->session, "Session", SD_JSON_BUILD_STRING(hold->session))));
+                r = sd_varlink_invokeb(hold->link, "io.holdfast.Node.Hold",
+                                       SD_JSON_BUILD_OBJECT(SD_JSON_BUILD_PAIR_STRING("Runspace", hold->id)));
         if (r < 0)
                 runner_release(hold);
 }
@@ -135,6 +136,10 @@ static void finish(Call *call, const PsrpEnd *end) {
         psrp_ended(pool, run, end);
 }
 
+static void keep_jobs(const Call *call, bool any) {
+        runner_hold(&call->runner->hold, call->runner->event, call->runner->address, any);
+}
+
 static void fail(Call *call, const char *error_id, sd_json_variant *parameters) {
         const char *message = object_string(parameters, "Message");
         PsrpEnd end = { 0 };
@@ -148,6 +153,7 @@ static void fail(Call *call, const char *error_id, sd_json_variant *parameters) 
                 psrp_secrets_needed(pool, run, needs);
                 return;
         }
+        keep_jobs(call, false);
         if (strcmp(error_id, SD_VARLINK_ERROR_DISCONNECTED) == 0)
                 (void)error_set(
                         &end.failure, ERROR_UNREACHABLE, 0,
@@ -183,7 +189,7 @@ static int on_reply(sd_varlink *link, sd_json_variant *parameters, const char *e
                 return 0;
         const PsrpEnd end = { .refused = flag(parameters, "Refused") };
         if (flag(parameters, "Jobs"))
-                runner_hold(&call->runner->hold, call->runner->event, call->runner->address);
+                keep_jobs(call, true);
         finish(call, &end);
         return 0;
 }
@@ -209,7 +215,7 @@ static int ask(Call *call, const PsrpWork *work, Error *err) {
                 r = sd_varlink_attach_event(call->link, call->runner->event, 0);
         if (r >= 0)
                 r = sd_json_variant_set_field_string(&parameters, "Pipeline", work->text);
-        const char *session = runner_session(&call->runner->hold, NULL);
+        const char *session = runner_session(&call->runner->hold);
         if (r >= 0 && session)
                 r = sd_json_variant_set_field_string(&parameters, "Runspace", session);
         if (r >= 0 && work->width)
@@ -257,7 +263,7 @@ static void cancel(void *userdata, PsrpPool *pool, uint64_t run) {
         Call *call = find(userdata, pool, run);
         if (!call)
                 return;
-        runner_hold(&call->runner->hold, call->runner->event, call->runner->address); /* it may have begun jobs */
+        keep_jobs(call, false);
         call_free(call);
 }
 

@@ -9,7 +9,7 @@
 
 #include "appliance/psrp/psrp.h"
 
-enum { RUNNER_RUNS_MAX = 32, RUNNER_HOLD_ID = 33, RUNNER_SESSION = 80 };
+enum { RUNNER_RUNS_MAX = 32, RUNNER_HOLD_ID = 33 };
 
 typedef struct Runner Runner;
 
@@ -29,12 +29,12 @@ void runner_answer(const char *address, const char *id, BatchAnswer choice);
 typedef struct RunnerHold {
         sd_varlink *link;               /* NULL: there is nothing to keep */
         char id[RUNNER_HOLD_ID];        /* Run's Runspace; "" before the first time */
-        char session[RUNNER_SESSION];   /* the sign-in that spoke last, of a gateway; or "" */
+        bool wanted;                    /* there were jobs when it was asked for */
 } RunnerHold;
 
 /* For a Run that begins: the session's id; NULL: there can be none, and what runs is a session of its own.  @hold is
- * zero-initialized at first; @session: the sign-in, for a gateway; or NULL. */
-const char *runner_session(RunnerHold *hold, const char *session);
-/* A Run of it said Jobs, or it is given up and might have; does not wait.  Does nothing without a session. */
-void runner_hold(RunnerHold *hold, sd_event *event, const char *address);
+ * zero-initialized at first. */
+const char *runner_session(RunnerHold *hold);
+/* A Run of it said Jobs (@jobs), or ends unheard and might have; does not wait.  Does nothing without a session. */
+void runner_hold(RunnerHold *hold, sd_event *event, const char *address, bool jobs);
 void runner_release(RunnerHold *hold);

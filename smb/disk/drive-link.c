@@ -95,7 +95,7 @@ static void drop_session(Drive *d) {
         d->link = LINK_DOWN;
         d->session = NULL;
         d->reader.file = d->writer.file = NULL;
-        d->raising = d->echoing = false;
+        d->raising = d->broken_meanwhile = d->echoing = false;
         smb_session_free(session);      /* answers what is outstanding: those requests end up in stalled */
 }
 
@@ -190,6 +190,7 @@ static int open_reader(Drive *d, Error *err) {
 static void on_lease_broken(void *userdata, uint32_t now, bool ack_required) {
         Drive *d = userdata;
         d->term_opened.lease = now;
+        d->broken_meanwhile = true;
         if (now & SMB_LEASE_HANDLE)     /* somebody reads: nothing stands in his way, and nobody asks for the file */
                 link_keep_lease(d);
         else
@@ -205,6 +206,7 @@ static void on_reopened(void *userdata, SmbFile *file, const SmbOpened *opened, 
                 d->writer.file = file;
                 d->term_opened.file_id[0] = opened->file_id[0];
                 d->term_opened.file_id[1] = opened->file_id[1];
+                d->term_opened.lease = opened->lease;
                 smb_file_on_lease_broken(file, on_lease_broken, d);
                 link_up(d);
         } else if (link_is_broken_by(err) || (err->kind == ERROR_NOT_FOUND && !d->give_unsure &&
@@ -371,39 +373,55 @@ void link_open_writer(Drive *d) {
 
 /* ---- the lease ----------------------------------------------------------------------------------- */
 
+static void raise_to_least(Drive *d);
+
 static void on_raised(void *userdata, SmbFile *file, const SmbOpened *opened, const Error *err) {
         Drive *d = userdata;
-        d->raising = false;
+        bool stale = d->broken_meanwhile;       /* the answer may be older than the break */
+
+        d->raising = d->broken_meanwhile = false;
         if (err->kind != ERROR_NONE)
                 return;
-        d->term_opened.lease |= opened->lease;
+        if (!stale)
+                d->term_opened.lease |= opened->lease;
         (void)!smb_close(file, ignore, NULL, &(Error){ 0 });
+        if (stale)
+                raise_to_least(d);
 }
 
-/* A broken lease keeps the handle but not its durability.  Opening the attributes with the same lease key raises
- * the lease again: such an open shares everything and asks for no data, so it conflicts with nobody. */
+/* A broken lease keeps the handle but not its durability.  Opening the file once more with the same lease key raises the
+ * lease: such an open shares everything.  A server raises only to more than there is.  Who asks for no data conflicts with
+ * nobody, and is told nothing of who else reads either: for the write lease data is asked for, or others would go on
+ * reading what they have cached. */
 static void raise_lease(Drive *d, uint32_t wanted) {
         SmbOpenHow how = { .access = SMB_READ_ATTRIBUTES | SMB_SYNCHRONIZE, .disposition = SMB_OPEN,
                            .share = SMB_SHARE_READ | SMB_SHARE_WRITE | SMB_SHARE_DELETE,
-                           .options = SMB_OPTION_NON_DIRECTORY, .lease = wanted };
+                           .options = SMB_OPTION_NON_DIRECTORY, .lease = wanted | d->term_opened.lease };
         Error ignored;
 
         if (d->raising || d->link != LINK_UP || !d->writer.file || (d->term_opened.lease & wanted) == wanted ||
             !d->term_opened.durable)
                 return;
+        if (how.lease & ~d->term_opened.lease & SMB_LEASE_WRITE)
+                how.access |= SMB_READ_DATA;
         (void)memcpy(how.path, d->term.path, sizeof how.path);
         (void)memcpy(how.lease_key, d->term.lease_key, sizeof how.lease_key);
+        d->broken_meanwhile = false;
         d->raising = smb_open(d->session, &how, on_raised, d, &ignored) == 0;
 }
 
+/* All of it at once would be broken again by a reader who waits. */
+static void raise_to_least(Drive *d) { raise_lease(d, LEASE_LEAST); }
+
 void link_raise_lease(Drive *d) {
-        raise_lease(d, d->own.state == OWN_OWNER ? LEASE_ALL : LEASE_LEAST);
+        bool durable = d->term_opened.lease & SMB_LEASE_HANDLE;
+        raise_lease(d, durable && d->own.state == OWN_OWNER ? LEASE_ALL : LEASE_LEAST);
 }
 
 static void on_acknowledged(void *userdata, const Error *err) {
         Drive *d = userdata;
         if (err->kind == ERROR_NONE)
-                raise_lease(d, LEASE_LEAST);    /* all of it would be broken again by the reader who waits */
+                raise_to_least(d);
         else if (link_is_broken_by(err))
                 link_suspect(d, err);
 }

@@ -45,7 +45,8 @@ struct Drive {
         bool take_when_up;
         bool marked, must_be_unchanged; /* see drive_mark() */
         uint64_t mark;                  /* the file's LastWriteTime */
-        bool raising, echoing;        /* a lease upgrade, an ECHO is under way */
+        bool raising, echoing;          /* a lease upgrade, an ECHO is under way */
+        bool broken_meanwhile;          /* since the upgrade was asked for */
         Handle reader, writer;
         SmbOpenHow term; /* how the writer was opened, for opening it again after a broken connection */
         SmbOpened term_opened;

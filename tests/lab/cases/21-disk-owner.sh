@@ -31,6 +31,7 @@ administrator=(on client smbclient "//$server.lab.test/vms" -U 'LAB\Administrato
 expect_fail NT_STATUS_SHARING_VIOLATION "${administrator[@]}" "put /etc/hostname $folder\\disk.raw"
 said=$("${administrator[@]}" "rm $folder\\disk.raw" 2>&1 </dev/null) || true   # it exits with 0 either way
 same "deleting it" "NT_STATUS_SHARING_VIOLATION deleting remote file \\$folder\\disk.raw" "$said"
+sleep 6         # it asks for all of the lease again meanwhile
 same "and shares the file with a reader" "LEASE(RH)" "$(lease)"
 check "$two stops reading" disk "$two" stop
 eventually 15 leased RWH
@@ -57,6 +58,10 @@ story "a reader who breaks the lease is nobody who asks for the disk"
 check "$two stops reading" disk "$two" stop
 eventually 15 leased RWH
 check "arm" disk "$one" arm $token
+said=$("${administrator[@]}" "rm $folder\\disk.raw" 2>&1 </dev/null) || true
+same "deleting it" "NT_STATUS_SHARING_VIOLATION deleting remote file \\$folder\\disk.raw" "$said"
+eventually 3 is "$one" durable 1        # at once, not with the next keep-alive
+eventually 3 leased RWH
 check "release" disk "$one" release $token
 check "a reader is let in" "${administrator[@]}" "get $folder\\disk.raw /dev/null"
 same "$one has it and is released" "DENY_WRITE LEASE(RH) ARMED" "$(writers) $(lease) $(field "$one" state)"

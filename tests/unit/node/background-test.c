@@ -215,6 +215,11 @@ static void test_runspaces(void **state) {
         assert_ptr_equal(first, again);
         assert_int_equal(runspaces_hold(&list, id, "S-1-5-21-2", &none, &err), -1);
         assert_int_equal(err.kind, ERROR_DENIED);
+        assert_int_equal(runspaces_hold(&list, other_id, NULL, &none, &err), -1);       /* whose it is: nobody's yet */
+        assert_int_equal(err.kind, ERROR_NOT_FOUND);
+        assert_int_equal(runspaces_hold(&list, id, NULL, &again, &err), 0);
+        assert_ptr_equal(first, again);
+        runspaces_leave(&list, again);
         assert_int_equal(runspaces_hold(&list, "1", "S-1-5-21-2", &none, &err), -1);
         assert_int_equal(err.kind, ERROR_INVALID);
         assert_int_equal(runspaces_hold(&list, other_id, "S-1-5-21-1", &other, &err), 0);
