@@ -28,8 +28,8 @@ print({"access-running.raw", "access-running.vm", "owner.json"} <= names and all
 same "only what failed" "" "$(holdfast "$first" "Get-VM $vm | Test-VMShare | Where-Object Passed -eq \$false")"
 
 story "a warm look costs the domain controllers nothing, for hosts that are in the group"
-after_look "$first"
-holdfast "$first" "Test-VMShare '$unc' -ComputerName $first,$second" >/dev/null
+asks_nothing "$first"
+holdfast "$first" "Test-VMShare '$unc' -ComputerName $first,$second; Test-VMShare '$unc'" >/dev/null
 on dc1 bash -c 'timeout 6 tcpdump -i any -n -U -w /tmp/access.pcap "tcp port 389 or port 88" >/dev/null 2>&1 & sleep 1'
 address=$(on "$first" hostname -I | awk '{ print $1 }')
 holdfast "$first" "Test-VMShare '$unc' -ComputerName $first,$second" >/dev/null

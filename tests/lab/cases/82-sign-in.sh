@@ -40,7 +40,7 @@ same "schemes" "Kerberos 200 200 True;Negotiate 200 200" "$(as anna python3 $her
 same "a second round" "401 asks for Kerberos" "$(as anna python3 $here/hostile.py two-rounds "$host")"
 
 story "Who is known costs the domain nothing"
-after_look "$node"
+asks_nothing "$node"
 as anna python3 $here/hostile.py many "$host" >/dev/null        # the ticket is there, and the groups are known
 on dc1 sh -c 'timeout 20 tcpdump -lnni any "$1" >/tmp/warm 2>/tmp/warm.err' _ "ip host $(on "$node" hostname -I | tr ' ' '\n' | grep ^10.77)" &
 watcher=$!

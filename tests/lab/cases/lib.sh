@@ -51,6 +51,14 @@ after_look() {
         sleep 1
 }
 
+# asks_nothing NODE: its caches are empty, and for ten seconds it asks the domain for nothing by itself: its own first questions
+# are over, and the next ones come 20 s after the start.  What is asked for now is known for a minute.
+asks_nothing() {
+        on "$1" systemctl restart holdfastd
+        eventually 20 on "$1" sh -c 'ss -ltn | grep -q :6600'
+        sleep 5
+}
+
 # guest_on NODE FILE [KEY=VALUE…]: a fresh guest disk inside a node.
 guest_on() {
         local node=$1 file=$2 here
