@@ -1,4 +1,3 @@
-#include "appliance/base/clock.h"
 #include "migrate/compare-internal.h"
 
 #include <libvirt/virterror.h>
@@ -6,6 +5,7 @@
 #include <string.h>
 
 #include "appliance/base/cleanup.h"
+#include "appliance/base/clock.h"
 #include "migrate/libvirt-error.h"
 
 static void domain_freep(virDomainPtr *domain) {

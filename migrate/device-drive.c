@@ -1,5 +1,4 @@
 /* device-drive.c — disks and DVD drives; see device.h */
-#include "appliance/base/clock.h"
 #include "migrate/device-internal.h"
 
 #include <stdio.h>
@@ -9,6 +8,7 @@
 
 #include <libvirt/virterror.h>
 
+#include "appliance/base/clock.h"
 #include "migrate/ledger.h"
 #include "migrate/libvirt-error.h"
 #include "migrate/vhd.h"

@@ -1,5 +1,4 @@
 /* host-find.c — which machines there are and how they are; see host.h */
-#include "appliance/base/clock.h"
 #include "migrate/host-internal.h"
 
 #include <stdio.h>
@@ -8,6 +7,7 @@
 
 #include <libvirt/virterror.h>
 
+#include "appliance/base/clock.h"
 #include "migrate/libvirt-error.h"
 
 static const struct { VmState state; const char *name; } state_names[] = {

@@ -3,7 +3,6 @@
  * Switching on takes things in an order in which each can be undone: definition, disk processes, exclusive opens,
  * ledger, QEMU.  The file server decides who may write: the ledger only says whom to ask when it refuses.
  */
-#include "appliance/base/clock.h"
 #include "migrate/host-internal.h"
 
 #include <stdio.h>
@@ -12,6 +11,7 @@
 
 #include <libvirt/virterror.h>
 
+#include "appliance/base/clock.h"
 #include "migrate/ledger.h"
 #include "migrate/libvirt-error.h"
 #include "migrate/saved.h"

@@ -1,5 +1,4 @@
 /* TCP connections: who they come from, how long they may take, who has signed in on them. */
-#include "appliance/base/clock.h"
 #include "appliance/gateway/gateway.h"
 
 #include <netdb.h>
@@ -7,6 +6,8 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
+
+#include "appliance/base/clock.h"
 
 enum { SWEEP_US = 1000000 };
 

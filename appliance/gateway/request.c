@@ -1,5 +1,4 @@
 /* One HTTP request: its body is taken whole, its caller signed in, its envelope opened, served, and sealed again. */
-#include "appliance/base/clock.h"
 #include "appliance/gateway/gateway.h"
 
 #include <stdio.h>
@@ -7,6 +6,7 @@
 #include <strings.h>
 #include <sys/epoll.h>
 
+#include "appliance/base/clock.h"
 #include "appliance/base/memory.h"
 #include "appliance/base/text.h"
 

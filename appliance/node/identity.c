@@ -1,5 +1,4 @@
 /* The machine account's tickets: loaded at start, renewed at half of their life, tried again soon when it fails. */
-#include "appliance/base/clock.h"
 #include "appliance/node/node-internal.h"
 
 #include <stdlib.h>
@@ -7,6 +6,7 @@
 #include <time.h>
 
 #include "appliance/base/cleanup.h"
+#include "appliance/base/clock.h"
 #include "appliance/base/log.h"
 #include "appliance/node/moves.h"
 #include "auth/join.h"

@@ -1,5 +1,4 @@
 /* Tickets that are older than this host's groups: a file server sees the groups of the ticket, not those of the directory. */
-#include "appliance/base/clock.h"
 #include "appliance/node/node-internal.h"
 
 #include <stdlib.h>
@@ -7,6 +6,7 @@
 #include <time.h>
 
 #include "appliance/base/cleanup.h"
+#include "appliance/base/clock.h"
 #include "appliance/base/log.h"
 #include "appliance/node/upkeep.h"
 

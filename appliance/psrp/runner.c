@@ -42,7 +42,8 @@ static bool flag(sd_json_variant *reply, const char *name) {
         return value && sd_json_variant_is_boolean(value) && sd_json_variant_boolean(value);
 }
 
-/* It was not taken, there is nothing to keep (and nothing has begun since that was asked), or holdfastd is gone and the jobs with it. */
+/* It was not taken, there is nothing to keep (and nothing has begun since that was asked), or holdfastd is gone and the jobs
+ * with it. */
 static int on_hold(sd_varlink *link, sd_json_variant *parameters, const char *error_id, sd_varlink_reply_flags_t flags,
                    void *userdata) {
         RunnerHold *hold = userdata;

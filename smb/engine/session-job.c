@@ -1,4 +1,3 @@
-#include "appliance/base/clock.h"
 #include "smb/engine/engine.h"
 
 #include <errno.h>
@@ -8,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "appliance/base/cleanup.h"
+#include "appliance/base/clock.h"
 
 /* ---- on the session's thread ----------------------------------------------------------------- */
 
